@@ -1,0 +1,92 @@
+"""Row rules: who may see and change a table's rows, declared on the model, compiled to PostgreSQL row-level security.
+
+A model names its rule in ``row_rule``. A model without one gets row-level security with no policy: nobody sees a row
+(law 1, data scope fails closed). Tables that are not models get a :class:`TableRule`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+ALL_POSITIONS = (0, 2**63 - 1)
+"""Scope range (first, last position) that covers every unit there can be."""
+
+
+def _setting(name: str, cast: str) -> str:
+    return f"NULLIF(current_setting('zg.{name}', true), '')::{cast}"
+
+
+@dataclass(frozen=True)
+class ByUnit:
+    """Rows belong to a unit: ``column`` holds the unit's position in the organisation tree.
+
+    ``area`` names the subject area (a line's or kernel part's code) whose scope is asked; ``persons`` are columns with
+    a person's key: that person always sees the row. ``append_only`` withholds UPDATE and DELETE from the application.
+
+    The range is compared with ``current_setting`` directly, so that the planner sees the value; the rare second
+    condition for scopes of several ranges is a sub-select, evaluated once per query.
+    """
+
+    area: str
+    column: str = "scope_pos"
+    persons: tuple[str, ...] = ()
+    append_only: bool = False
+
+    def using(self) -> str:
+        lo, hi = _setting(f"{self.area}_lo", "bigint"), _setting(f"{self.area}_hi", "bigint")
+        ranges = f"(SELECT {_setting(f'{self.area}_ranges', 'int8multirange')})"
+        single = f"(SELECT COALESCE(current_setting('zg.{self.area}_ranges', true), '') = '')"
+        rule = f"({self.column} BETWEEN {lo} AND {hi} AND ({single} OR {self.column} <@ {ranges}))"
+        for person in self.persons:
+            rule += f" OR {person} = {_setting('person', 'bigint')}"
+        return rule
+
+
+@dataclass(frozen=True)
+class ByPerson:
+    """Rows belong to one account (``column`` holds its key): notifications, saved filters, drafts."""
+
+    column: str = "account_id"
+    append_only: bool = False
+    area: str = ""
+
+    def using(self) -> str:
+        return f"{self.column} = {_setting('account', 'bigint')} OR current_setting('zg.system', true) = '1'"
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Every signed-in account and every process may read the rows; say why in ``reason``."""
+
+    reason: str
+    append_only: bool = False
+    area: str = ""
+
+    def using(self) -> str:
+        return "true"
+
+
+@dataclass(frozen=True)
+class Custom:
+    """A condition in SQL, for tables whose scope is neither a unit nor a person; say why in ``reason``."""
+
+    sql: str
+    reason: str
+    append_only: bool = False
+    area: str = ""
+
+    def using(self) -> str:
+        return self.sql
+
+
+RowRule = ByUnit | ByPerson | Shared | Custom
+
+
+@dataclass(frozen=True)
+class TableRule:
+    """A rule for tables that are not models: ``pattern`` is a shell pattern over table names."""
+
+    pattern: str
+    rule: RowRule
+    grants: tuple[str, ...] = field(default=())
+    """Privileges of the application role, where they differ from the rule's own (e.g. ``("SELECT",)``)."""

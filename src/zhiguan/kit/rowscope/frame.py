@@ -1,0 +1,74 @@
+"""The frame: what the present work may see, kept in a context variable and told to PostgreSQL in every transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from .declare import ALL_POSITIONS
+
+Ranges = Sequence[tuple[int, int]]
+"""Closed ranges of unit positions, ascending and disjoint."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Ranges by subject area, and who asks. An area that is not named has no rows."""
+
+    areas: Mapping[str, Ranges]
+    person: int | None = None
+    account: int | None = None
+    system: bool = False
+
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        """The ``zg.*`` settings of this frame, as PostgreSQL text."""
+        settings = {
+            "zg.person": "" if self.person is None else str(self.person),
+            "zg.account": "" if self.account is None else str(self.account),
+            "zg.system": "1" if self.system else "",
+        }
+        for area, ranges in self.areas.items():
+            if not ranges:
+                continue
+            settings[f"zg.{area}_lo"] = str(min(lo for lo, _ in ranges))
+            settings[f"zg.{area}_hi"] = str(max(hi for _, hi in ranges))
+            many = len(ranges) > 1
+            settings[f"zg.{area}_ranges"] = "{" + ",".join(f"[{lo},{hi}]" for lo, hi in ranges) + "}" if many else ""
+        return settings
+
+
+NOTHING = Frame({})
+_current: ContextVar[Frame] = ContextVar("zhiguan_frame", default=NOTHING)
+
+
+def current() -> Frame:
+    """Return the frame in force; :data:`NOTHING` when no actor has been named."""
+    return _current.get()
+
+
+def everything(areas: Sequence[str], *, account: int | None = None) -> Frame:
+    """Return the frame of the system's own jobs: every row of the named areas."""
+    return Frame({area: (ALL_POSITIONS,) for area in areas}, account=account, system=True)
+
+
+@contextmanager
+def applied(frame: Frame, using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
+    """Work under ``frame``; an open transaction is told at once, later ones when they begin."""
+    before = _current.get()
+    token = _current.set(frame)
+    connection = connections[using]
+    told = connection.in_atomic_block
+    if told:
+        connection.tell_frame(before, frame)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+        if told and connection.in_atomic_block and not connection.needs_rollback:
+            connection.tell_frame(frame, before)

@@ -1,0 +1,208 @@
+"""Settings. Values that differ between places come from the environment; docs/operations.md lists them."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+PACKAGE = Path(__file__).resolve().parent.parent
+VAR = Path(os.environ.get("ZHIGUAN_VAR", "var")).resolve()
+TESTING = "pytest" in sys.modules
+DEBUG = os.environ.get("ZHIGUAN_DEBUG") == "1"
+
+
+def _stored(name: str, file: str) -> str:
+    try:
+        return json.loads((VAR / file).read_text()).get(name, "")
+    except (OSError, ValueError):
+        return ""
+
+
+# A process without a stored key gets one of its own: sessions then end with it, but nothing is ever signed by a
+# key that others know.
+SECRET_KEY = (
+    os.environ.get("ZHIGUAN_SECRET_KEY") or _stored("django_secret_key", "secrets.json") or secrets.token_urlsafe(50)
+)
+
+ALLOWED_HOSTS = os.environ.get("ZHIGUAN_HOSTS", "localhost,127.0.0.1,[::1],testserver").split(",")
+CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("ZHIGUAN_ORIGINS", "").split(",") if origin]
+BEHIND_TLS = os.environ.get("ZHIGUAN_TLS") == "1"
+
+LINES = sorted(path.parent.name for path in (PACKAGE / "lines").glob("*/manifest.py"))
+EXTRA_LINES = [name for name in os.environ.get("ZHIGUAN_EXTRA_LINES", "").split(",") if name]
+"""Packages of lines outside the source tree (dotted names)."""
+KERNEL = [
+    part
+    for part in (
+        "orgs identity calendar reference geo files events trace telemetry ledger flow supervision metrics catalog "
+        "exchange cockpit"
+    ).split()
+    if (PACKAGE / "kernel" / part / "apps.py").exists()
+]
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "procrastinate.contrib.django",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "zhiguan.kit",
+    *(f"zhiguan.kernel.{part}" for part in KERNEL),
+    *(f"zhiguan.lines.{line}" for line in LINES),
+    *EXTRA_LINES,
+    "zhiguan.site",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "zhiguan.site.middleware.ContentSecurityPolicy",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "zhiguan.site.middleware.ActorMiddleware",
+    "zhiguan.site.middleware.RefusalMiddleware",
+]
+
+ROOT_URLCONF = "zhiguan.site.urls"
+WSGI_APPLICATION = "zhiguan.site.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [PACKAGE / "kit" / "templates"],  # before allauth's own pages
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "zhiguan.site.context.zg",
+            ],
+        },
+    },
+]
+
+
+def database(url: str) -> dict:
+    """Return Django's settings for a libpq URL; a socket directory may stand in ``?host=``."""
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    return {
+        "ENGINE": "zhiguan.kit.rowscope.backend",
+        "NAME": parts.path.lstrip("/"),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": query.pop("host", parts.hostname or ""),
+        "PORT": str(parts.port or ""),
+        "ATOMIC_REQUESTS": True,
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        # A prepared plan made for one scope is wrong for the next (DESIGN §3).
+        "OPTIONS": {"prepare_threshold": None, **query},
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+    }
+
+
+def database_url(kind: str) -> str:
+    """Return the URL of the application, owner or ingest role; empty when no database is configured."""
+    name = "DATABASE_URL" if kind == "app" else f"DATABASE_{kind.upper()}_URL"
+    return os.environ.get(name) or _stored(kind, "run/database.json")
+
+
+DATABASES = {"default": database(database_url("app"))}
+DATABASE_OWNER_URL = database_url("owner")
+DATABASE_INGEST_URL = database_url("ingest")
+DATABASE_APP_ROLE = DATABASES["default"]["USER"] or "zhiguan_app"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "identity.Account"
+AUTHENTICATION_BACKENDS = ["zhiguan.kernel.identity.backends.AccountBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "zhiguan.kernel.identity.passwords.ConfiguredRules"},
+]
+PASSWORD_HASHERS = (
+    ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    if TESTING
+    else ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+)
+LOGIN_URL = "/accounts/login/"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_ADAPTER = "zhiguan.kernel.identity.adapter.AccountAdapter"
+SOCIALACCOUNT_ADAPTER = "zhiguan.kernel.identity.adapter.SocialAdapter"
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = False
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not BEHIND_TLS
+MFA_TOTP_ISSUER = "智管"
+USERSESSIONS_TRACK_ACTIVITY = True
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": json.loads(os.environ.get("ZHIGUAN_OIDC_APPS", "[]"))}}
+SOCIALACCOUNT_ONLY = False
+
+SESSION_COOKIE_AGE = int(os.environ.get("ZHIGUAN_SESSION_SECONDS", str(8 * 3600)))
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "SAMEORIGIN"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
+
+LANGUAGE_CODE = "zh-hans"
+USE_I18N = True
+TIME_ZONE = "Asia/Shanghai"
+USE_TZ = True
+DATE_FORMAT = "Y-m-d"
+DATETIME_FORMAT = "Y-m-d H:i"
+FORMAT_MODULE_PATH = "zhiguan.site.formats"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if TESTING or DEBUG
+        else "whitenoise.storage.CompressedStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = TESTING or DEBUG
+MEDIA_ROOT = VAR / "files"
+
+ZHIGUAN_CITY = os.environ.get("ZHIGUAN_CITY", "上海市")
+ZHIGUAN_SITE_NAME = os.environ.get("ZHIGUAN_SITE_NAME", "智管 · 机关事务数字化平台")
+ZHIGUAN_MAP_STYLE_URL = os.environ.get("ZHIGUAN_MAP_STYLE_URL", "")
+ZHIGUAN_MAP_TILES_URL = os.environ.get("ZHIGUAN_MAP_TILES_URL", "")
+ZHIGUAN_MAP_APPROVAL_NUMBER = os.environ.get("ZHIGUAN_MAP_APPROVAL_NUMBER", "")
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": os.environ.get("ZHIGUAN_LOG_LEVEL", "INFO")},
+    "loggers": {"django.request": {"level": "ERROR"}},
+}
