@@ -1,0 +1,33 @@
+"""Where the running product keeps its files.
+
+`ZHIGUAN_VAR` names the folder; without it, it is `var/` beside `pyproject.toml` when run from a source tree, else
+`var/` in the working directory.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["project_root", "private_dir", "var_dir"]
+
+
+def project_root() -> Path | None:
+    """The source tree's root when the package runs from one, else None (installed from a wheel)."""
+    root = Path(__file__).resolve().parents[4]
+    return root if (root / "pyproject.toml").is_file() else None
+
+
+def var_dir() -> Path:
+    """The data folder, absolute; not created here."""
+    named = os.environ.get("ZHIGUAN_VAR")
+    if named:
+        return Path(named).expanduser().resolve()
+    return (project_root() or Path.cwd()) / "var"
+
+
+def private_dir(path: Path) -> Path:
+    """Make `path` a folder only its owner can enter, and return it."""
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o700)
+    return path
