@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["project_root", "private_dir", "var_dir"]
+__all__ = ["private_dir", "project_root", "var_dir"]
 
 
 def project_root() -> Path | None:

@@ -25,14 +25,16 @@ from urllib.parse import quote
 
 import psutil
 import psycopg
-from psycopg import sql
 
-from zhiguan.site.runtime.secrets import file_lock, role_password, stored_role_password, write_private_json
+from zhiguan.site.runtime.roles import SUPERUSER, Urls, bootstrap, drop_database, publish
+from zhiguan.site.runtime.secrets import file_lock, role_password, stored_role_password
 
 __all__ = [
+    "SUPERUSER",
     "Cluster",
     "PostgresError",
     "Urls",
+    "bin_dir",
     "bootstrap",
     "drop_database",
     "ensure_cluster",
@@ -41,8 +43,6 @@ __all__ = [
     "stop",
 ]
 
-SUPERUSER = "postgres"
-OWNER, APP, INGEST = "zhiguan_owner", "zhiguan_app", "zhiguan_ingest"
 SYSTEM_ACCOUNT = "zhiguandb"
 MAJOR = "18"
 SOCKET_NAME = ".s.PGSQL.5432"
@@ -53,16 +53,6 @@ STOP_SECONDS = 8
 
 class PostgresError(RuntimeError):
     """The embedded server could not be made, started or stopped; the text says what to do, in Chinese."""
-
-
-@dataclass(frozen=True)
-class Urls:
-    """libpq URLs of one database, one for each role. They carry passwords: never print them."""
-
-    owner: str
-    app: str
-    ingest: str
-    superuser: str
 
 
 @dataclass(frozen=True)
@@ -405,60 +395,3 @@ def stop(cluster: Cluster) -> None:
     """Stop the server: open transactions are rolled back, a checkpoint is written. Silent when not running."""
     with file_lock(cluster.data_dir.with_name(f".{cluster.data_dir.name}.lock")):
         _stop(cluster.data_dir)
-
-
-# --- roles and databases ----------------------------------------------------------------------------------------------
-
-
-def bootstrap(cluster: Cluster, database: str = "zhiguan") -> Urls:
-    """Make the three roles and `database`, owned by the owner role; set what each may do; idempotent.
-
-    None of the three is a superuser, bypasses row-level security, or may make roles or databases. The application and
-    ingest roles may connect and use the schema `public`, nothing more: tables are granted one by one elsewhere, so a
-    forgotten one stays shut.
-    """
-    with psycopg.connect(cluster.url(SUPERUSER, "postgres"), autocommit=True) as connection:
-        # Several test processes share one server; roles are shared by all databases and updated by one at a time.
-        connection.execute("SELECT pg_advisory_lock(hashtext('zhiguan bootstrap'))")
-        for role in (OWNER, APP, INGEST):
-            name = sql.Identifier(role)
-            if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone() is None:
-                connection.execute(sql.SQL("CREATE ROLE {}").format(name))
-            connection.execute(
-                sql.SQL(
-                    "ALTER ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD {}"
-                ).format(name, sql.Literal(role_password(cluster.secrets_path, cluster.data_dir.name, role)))
-            )
-        target = sql.Identifier(database)
-        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone() is None:
-            connection.execute(
-                sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(target, sql.Identifier(OWNER))
-            )
-        connection.execute(sql.SQL("ALTER DATABASE {} SET timezone TO 'UTC'").format(target))
-        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(target))
-        connection.execute(
-            sql.SQL("GRANT CONNECT ON DATABASE {} TO {}, {}").format(
-                target, sql.Identifier(APP), sql.Identifier(INGEST)
-            )
-        )
-        with psycopg.connect(cluster.url(SUPERUSER, database), autocommit=True) as inside:
-            inside.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
-            inside.execute(
-                sql.SQL("GRANT USAGE ON SCHEMA public TO {}, {}").format(sql.Identifier(APP), sql.Identifier(INGEST))
-            )
-    return Urls(*(cluster.url(role, database) for role in (OWNER, APP, INGEST, SUPERUSER)))
-
-
-def drop_database(cluster: Cluster, database: str) -> None:
-    """Remove `database` with everything in it, ending its connections. Silent when there is none."""
-    with psycopg.connect(cluster.url(SUPERUSER, "postgres"), autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
-
-
-def publish(urls: Urls, var: Path) -> Path:
-    """Write the application's URLs (never the superuser's) to `var/run/database.json`, mode 0600; returns the path."""
-    path = var / "run" / "database.json"
-    write_private_json(
-        path, {"DATABASE_URL": urls.app, "DATABASE_OWNER_URL": urls.owner, "DATABASE_INGEST_URL": urls.ingest}
-    )
-    return path
