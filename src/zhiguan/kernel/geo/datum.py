@@ -22,7 +22,7 @@ def outside_china(lat: ArrayLike, lon: ArrayLike) -> NDArray[np.bool_]:
 
 
 def _wave(x: Degrees, *terms: tuple[float, float]) -> Degrees:
-    return sum(amount * np.sin(x * np.pi * frequency) for amount, frequency in terms) * 2.0 / 3.0
+    return sum(amount * np.sin(x * np.pi * frequency) for amount, frequency in terms) * 2.0 / 3.0  # type: ignore[return-value]
 
 
 def _shift(lat: Degrees, lon: Degrees) -> tuple[Degrees, Degrees]:
@@ -48,7 +48,7 @@ def _pair(lat: ArrayLike, lon: ArrayLike) -> tuple[Degrees, Degrees]:
 
 def _out(lat: Degrees, lon: Degrees) -> tuple[Degrees, Degrees]:
     """Scalars in, scalars out."""
-    return (float(lat), float(lon)) if np.ndim(lat) == 0 else (lat, lon)
+    return (float(lat), float(lon)) if np.ndim(lat) == 0 else (lat, lon)  # type: ignore[return-value]
 
 
 def wgs84_to_gcj02(lat: ArrayLike, lon: ArrayLike) -> tuple[Degrees, Degrees]:

@@ -40,10 +40,12 @@ def test_asserted_inverse_in_metres():
 
 
 def test_asserted_distances():
-    """The sources measure on a sphere of 6371 km; ours is 8.8 m larger in radius."""
+    """The sources measure on other spheres: googollee on the equatorial radius, transbigdata on 6371 km."""
+    radii_m = {"googollee/eviltransform": 6_378_137.0, "ni1o1/transbigdata": 6_371_000.0}
     for case in asserted_cases("distance_m"):
         ours = geo.haversine_m(case["a_lat"], case["a_lon"], case["b_lat"], case["b_lon"])
-        assert ours * 6_371_000.0 / geo.EARTH_RADIUS_M == pytest.approx(case["expect"], abs=case["tolerance_m"])
+        theirs = ours * radii_m[case["source"]["repo"]] / geo.EARTH_RADIUS_M
+        assert theirs == pytest.approx(case["expect"], abs=case["tolerance_m"])
 
 
 @given(st.floats(1.0, 55.0), st.floats(73.0, 137.0))
