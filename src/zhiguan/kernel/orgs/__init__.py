@@ -1,0 +1,1 @@
+"""Organisations and people: the tree city → districts → organs → divisions, who served where and when."""
