@@ -27,7 +27,10 @@ def var_dir() -> Path:
 
 
 def private_dir(path: Path) -> Path:
-    """Make `path` a folder only its owner can enter, and return it."""
-    path.mkdir(parents=True, exist_ok=True)
-    path.chmod(0o700)
+    """Make `path` a folder that others cannot read, and return it.
+
+    Leave to pass through is kept when it was given: the database's system account may need it.
+    """
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.chmod(path.stat().st_mode & 0o711 | 0o700)
     return path

@@ -391,7 +391,9 @@ def _stop(data_dir: Path) -> None:
     raise PostgresError(f"数据库进程 {process.pid} 没有停止。")
 
 
-def stop(cluster: Cluster) -> None:
-    """Stop the server: open transactions are rolled back, a checkpoint is written. Silent when not running."""
-    with file_lock(cluster.data_dir.with_name(f".{cluster.data_dir.name}.lock")):
-        _stop(cluster.data_dir)
+def stop(cluster: Cluster | Path) -> None:
+    """Stop the server (named by itself or its data folder): open transactions are rolled back, a checkpoint is
+    written. Silent when not running."""
+    data_dir = cluster.resolve() if isinstance(cluster, Path) else cluster.data_dir
+    with file_lock(data_dir.with_name(f".{data_dir.name}.lock")):
+        _stop(data_dir)

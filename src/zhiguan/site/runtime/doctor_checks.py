@@ -1,0 +1,279 @@
+"""The doctor's examinations. Each returns findings and touches nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import sys
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any, LiteralString
+
+import psutil
+import psycopg
+
+from zhiguan.site.runtime.children import accepts, answers_http
+from zhiguan.site.runtime.doctor import GREEN, RED, YELLOW, Check
+from zhiguan.site.runtime.supervisor import running_pid, state_path
+
+__all__ = ["examinations"]
+
+MIN_POSTGRES = 150000  # version 15: what the security settings rely on
+FREE_RED_GB, FREE_YELLOW_GB = 2, 10
+QUEUE_YELLOW, QUEUE_RED = 1_000, 20_000
+QUEUE_LATE_SECONDS = 600
+CLOCK_YELLOW_SECONDS, CLOCK_RED_SECONDS = 2, 30
+CONNECTIONS_YELLOW = 0.8
+HOT_ROWS_YELLOW = 20_000_000
+HOT_DAYS_YELLOW = 3
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def examinations(var: Path) -> list[tuple[str, Callable[[], list[Check]]]]:
+    """Title and examination, in the order of the report."""
+    return [
+        ("版本", versions),
+        ("进程", lambda: processes(var)),
+        ("磁盘", lambda: disk(var)),
+        ("密钥文件", lambda: private_files(var)),
+        ("配置", lambda: configuration(var)),
+        ("数据库", database),
+        ("数据库结构", migrations),
+        ("任务队列", queue),
+        ("遥测数据", telemetry),
+    ]
+
+
+def versions() -> list[Check]:
+    """Python, PostgreSQL's client library, our own version and main parts."""
+    parts = ", ".join(f"{name} {metadata.version(name)}" for name in ("zhiguan", "django", "psycopg", "granian"))
+    python = ".".join(map(str, sys.version_info[:3]))
+    return [Check("版本", GREEN, f"Python {python}, {parts}")]
+
+
+def _state(var: Path) -> dict[str, Any]:
+    path = state_path(var)
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def processes(var: Path) -> list[Check]:
+    """The supervisor, each child, and whether the servers answer."""
+    pid = running_pid(var)
+    if pid is None:
+        return [Check("进程", RED, "智管没有运行", "请执行 zhiguan up(或 make up)启动。")]
+    state = _state(var)
+    found = [Check("总控进程", GREEN, f"进程 {pid}")]
+    for child in state.get("children", []):
+        alive = child["pid"] is not None and psutil.pid_exists(child["pid"])
+        log = var / "log" / f"{child['name']}.log"
+        if not alive:
+            found.append(Check(child["title"], RED, "没有运行", f"总控会自动重启;请查看日志 {log}。"))
+        elif child["restarts"]:
+            found.append(Check(child["title"], YELLOW, f"进程 {child['pid']},已意外重启 {child['restarts']} 次",
+                               f"请查看日志 {log} 中退出的原因。"))  # fmt: skip
+        else:
+            found.append(Check(child["title"], GREEN, f"进程 {child['pid']}"))
+    return found + _answers(var, state)
+
+
+def _answers(var: Path, state: dict[str, Any]) -> list[Check]:
+    """Whether the servers that should run answer, on the loopback address or the one they listen on."""
+    names = {child["name"] for child in state.get("children", [])}
+    probes: dict[str, tuple[str, str, Callable[[str, int], bool]]] = {
+        "web": ("网页响应", "bind", lambda host, port: answers_http(host, port, "/healthz")),
+        "live": ("实时推送响应", "bind", lambda host, port: answers_http(host, port, "/healthz")),
+        "gateway": ("网关响应", "gateway_bind", accepts),
+    }
+    found = []
+    for name, (title, bind, answers) in probes.items():
+        if name not in names:
+            continue
+        port = state["ports"][name]
+        if any(answers(host, port) for host in dict.fromkeys(("127.0.0.1", state[bind]))):
+            found.append(Check(title, GREEN, f"端口 {port} 正常响应"))
+        else:
+            found.append(Check(title, RED, f"端口 {port} 没有正常响应", f"请查看日志 {var / 'log' / name}.log。"))
+    return found
+
+
+def disk(var: Path) -> list[Check]:
+    """Free space where the data lives."""
+    place = var if var.exists() else var.parent
+    usage = shutil.disk_usage(place)
+    free_gb = usage.free / 2**30
+    says = f"{place} 剩余 {free_gb:.1f} GB(共 {usage.total / 2**30:.0f} GB)"
+    todo = "请清理磁盘或扩容;可先删除旧备份和 var/log 下的历史日志。"
+    if free_gb < FREE_RED_GB:
+        return [Check("磁盘", RED, says, todo)]
+    return [Check("磁盘", YELLOW, says, todo) if free_gb < FREE_YELLOW_GB else Check("磁盘", GREEN, says)]
+
+
+def private_files(var: Path) -> list[Check]:
+    """Files with passwords are readable by their owner alone."""
+    found = []
+    for name in ("secrets.json", "run/database.json"):
+        path = var / name
+        if not path.exists():
+            continue
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            found.append(Check("密钥文件", RED, f"{path} 的权限是 {mode:o},其他用户可以读取",
+                               f"请执行 chmod 600 {path};如可能已泄露,请更换其中的口令。"))  # fmt: skip
+        else:
+            found.append(Check("密钥文件", GREEN, f"{path} 仅所有者可读写"))
+    return found or [Check("密钥文件", YELLOW, "尚未生成", "首次执行 zhiguan up 时自动生成。")]
+
+
+def configuration(var: Path) -> list[Check]:
+    """Settings that are dangerous outside a development machine."""
+    from zhiguan.site.runtime.framework import set_up
+
+    set_up()
+    from django.conf import settings
+
+    found = [
+        Check("调试模式", RED, "DEBUG 已打开,出错页面会泄露内部信息", "请去掉环境变量 ZHIGUAN_DEBUG 后重启。")
+        if settings.DEBUG
+        else Check("调试模式", GREEN, "已关闭")
+    ]
+    bind = _state(var).get("bind", "127.0.0.1")
+    if bind in LOOPBACK:
+        found.append(Check("监听地址", GREEN, f"{bind}(仅本机)"))
+    elif not settings.BEHIND_TLS:
+        found.append(Check("监听地址", RED, f"{bind} 对外开放,但没有启用加密传输",
+                           "请在前面部署 HTTPS 代理,设置 ZHIGUAN_TLS=1 后重启。"))  # fmt: skip
+    else:
+        found.append(Check("监听地址", YELLOW, f"{bind} 对外开放", "请确认只有 HTTPS 代理能直接访问此端口。"))
+    if "*" in settings.ALLOWED_HOSTS:
+        found.append(Check("允许的主机名", RED, "接受任意主机名", "请把 ZHIGUAN_HOSTS 设为实际使用的域名。"))
+    else:
+        found.append(Check("允许的主机名", GREEN, ", ".join(settings.ALLOWED_HOSTS)))
+    if not (os.environ.get("ZHIGUAN_SECRET_KEY") or (var / "secrets.json").exists()):
+        found.append(Check("签名密钥", RED, "没有保存的签名密钥,每次重启所有人都要重新登录",
+                           "请执行 zhiguan up 自动生成,或设置 ZHIGUAN_SECRET_KEY。"))  # fmt: skip
+    return found
+
+
+def _connect(kind: str = "app") -> psycopg.Connection[Any]:
+    from zhiguan.site.settings import database_url
+
+    url = database_url(kind)
+    if not url:
+        raise psycopg.OperationalError("没有配置数据库地址")
+    return psycopg.connect(url, connect_timeout=5, autocommit=True)
+
+
+def _value(connection: psycopg.Connection[Any], query: LiteralString, *params: object) -> Any:
+    row = connection.execute(query, params).fetchone()
+    return None if row is None else row[0]
+
+
+def database() -> list[Check]:
+    """Reachable by every role, none of them able to step around row-level security, every table under it."""
+    found = []
+    try:
+        connection = _connect()
+    except psycopg.OperationalError as error:
+        return [Check("数据库", RED, f"连接不上:{str(error).strip()}",
+                      "请执行 zhiguan db start 启动内置数据库,或检查 DATABASE_URL。")]  # fmt: skip
+    with connection:
+        version = connection.info.server_version
+        text = f"PostgreSQL {_value(connection, 'SHOW server_version')}"
+        found.append(
+            Check("数据库", GREEN, text) if version >= MIN_POSTGRES
+            else Check("数据库", RED, f"{text} 过旧", "请升级到 PostgreSQL 15 或更高版本。")
+        )  # fmt: skip
+        skew = abs(_value(connection, "SELECT extract(epoch FROM clock_timestamp())::float8") - time.time())
+        if skew > CLOCK_YELLOW_SECONDS:
+            found.append(Check("时钟", RED if skew > CLOCK_RED_SECONDS else YELLOW, f"本机与数据库相差 {skew:.1f} 秒",
+                               "请为两台机器启用时间同步(NTP)。"))  # fmt: skip
+        else:
+            found.append(Check("时钟", GREEN, f"本机与数据库相差 {skew * 1000:.0f} 毫秒"))
+        limit = int(_value(connection, "SHOW max_connections"))
+        used = _value(connection, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
+        crowded = used > limit * CONNECTIONS_YELLOW
+        todo = "请减少进程数或提高 max_connections。" if crowded else ""
+        found.append(Check("数据库连接", YELLOW if crowded else GREEN, f"已用 {used} / {limit}", todo))
+        bare = connection.execute(
+            "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace "
+            "WHERE n.nspname = 'public' AND relkind IN ('r', 'p') AND NOT relrowsecurity ORDER BY 1"
+        ).fetchall()
+        tables = _value(connection, "SELECT count(*) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace "
+                        "WHERE n.nspname = 'public' AND relkind IN ('r', 'p')")  # fmt: skip
+        if bare:
+            names = "、".join(name for (name,) in bare[:10])
+            found.append(Check("行级安全", RED, f"{len(bare)} 张表没有启用:{names}", "请执行 zhiguan migrate。"))
+        elif not tables:
+            found.append(Check("行级安全", RED, "数据库中没有任何表", "请执行 zhiguan migrate。"))
+        else:
+            found.append(Check("行级安全", GREEN, f"{tables} 张表全部启用"))
+    return found + _roles()
+
+
+def _roles() -> list[Check]:
+    found = []
+    for kind, title in (("app", "应用"), ("owner", "属主"), ("ingest", "采集")):
+        try:
+            with _connect(kind) as connection:
+                row = connection.execute(
+                    "SELECT rolname, rolsuper, rolbypassrls, pg_get_userbyid(datdba) = rolname "
+                    "FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_database()"
+                ).fetchone()
+        except psycopg.OperationalError as error:
+            found.append(Check(f"数据库{title}账号", RED, f"连接不上:{str(error).strip()}", "请检查对应的数据库地址。"))
+            continue
+        assert row is not None
+        name, superuser, bypass, owner = row
+        wrong = {"是超级用户": superuser, "可绕过行级安全": bypass, "是数据库属主": owner and kind != "owner"}
+        faults = [text for text, holds in wrong.items() if holds]
+        found.append(
+            Check(f"数据库{title}账号", RED, f"{name} {'、'.join(faults)}", "请改用没有这些权限的数据库账号。")
+            if faults else Check(f"数据库{title}账号", GREEN, f"{name} 权限受限")
+        )  # fmt: skip
+    return found
+
+
+def migrations() -> list[Check]:
+    """Every migration of the code has been applied."""
+    from zhiguan.site.runtime.framework import set_up
+
+    set_up()
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if pending:
+        names = "、".join(f"{migration.app_label}.{migration.name}" for migration, _ in pending[:5])
+        return [Check("数据库结构", RED, f"有 {len(pending)} 个更新没有执行:{names}", "请执行 zhiguan migrate。")]
+    return [Check("数据库结构", GREEN, "已是最新")]
+
+
+def queue() -> list[Check]:
+    """Jobs waiting, how long the oldest due one has waited, and recent failures."""
+    with _connect() as connection:
+        if _value(connection, "SELECT to_regclass('procrastinate_jobs')") is None:
+            return [Check("任务队列", RED, "队列的表不存在", "请执行 zhiguan migrate。")]
+        due, oldest = connection.execute(
+            "SELECT count(*), coalesce(extract(epoch FROM now() - min(coalesce(j.scheduled_at, e.at))), 0)::float8 "
+            "FROM procrastinate_jobs j LEFT JOIN procrastinate_events e ON e.job_id = j.id AND e.type = 'deferred' "
+            "WHERE j.status = 'todo' AND coalesce(j.scheduled_at, now()) <= now()"
+        ).fetchone() or (0, 0.0)
+        failed = _value(connection, "SELECT count(DISTINCT job_id) FROM procrastinate_events "
+                        "WHERE type = 'failed' AND at > now() - interval '1 day'")  # fmt: skip
+    says = f"到期待办 {due} 个,最久等待 {oldest:.0f} 秒"
+    status = RED if due > QUEUE_RED else YELLOW if due > QUEUE_YELLOW or oldest > QUEUE_LATE_SECONDS else GREEN
+    todo = "请确认后台任务进程在运行,必要时用 zhiguan worker 增开进程。" if status != GREEN else ""
+    found = [Check("任务队列", status, says, todo)]
+    if failed:
+        found.append(Check("失败任务", YELLOW, f"最近一天 {failed} 个", "请在“后台任务”页面查看原因并重试。"))
+    return found
+
+
+def telemetry() -> list[Check]:
+    """Hot rows not yet sealed."""
+    return []
