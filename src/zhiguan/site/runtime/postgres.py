@@ -339,8 +339,7 @@ def ensure_cluster(data_dir: Path, *, durable: bool = True, secrets_path: Path |
         socket_dir = _socket_dir(data_dir)
         cluster = Cluster(data_dir, socket_dir, secrets_path or data_dir.parent / "secrets.json", started=False)
         known = stored_role_password(cluster.secrets_path, data_dir.name, SUPERUSER) is not None
-        if known and _postmaster(data_dir) is not None:
-            _wait_until_answering(cluster)
+        if known and _answers_in_time(cluster):
             return cluster
         if account is not None:
             _make_programs_usable(account)
@@ -364,36 +363,40 @@ def ensure_cluster(data_dir: Path, *, durable: bool = True, secrets_path: Path |
         return Cluster(cluster.data_dir, cluster.socket_dir, cluster.secrets_path, started=True)
 
 
-def _wait_until_answering(cluster: Cluster) -> None:
-    """Wait for a server found running, which may still be replaying its log after a crash."""
+def _answers_in_time(cluster: Cluster) -> bool:
+    """Wait for a server found running, which may still be replaying its log; False when there is none or it dies."""
     deadline = time.monotonic() + START_SECONDS
-    while True:
+    while _postmaster(cluster.data_dir) is not None:
         try:
             psycopg.connect(cluster.url(SUPERUSER, "postgres"), connect_timeout=5).close()
-            return
+            return True
         except psycopg.OperationalError as error:
             if time.monotonic() > deadline:
                 raise PostgresError(f"数据库正在运行但连接不上:{error}") from error
             time.sleep(0.1)
+    return False
 
 
-def _stop(data_dir: Path) -> None:
+def _stop(data_dir: Path, patience: float = STOP_SECONDS) -> None:
     process = _postmaster(data_dir)
     if process is None:
         return
     for how in (signal.SIGINT, signal.SIGQUIT):  # fast: roll back open transactions; immediate: recover at next start
         process.send_signal(how)
         try:
-            process.wait(STOP_SECONDS)
+            process.wait(patience)
             return
         except psutil.TimeoutExpired:
             continue
     raise PostgresError(f"数据库进程 {process.pid} 没有停止。")
 
 
-def stop(cluster: Cluster | Path) -> None:
-    """Stop the server (named by itself or its data folder): open transactions are rolled back, a checkpoint is
-    written. Silent when not running."""
+def stop(cluster: Cluster | Path, *, patience: float = STOP_SECONDS) -> None:
+    """Stop the server, named by itself or its data folder: open transactions are rolled back, a checkpoint is written.
+
+    After `patience` seconds it is stopped without the checkpoint; the next start then replays its log. Silent when it
+    does not run.
+    """
     data_dir = cluster.resolve() if isinstance(cluster, Path) else cluster.data_dir
     with file_lock(data_dir.with_name(f".{data_dir.name}.lock")):
-        _stop(data_dir)
+        _stop(data_dir, patience)

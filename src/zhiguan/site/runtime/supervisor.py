@@ -30,7 +30,8 @@ from zhiguan.site.runtime.secrets import django_secret_key, write_private_json
 
 __all__ = ["running_pid", "services", "state_path", "up"]
 
-STOP_SECONDS = 6  # for all children together; the database has what is left of ten
+STOP_SECONDS = 9.0  # for everything; children get CHILDREN_SECONDS of it, the database the rest
+CHILDREN_SECONDS = 5.0
 READY_SECONDS = 90
 STAGES = (1, 2)
 
@@ -290,7 +291,8 @@ class Supervisor:
                 os.killpg(self.helper.pid, signal.SIGKILL)
                 self.helper.wait()
         asked_before = self.stopping
-        deadline = time.monotonic() + STOP_SECONDS
+        began = time.monotonic()
+        deadline = began + CHILDREN_SECONDS
         for stage in STAGES:
             members = [child for child in self.children if child.service.stop_stage == stage]
             for child in members:
@@ -310,7 +312,7 @@ class Supervisor:
                     child.process.wait()
                 child.close()
         if not os.environ.get("DATABASE_URL") and not keep_marker(self.var).exists():
-            postgres.stop(embedded_data_dir(self.var))
+            postgres.stop(embedded_data_dir(self.var), patience=max(2.0, began + STOP_SECONDS - time.monotonic()))
         state_path(self.var).unlink(missing_ok=True)
 
     def announce(self) -> None:
