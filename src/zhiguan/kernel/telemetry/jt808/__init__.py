@@ -1,6 +1,8 @@
-"""JT/T 808 vehicle terminal protocol, editions 2011, 2013 and 2019: frames, messages, builders. No Django, no input or output.
+"""JT/T 808 vehicle terminal protocol, editions 2011, 2013 and 2019: frames, messages, builders. No Django, no input
+or output.
 
-From bytes: `Splitter` cuts a stream, `decode_frame` reads a frame, `Reassembler` joins packages, `decode_body` reads a joined body,
+From bytes: `Splitter` cuts a stream, `decode_frame` reads a frame, `Reassembler` joins packages, `decode_body` reads
+a joined body,
 `decode_location` and `bulk` are the fast paths. To bytes: `encode`. See docs/jt808.md.
 """
 

@@ -1,4 +1,6 @@
-"""`zhiguan jt808 decode` and `zhiguan jt808 split`: JSON Lines in, JSON Lines out. Any input gives output, never an exception."""
+"""`zhiguan jt808 decode` and `zhiguan jt808 split`: JSON Lines in, JSON Lines out. Any input gives output, never an
+exception.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,11 @@ _HEX_RUN = re.compile(r"[0-9a-fA-F]*")
 
 
 def decode_lines(source: IO[Any], target: IO[str]) -> int:
-    """Lines {"id","hex"} -> one line each with what the frame says (see docs/jt808.md). Returns 0, for use as exit code.
+    """Lines {"id","hex"} -> one line each with what the frame says (see docs/jt808.md). Returns 0, for use as exit
+    code.
 
-    `source` may give bytes or text. Blank lines are passed over. Wrong input: ok false, `error`, and whatever could be read.
+    `source` may give bytes or text. Blank lines are passed over. Wrong input: ok false, `error`, and whatever could
+    be read.
     """
     return _each_line(source, target, _decode_entry)
 
@@ -62,7 +66,9 @@ def _split_entry(entry: dict[str, Any], problems: list[Problem]) -> dict[str, An
 
 
 def _hex_of(entry: dict[str, Any], name: str, problems: list[Problem]) -> tuple[bytes, bool]:
-    """Bytes of the hex text `entry[name]`, up to the first character that is no hex digit; True when half a byte is left."""
+    """Bytes of the hex text `entry[name]`, up to the first character that is no hex digit; True when half a byte is
+    left.
+    """
     text = entry.get(name)
     if not isinstance(text, str):
         problems.append(Problem("missing_hex", name))

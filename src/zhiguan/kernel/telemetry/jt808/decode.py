@@ -19,7 +19,9 @@ _WITH_POSITION = frozenset({0x0200, 0x0201, 0x0500})
 
 @dataclass(slots=True)
 class Decoded:
-    """A frame and what its body says. `fields` is None when the body was not read (unknown, encrypted, one of several packages)."""
+    """A frame and what its body says. `fields` is None when the body was not read (unknown, encrypted, one of
+    several packages).
+    """
 
     frame: Frame
     fields: dict[str, Any] | None = None
@@ -32,7 +34,9 @@ class Decoded:
 
 
 def decode_body(msg_id: int, body: bytes, version_flag: int = 0) -> tuple[dict[str, Any] | None, list[Problem]]:
-    """Body of one message (put together when it came in packages) -> fields and problems; None for a message not known here."""
+    """Body of one message (put together when it came in packages) -> fields and problems; None for a message not
+    known here.
+    """
     decoder = DECODERS.get(msg_id)
     if decoder is None:
         return None, []
@@ -64,7 +68,8 @@ def decode_frame(raw: bytes) -> Decoded:
 def as_record(decoded: Decoded) -> dict[str, Any]:
     """Flat record with the names of `zhiguan jt808 decode`: every name is always there, None when it could not be read.
 
-    `items` are the additional items of 0x0200, 0x0201, 0x0500 and the positions of 0x0704. `body` has the remaining fields of the
+    `items` are the additional items of 0x0200, 0x0201, 0x0500 and the positions of 0x0704. `body` has the remaining
+    fields of the
     message, `body_hex` the bytes. `error` is the first thing that spoils the message, `errors` has all, notes included.
     """
     head = decoded.frame.header

@@ -32,7 +32,7 @@ def _set_parameters(cursor: Cursor, version: int) -> Record:
 
 
 def _control(cursor: Cursor, version: int) -> Record:
-    """0x8105: command word, then its arguments: mostly text separated by semicolons, binary numbers in some commands."""
+    """0x8105: command word, then arguments: text separated by semicolons, binary numbers in some commands."""
     record: Record = {"command": cursor.number(1)}
     data = cursor.rest()
     try:

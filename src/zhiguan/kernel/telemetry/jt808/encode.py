@@ -1,6 +1,7 @@
 """Building of frames and bodies, for the gateway (answers, orders) and for terminals (simulator, replay, tests).
 
-Body builders give bytes; `encode_frame` and `encode_packages` put them on the wire. Values that the layout cannot hold raise
+Body builders give bytes; `encode_frame` and `encode_packages` put them on the wire. Values that the layout cannot
+hold raise
 ValueError: here the caller is our own code, not the network.
 """
 
@@ -30,7 +31,8 @@ def encode_frame(
 ) -> bytes:
     """One frame with delimiters. `phone`: digits as received or fewer (padded in front to 12, or 20 in 2019).
 
-    `package` is (total, number from 1) for one package of a longer message. Raises ValueError for a body above 1,023 bytes, a
+    `package` is (total, number from 1) for one package of a longer message. Raises ValueError for a body above 1,023
+    bytes, a
     phone that does not fit, or numbers out of range.
     """
     if len(body) > MAX_BODY:
@@ -103,7 +105,9 @@ def general_answer(reply_serial: int, reply_id: int, result: int = 0) -> bytes:
 
 
 def resend_request(original_serial: int, indexes: Sequence[int], version_flag: int = 0) -> bytes:
-    """0x8003 and 0x0005 (body.x8003): numbers of the missing packages; the count has one byte before 2019 (at most 255)."""
+    """0x8003 and 0x0005 (body.x8003): numbers of the missing packages; the count has one byte before 2019 (at most
+    255).
+    """
     count = _pack(">H" if version_flag else ">B", len(indexes))
     return _pack(">H", original_serial) + count + _pack(f">{len(indexes)}H", *indexes)
 
@@ -119,7 +123,9 @@ def register_answer(reply_serial: int, result: int, auth_code: str = "") -> byte
 
 
 def parameter(number: int, value: ParameterValue) -> bytes:
-    """One parameter item: id 4 bytes, length 1, value. A number takes the width of its type in tables.PARAMETERS (else DWORD)."""
+    """One parameter item: id 4 bytes, length 1, value. A number takes the width of its type in tables.PARAMETERS
+    (else DWORD).
+    """
     if isinstance(value, int):
         known = PARAMETERS.get(number)
         data = _pack({"BYTE": ">B", "WORD": ">H"}.get(known.type if known else "", ">I"), value)
@@ -139,7 +145,9 @@ def query_given_parameters(numbers: Sequence[int]) -> bytes:
 
 
 def control(command: int, arguments: str = "") -> bytes:
-    """0x8105: command word (1 upgrade, 2 connect to a server, 3 off, 4 restart, 5 factory reset, 6 stop data, 7 stop all)."""
+    """0x8105: command word (1 upgrade, 2 connect to a server, 3 off, 4 restart, 5 factory reset, 6 stop data, 7 stop
+    all).
+    """
     return _pack(">B", command) + arguments.encode("gbk")
 
 
@@ -196,7 +204,9 @@ def authenticate(auth_code: str, *, imei: str = "", software: str = "", version_
 
 
 def item(number: int, value: int | bytes, size: int | None = None) -> bytes:
-    """One additional item. A number needs `size` in bytes and is in wire units (e.g. 0x01 mileage in 0.1 km, 4 bytes)."""
+    """One additional item. A number needs `size` in bytes and is in wire units (e.g. 0x01 mileage in 0.1 km, 4
+    bytes).
+    """
     if isinstance(value, int):
         if size is None:
             raise ValueError("a number needs its size")
@@ -219,7 +229,9 @@ def location(
     direction_deg: int = 0,
     items: Iterable[bytes] = (),
 ) -> bytes:
-    """0x0200 (body.x0200). WGS84 degrees; the hemisphere bits of `status` are set from the signs. `items`: results of `item`."""
+    """0x0200 (body.x0200). WGS84 degrees; the hemisphere bits of `status` are set from the signs. `items`: results
+    of `item`.
+    """
     if not (-90 <= lat <= 90 and -180 <= lon <= 180):
         raise ValueError(f"no such place: {lat}, {lon}")
     status = status & ~(SOUTH | WEST) | (SOUTH if lat < 0 else 0) | (WEST if lon < 0 else 0)

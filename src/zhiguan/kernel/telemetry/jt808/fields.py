@@ -1,15 +1,17 @@
-"""Reading of the basic data types: unsigned numbers, BCD times in GMT+8, GBK texts. Nothing here raises on any bytes."""
+"""Reading of the basic types: unsigned numbers, BCD times in GMT+8, GBK texts. Nothing here raises on any bytes."""
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 from .problem import Problem
 
 BEIJING = timezone(timedelta(hours=8), "GMT+8")
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
-BCD: tuple[int, ...] = tuple((byte >> 4) * 10 + (byte & 15) if byte >> 4 < 10 and byte & 15 < 10 else 255 for byte in range(256))
+BCD: tuple[int, ...] = tuple(
+    (byte >> 4) * 10 + (byte & 15) if byte >> 4 < 10 and byte & 15 < 10 else 255 for byte in range(256)
+)
 """Value of a BCD byte; 255 when it is none."""
 
 _days: dict[bytes, int | None] = {}
@@ -54,13 +56,13 @@ def to_bcd_time(moment: datetime) -> bytes:
 
 def iso_utc(seconds: int | None) -> str | None:
     """Unix seconds -> ISO 8601 with Z."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Cursor:
     """Reads a body from the front. Past the end it gives None and sets `short`; problems gather in `problems`."""
 
-    __slots__ = ("data", "at", "short", "problems")
+    __slots__ = ("at", "data", "problems", "short")
 
     def __init__(self, data: bytes) -> None:
         self.data = data

@@ -1,6 +1,7 @@
 """Frame level of JT/T 808: escaping, checksum, message header (2011/2013 and 2019 editions).
 
-Layouts: vehicle_protocol.yaml frame.*. Nothing here raises on any received bytes; what is wrong is told in `Frame.problems`.
+Layouts: vehicle_protocol.yaml frame.*. Nothing here raises on any received bytes; what is wrong is told in
+`Frame.problems`.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def escape(data: bytes) -> bytes:
 def unescape(data: bytes) -> tuple[bytes, bool]:
     """Wire to content, without delimiters. Returns (content, clean).
 
-    A 7d that is not followed by 01 or 02 is kept as it is and `clean` is False: real terminals are seen that do not escape
+    A 7d that is not followed by 01 or 02 is kept as it is and `clean` is False: real terminals are seen that do not
+    escape
     their vendor extensions, and the checksum then decides.
     """
     if ESCAPE not in data:
@@ -209,7 +211,9 @@ def _parse_content(content: bytes, ended: bool, problems: list[Problem]) -> Fram
 
 
 def _parse_bare(raw: bytes) -> Frame:
-    """Bytes that do not begin with a delimiter: told apart from a message body only when length and checksum both fit."""
+    """Bytes that do not begin with a delimiter: told apart from a message body only when length and checksum both
+    fit.
+    """
     inner = raw[:-1] if raw[-1] == DELIMITER else raw
     frame = _parse_content(unescape(inner)[0], True, [])
     if DELIMITER in inner or not frame.ok:

@@ -158,7 +158,8 @@ ITEMS: dict[int, Item] = {
 def decode_items(data: bytes) -> tuple[list[dict[str, Value]], list[Problem]]:
     """Bytes after the 28 of a position -> items in order, and what is wrong.
 
-    Each item: id (2 hex digits), name and label (None when unknown), value in the unit named by `unit` (None when unknown or of
+    Each item: id (2 hex digits), name and label (None when unknown), value in the unit named by `unit` (None when
+    unknown or of
     unusual length), hex. A length that runs past the end stops the reading; what was read before stays.
     """
     items: list[dict[str, Value]] = []

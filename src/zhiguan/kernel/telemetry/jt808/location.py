@@ -1,4 +1,6 @@
-"""The position: 28 bytes shared by 0x0200, 0x0201, 0x0500, 0x0704, 0x0801 (body.x0200). Scalar fast path and full record."""
+"""The position: 28 bytes shared by 0x0200, 0x0201, 0x0500, 0x0704, 0x0801 (body.x0200). Scalar fast path and full
+record.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,7 @@ def describe_location(body: bytes, *, with_items: bool = True) -> tuple[dict[str
         "direction_deg": place.direction_deg,
         "time_utc": iso_utc(place.time_s),
         "alarm_labels": bit_labels(place.alarm, ALARM_BITS),
-        "status_labels": status_labels(place.status),
+        "status_labels": list(status_labels(place.status)),
         "items": [],
     }
     if with_items:

@@ -1,6 +1,7 @@
 """Bodies of the messages that terminals send, each to a plain record. Nothing here raises on any bytes.
 
-A decoder takes a cursor over the whole body and the version flag of the header (0: 2011 or 2013, 1: 2019) and fills a record;
+A decoder takes a cursor over the whole body and the version flag of the header (0: 2011 or 2013, 1: 2019) and fills
+a record;
 a field whose bytes are missing is None. Bodies of unknown messages are kept as hex by `decode_body`.
 """
 
@@ -36,13 +37,19 @@ def _empty(cursor: Cursor, version: int) -> Record:
 
 def general_answer(cursor: Cursor, version: int) -> Record:
     """0x0001 and 0x8001 (body.x0001_x8001)."""
-    record: Record = {"reply_serial": cursor.number(2), "reply_id": hex_id(cursor.number(2)), "result": cursor.number(1)}
+    record: Record = {
+        "reply_serial": cursor.number(2),
+        "reply_id": hex_id(cursor.number(2)),
+        "result": cursor.number(1),
+    }
     record["result_label"] = ACK_RESULTS.get(record["result"], "未知")
     return record
 
 
 def resend_request(cursor: Cursor, version: int) -> Record:
-    """0x0005 and 0x8003 (body.x8003). The count has one byte in 2013 and two in 2019: told by which one fits the length."""
+    """0x0005 and 0x8003 (body.x8003). The count has one byte in 2013 and two in 2019: told by which one fits the
+    length.
+    """
     record: Record = {"original_serial": cursor.number(2)}
     left = cursor.left
     width = 2 if version else 1
@@ -75,18 +82,21 @@ def _register(cursor: Cursor, version: int) -> Record:
 
 
 def _register_layout(body: bytes, version: int) -> tuple[str, int, int, int]:
-    """Edition and widths of maker, model, terminal id. 2011 and 2013 share the header, so length and colour byte decide."""
+    """Edition and widths of maker, model, terminal id. 2011 and 2013 share the header, so length and colour byte
+    decide.
+    """
     if version and len(body) >= 76:
         return "2019", 11, 30, 30
-    if len(body) >= 37:
-        # a 2011 body with a long plate or a VIN is as long as a 2013 one, but then holds a letter where 2013 has the colour
-        if body[36] <= 9 or body[24] > 9:
-            return "2013", 5, 20, 7
+    # a 2011 body with a long plate or a VIN is as long as a 2013 one, but then holds a letter where 2013 has the colour
+    if len(body) >= 37 and (body[36] <= 9 or body[24] > 9):
+        return "2013", 5, 20, 7
     return "2011", 5, 8, 7
 
 
 def _authenticate(cursor: Cursor, version: int) -> Record:
-    """0x0102 (body.x0102_2013, body.x0102_2019). A 2019 frame whose body does not fit the 2019 layout is read as 2013."""
+    """0x0102 (body.x0102_2013, body.x0102_2019). A 2019 frame whose body does not fit the 2019 layout is read as
+    2013.
+    """
     data = cursor.data
     if version and data and len(data) >= 1 + data[0] + 15:
         count = cursor.number(1)
@@ -106,7 +116,14 @@ def read_parameters(cursor: Cursor, count: int | None) -> list[Record]:
         if number is None or value is None:
             break
         known = PARAMETERS.get(number)
-        record: Record = {"id": f"{number:04x}", "name": None, "label": None, "value": None, "unit": "", "hex": value.hex()}
+        record: Record = {
+            "id": f"{number:04x}",
+            "name": None,
+            "label": None,
+            "value": None,
+            "unit": "",
+            "hex": value.hex(),
+        }
         if known is not None:
             record.update(name=known.name, label=known.label, unit=known.unit)
             width = {"BYTE": 1, "WORD": 2, "DWORD": 4}.get(known.type)
@@ -127,7 +144,7 @@ def _parameters_answer(cursor: Cursor, version: int) -> Record:
 
 
 def _attributes(cursor: Cursor, version: int) -> Record:
-    """0x0107: 2013 with model 20 and id 7, 2019 with model 30 and id 30; some terminals leave out the last two bytes."""
+    """0x0107: 2013 with model 20 and id 7, 2019 with 30 and 30; some terminals leave out the last two bytes."""
     widths = (5, 30, 30) if version and cursor.left >= 2 + 65 + 12 else (5, 20, 7)
     record: Record = {
         "kind": cursor.number(2),
@@ -180,7 +197,9 @@ def _batch(cursor: Cursor, version: int) -> Record:
 
 
 def _area_answer(cursor: Cursor, version: int) -> Record:
-    """0x0608: kind of area, count, then the settings, kept as hex because their layout is that of the 0x8600 to 0x8606 edition."""
+    """0x0608: kind of area, count, then the settings, kept as hex because their layout is that of the 0x8600 to
+    0x8606 edition.
+    """
     record: Record = {"kind": cursor.number(1), "count": cursor.number(4)}
     record["kind_label"] = {1: "圆形区域", 2: "矩形区域", 3: "多边形区域", 4: "路线"}.get(record["kind"], "未知")
     if record["kind"] not in (1, 2, 3, 4) and record["count"] is not None and cursor.left == 4 * record["count"]:
@@ -191,7 +210,9 @@ def _area_answer(cursor: Cursor, version: int) -> Record:
 
 
 def _recorder(cursor: Cursor, version: int) -> Record:
-    """0x0700: serial of the question, command word, driving-record block (GB/T 19056) kept as hex with its own checksum judged."""
+    """0x0700: serial of the question, command word, driving-record block (GB/T 19056) kept as hex with its own
+    checksum judged.
+    """
     record: Record = {"reply_serial": cursor.number(2), "command": cursor.number(1)}
     block = cursor.rest()
     record["block_hex"] = block.hex()

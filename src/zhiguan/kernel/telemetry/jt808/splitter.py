@@ -15,13 +15,16 @@ MAX_REMEMBERED = 100
 class Splitter:
     """Cuts a stream of one connection into frames at the delimiters (frame.delimiter).
 
-    Feed pieces of any size; each call returns the frames completed by it, delimiters included, still escaped and unchecked.
-    Two frames may share one delimiter: bytes that follow a closed frame without a new delimiter are taken as a frame only when
-    header, length and checksum fit, otherwise they are garbage. `counts` counts by problem code, `problems` holds the last
+    Feed pieces of any size; each call returns the frames completed by it, delimiters included, still escaped and
+    unchecked.
+    Two frames may share one delimiter: bytes that follow a closed frame without a new delimiter are taken as a frame
+    only when
+    header, length and checksum fit, otherwise they are garbage. `counts` counts by problem code, `problems` holds
+    the last
     hundred since the last `take_problems`. Memory: at most `max_frame` bytes between calls.
     """
 
-    __slots__ = ("max_frame", "counts", "problems", "_part", "_inside", "_skipping", "_started", "_offset")
+    __slots__ = ("_inside", "_offset", "_part", "_skipping", "_started", "counts", "max_frame", "problems")
 
     def __init__(self, max_frame: int = MAX_FRAME) -> None:
         self.max_frame = max_frame
@@ -35,7 +38,9 @@ class Splitter:
 
     @property
     def pending_bytes(self) -> int:
-        """Bytes held that do not make a frame yet: an opened frame with its delimiter, or what follows the last frame."""
+        """Bytes held that do not make a frame yet: an opened frame with its delimiter, or what follows the last
+        frame.
+        """
         return len(self._part) + (1 if self._inside else 0)
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -75,7 +80,8 @@ class Splitter:
     def _at_delimiter(self, frames: list[bytes]) -> None:
         part, self._part = self._part, b""
         if self._skipping:
-            # after an overlong frame this delimiter may close it or open the next one; the checksum of what follows decides
+            # after an overlong frame this delimiter may close it or open the next one; the checksum of what follows
+            # decides
             self._skipping = False
             self._inside = not self._inside
         elif self._inside:
@@ -136,8 +142,10 @@ class _Group:
 class Reassembler:
     """Puts the packages of sub-packaged messages together (frame.properties.subpackage).
 
-    Make one for each terminal session: its limits then bound what one terminal can hold. Times are seconds of any monotonic
-    clock, passed in by the caller. Packages may come in any order, repeated, with other messages between them, and re-sent
+    Make one for each terminal session: its limits then bound what one terminal can hold. Times are seconds of any
+    monotonic
+    clock, passed in by the caller. Packages may come in any order, repeated, with other messages between them, and
+    re-sent
     under new serials. Two messages of one id and total that are under way at once are told apart by content and serial.
     """
 
@@ -215,7 +223,9 @@ class Reassembler:
         return Reassembled("waiting", None, group.base)
 
     def due(self, now: float) -> list[Missing]:
-        """Messages to ask the missing packages of now; each is given at most `max_requests` times, `resend_after_s` apart."""
+        """Messages to ask the missing packages of now; each is given at most `max_requests` times, `resend_after_s`
+        apart.
+        """
         found = []
         for group in self._groups:
             if group.asked < self.max_requests and now - group.touched >= self.resend_after_s * (group.asked + 1):

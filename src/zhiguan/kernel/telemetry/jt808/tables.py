@@ -1,15 +1,17 @@
 """Names of JT/T 808 as data: alarm bits, status bits, signal bits, message ids, terminal parameters, results.
 
-Source: JT/T 808-2013 and JT/T 808-2019 by way of vehicle_protocol.yaml (same group and code); Chinese labels are interface text.
+Source: JT/T 808-2013 and JT/T 808-2019 by way of vehicle_protocol.yaml (same group and code).
+Chinese labels are interface text.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 
 class Bit(NamedTuple):
-    """One flag of a bit field. `kind` (alarms only): event = cleared once acknowledged, state = lasts with the condition."""
+    """One flag. `kind` (alarms only): event = cleared once acknowledged, state = lasts with the condition."""
 
     bit: int
     name: str
@@ -245,19 +247,27 @@ BATCH_TYPES: dict[int, str] = {0: "正常位置批量汇报", 1: "盲区补报"}
 AREA_TYPES: dict[int, str] = {0: "无特定位置", 1: "圆形区域", 2: "矩形区域", 3: "多边形区域", 4: "路段"}
 
 
+_LABELS: dict[int, dict[int, str]] = {
+    id(bits): {entry.bit: entry.label for entry in bits} for bits in (ALARM_BITS, STATUS_BITS, SIGNAL_BITS)
+}
+
+
 def bit_names(word: int, bits: tuple[Bit, ...]) -> list[str]:
     """Names of the bits set in `word`."""
     return [entry.name for entry in bits if word >> entry.bit & 1]
 
 
 def bit_labels(word: int, bits: tuple[Bit, ...]) -> list[str]:
-    """Chinese labels of the bits set in `word`; a bit without a label is shown by number."""
-    known = {entry.bit: entry.label for entry in bits}
+    """Chinese labels of the bits set in `word`, by a table above; a bit without a label is shown by number."""
+    if not word:
+        return []
+    known = _LABELS[id(bits)]
     return [known.get(bit, f"第{bit}位") for bit in range(word.bit_length()) if word >> bit & 1]
 
 
-def status_labels(status: int) -> list[str]:
-    """Chinese labels of the status word, the load (two bits) included."""
+@lru_cache(maxsize=4096)
+def status_labels(status: int) -> tuple[str, ...]:
+    """Chinese labels of the status word, the load (two bits) included. Cached: a fleet uses few different words."""
     labels = bit_labels(status & ~0x300, STATUS_BITS)
     load = status >> 8 & 3
-    return [*labels, LOAD_LABELS[load]] if load else labels
+    return (*labels, LOAD_LABELS[load]) if load else tuple(labels)
