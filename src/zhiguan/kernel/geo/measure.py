@@ -25,9 +25,9 @@ def to_plane(
 
 
 def from_plane(
-    east_m: ArrayLike, north_m: ArrayLike, lat0: float, lon0: float
+    east_m: ArrayLike, north_m: ArrayLike, lat0: ArrayLike, lon0: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The inverse of `to_plane`: (lat, lon) of metres east and north of (lat0, lon0)."""
-    return lat0 + np.asarray(north_m) / METRES_PER_DEGREE, lon0 + np.asarray(east_m) / (
-        METRES_PER_DEGREE * np.cos(np.radians(lat0))
-    )
+    lat0, lon0 = np.asarray(lat0, float), np.asarray(lon0, float)
+    lat = lat0 + np.asarray(north_m, float) / METRES_PER_DEGREE
+    return lat, lon0 + np.asarray(east_m, float) / (METRES_PER_DEGREE * np.cos(np.radians(lat0)))
