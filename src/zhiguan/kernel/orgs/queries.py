@@ -203,7 +203,7 @@ def _spelled(text: str) -> str:
 
 def search_units(text: str, *, limit: int = 20, within: Unit | None = None) -> list[Unit]:
     """Return open units whose name, short name, code, pinyin or initials contain the text; larger units first."""
-    wanted = text.strip()
+    wanted = text.replace("\0", "").strip()
     if not wanted:
         return []
     if wanted.isascii():
@@ -227,7 +227,7 @@ def search_people(
 
     ``active`` None includes those who have left.
     """
-    wanted = text.strip()
+    wanted = text.replace("\0", "").strip()
     if not wanted:
         return []
     if wanted.isascii():
