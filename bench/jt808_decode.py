@@ -22,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from zhiguan.kernel.telemetry.jt808 import decode_frame, decode_location, encode
-from zhiguan.kernel.telemetry.jt808.bulk import parse_frames, parse_location_bulk
+from zhiguan.kernel.telemetry.jt808.bulk import item_numbers, parse_frames, parse_location_bulk
 from zhiguan.kernel.telemetry.jt808.splitter import Splitter
 
 HEAD_2013 = struct.Struct(">HH6sH")
@@ -161,6 +161,14 @@ def main() -> None:
             lambda frames=frames: [plain_decode(frame) for frame in frames],
         )
         figure(f"jt808.decode_bulk.{name}", bulk, "frames/s", plain)
+        (items,) = rates(
+            count,
+            repeats,
+            lambda batches=batches: [
+                item_numbers(parse_frames(batch), ((0x01, 4), (0x02, 2), (0x30, 1), (0x31, 1))) for batch in batches
+            ],
+        )
+        figure(f"jt808.decode_bulk_with_items.{name}", items, "frames/s", plain)
         stream = b"".join(frames)
         chunks = [stream[at : at + 65536] for at in range(0, len(stream), 65536)]
 

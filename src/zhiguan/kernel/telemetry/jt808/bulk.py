@@ -149,6 +149,41 @@ def parse_frames(frames: Sequence[bytes]) -> Frames:
     )
 
 
+def item_numbers(frames: Frames, wanted: Sequence[tuple[int, int]]) -> npt.NDArray[np.int64]:
+    """Numbers out of the additional items of the located frames.
+
+    `wanted`: (item id, length in bytes, 1 to 4), e.g. (0x01, 4) for the mileage in 0.1 km. Returns one row for each
+    wanted item
+    and one column for each of `frames.located`; -1 where the item is absent or of another length. Of repeated items
+    the first
+    counts; reading stops where an item runs past the end of its body, as in `items.decode_items`.
+    """
+    content = frames.content
+    found = np.full((len(wanted), frames.located.size), -1, dtype=np.int64)
+    column = np.arange(frames.located.size)
+    at = frames.body_start[frames.located] + POSITION_SIZE
+    end = frames.body_start[frames.located] + frames.body_size[frames.located]
+    while column.size:
+        going = at + 2 <= end
+        column, at, end = column[going], at[going], end[going]
+        following = at + 2 + content[at + 1] if column.size else at
+        going = following <= end
+        column, at, end, following = column[going], at[going], end[going], following[going]
+        if not column.size:
+            break
+        number, size = content[at], content[at + 1]
+        for row, (item, width) in enumerate(wanted):
+            hits = np.flatnonzero((number == item) & (size == width))
+            hits = hits[found[row, column[hits]] < 0]
+            if hits.size:
+                value = np.zeros(hits.size, dtype=np.int64)
+                for byte in range(width):
+                    value = value << 8 | content[at[hits] + 2 + byte]
+                found[row, column[hits]] = value
+        at = following
+    return found
+
+
 def parse_location_bulk(bodies: Sequence[bytes]) -> np.ndarray:
     """Bodies of 0x0200 -> POSITION_DTYPE array of the same length. A body below 28 bytes gives a zero row with
     NO_TIME.

@@ -106,8 +106,13 @@ def _each_line(
             record = _spoilt(work, problems)
         else:
             record = work(entry, problems)
+        full = {"id": entry.get("id"), **record}
         try:
-            target.write(_dump({"id": entry.get("id"), **record}) + "\n")
+            try:
+                target.write(_dump(full) + "\n")
+            except UnicodeEncodeError:
+                # an output of another coding than UTF-8 gets the escaped form
+                target.write(json.dumps(full) + "\n")
         except BrokenPipeError:
             break
     return 0

@@ -106,3 +106,11 @@ def test_closed_output_ends_quietly() -> None:
             raise BrokenPipeError
 
     assert decode_lines(io.StringIO('{"id":1}\n{"id":2}\n'), Closed()) == 0
+
+
+def test_output_of_another_coding() -> None:
+    raw = io.BytesIO()
+    target = io.TextIOWrapper(raw, encoding="ascii")
+    assert decode_lines(io.StringIO('{"id":"沪A"}\n'), target) == 0
+    target.flush()
+    assert json.loads(raw.getvalue())["id"] == "沪A"

@@ -64,8 +64,7 @@ def test_frames_agree_with_undisputed_assertions() -> None:
             total += count
             differing += lines
     assert total > 1000
-    print("\n".join(differing))
-    assert len(differing) <= total // 100, differing
+    assert differing == []
 
 
 def test_bodies_agree_with_undisputed_assertions() -> None:
@@ -80,7 +79,7 @@ def test_bodies_agree_with_undisputed_assertions() -> None:
             total += count
             differing += lines
     assert total > 50
-    assert len(differing) <= total // 100, differing
+    assert differing == []
 
 
 def test_bodies_given_as_frames_are_refused() -> None:
@@ -200,7 +199,7 @@ def test_replies_byte_for_byte() -> None:
         built = encode.encode_frame(number, body, phone=head.phone, serial=0, version_flag=head.version_flag or 0)
         assert built.hex() == record["reply"], record["id"]
         compared += 1
-    assert compared >= 13
+    assert compared == 14
 
 
 def test_recorded_message_bodies() -> None:

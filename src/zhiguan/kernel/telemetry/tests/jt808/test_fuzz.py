@@ -21,9 +21,10 @@ from zhiguan.kernel.telemetry.jt808 import (
     escape,
     unescape,
 )
-from zhiguan.kernel.telemetry.jt808.bulk import NO_TIME, parse_frames, parse_location_bulk
+from zhiguan.kernel.telemetry.jt808.bulk import NO_TIME, item_numbers, parse_frames, parse_location_bulk
 from zhiguan.kernel.telemetry.jt808.cli import decode_lines, split_lines
 from zhiguan.kernel.telemetry.jt808.decode import DECODERS
+from zhiguan.kernel.telemetry.jt808.items import decode_items
 
 wild = st.binary(max_size=300)
 # bytes that matter to the frame level come often
@@ -134,6 +135,31 @@ def test_bulk_positions_agree_with_single(bodies: list[bytes]) -> None:
             assert place["time_s"] == NO_TIME
         else:
             _same(place, single)
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.one_of(
+                st.builds(lambda value: encode.item(0x01, value, 4), st.integers(0, 2**32 - 1)),
+                st.builds(lambda value: encode.item(0x30, value, 1), st.integers(0, 255)),
+                st.sampled_from([b"\x01\x02\x00\x01", b"\x00\x00", b"\x30", b"\x01\x04\x00", b"\xe1\x03\x7e\x7d\x01"]),
+            ),
+            max_size=6,
+        ).map(b"".join),
+        max_size=8,
+    )
+)
+def test_bulk_items_agree_with_single(tails: list[bytes]) -> None:
+    raws = [encode.encode_frame(0x0200, bytes(28) + tail, phone="1", serial=n) for n, tail in enumerate(tails)]
+    raws.append(encode.encode_frame(0x0002, phone="1", serial=0))
+    found = item_numbers(parse_frames(raws), [(0x01, 4), (0x30, 1)])
+    assert found.shape == (2, len(tails))
+    for column, tail in enumerate(tails):
+        items, _ = decode_items(tail)
+        for row, (number, size) in enumerate((("01", 8), ("30", 2))):
+            values = [int(item["hex"], 16) for item in items if item["id"] == number and len(item["hex"]) == size]
+            assert found[row, column] == (values[0] if values else -1)
 
 
 def _same(place: np.void, single: tuple[object, ...]) -> None:
