@@ -6,7 +6,7 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import IO, cast
 
@@ -18,6 +18,10 @@ MANAGEMENT = {
     "manage": ([], "Django 管理命令"),
 }
 """Commands that are another name for one of Django's; everything after them is handed on."""
+DELEGATES = {
+    "trace": ("zhiguan.kernel.trace.cli:main", "痕迹管理:导出与离线核验"),
+}
+"""Commands with a command line of their own: a function of the words after the command that returns the exit code."""
 WEB_PORT, LIVE_PORT, GATEWAY_PORT = 8000, 8001, 8808
 
 
@@ -28,10 +32,15 @@ def _port(text: str) -> int:
     return number
 
 
+def _function(target: str) -> Callable[..., int]:
+    """The function that `module:name` names."""
+    module, name = target.split(":")
+    return getattr(importlib.import_module(module), name)
+
+
 def _lines_in_out(target: str, args: argparse.Namespace) -> int:
     """Run a filter `function(infile, outfile)` over FILE (or standard input for `-`) to standard output."""
-    module, name = target.split(":")
-    function = getattr(importlib.import_module(module), name)
+    function = _function(target)
     with ExitStack() as stack:
         if args.file == "-":
             cast("object", sys.stdin).reconfigure(encoding="utf-8", errors="replace")  # type: ignore[attr-defined]
@@ -84,11 +93,11 @@ def parser() -> argparse.ArgumentParser:
     _command(database, "status", f"{RUNTIME}.database:status", "是否在运行")
     psql = _command(database, "psql", f"{RUNTIME}.database:psql", "打开命令行客户端")
     psql.add_argument("--role", choices=["app", "owner", "ingest", "superuser"], default="app", help="使用的账号")
-    psql.add_argument("args", nargs=argparse.REMAINDER)
+    psql.add_argument("args", nargs="*", help="交给 psql 的参数,写在 -- 之后")
     for name, help_text in (("dump", "备份到文件"), ("restore", "从备份恢复")):
         _command(database, name, f"{RUNTIME}.database:{name}", help_text).add_argument("file", metavar="FILE")
 
-    for name, (_, help_text) in MANAGEMENT.items():
+    for name, (_, help_text) in (MANAGEMENT | DELEGATES).items():
         commands.add_parser(name, help=help_text, add_help=False)
     web = _command(commands, "web", f"{RUNTIME}.servers:web", "只运行网页与接口")
     web.add_argument("--workers", type=int, default=1, help="进程数(默认 %(default)s)")
@@ -105,27 +114,34 @@ def parser() -> argparse.ArgumentParser:
     jt808 = _group(commands, "jt808", "JT/T 808 报文工具(JSON Lines)")
     _filter(jt808, "decode", "zhiguan.kernel.telemetry.jt808.cli:decode_lines", "解码报文")
     _filter(jt808, "split", "zhiguan.kernel.telemetry.jt808.cli:split_lines", "从字节流切分报文")
-    _filter(commands, "trips", "zhiguan.lines.vehicles.domain.trips:trips_lines", "由定位点计算行程和停留(JSON Lines)")
+    _filter(
+        commands, "trips", "zhiguan.lines.vehicles.domain.trip_lines:trips_lines", "由定位点计算行程和停留(JSON Lines)"
+    )
     return whole
+
+
+def _run(words: list[str]) -> int:
+    name, rest = (words[0], words[1:]) if words else ("", [])
+    if name in MANAGEMENT:
+        from zhiguan.site.runtime.framework import manage
+
+        return manage([*MANAGEMENT[name][0], *rest])
+    if name in DELEGATES:
+        return _function(DELEGATES[name][0])(rest)
+    args = parser().parse_args(words)
+    if hasattr(args, "filter"):
+        return _lines_in_out(args.filter, args)
+    return _function(args.target)(args)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     from zhiguan.site.runtime.paths import var_dir
 
-    words = list(sys.argv[1:] if argv is None else argv)
     os.environ["ZHIGUAN_VAR"] = str(var_dir())
     cast("object", sys.stdout).reconfigure(encoding="utf-8", errors="replace")  # type: ignore[attr-defined]
-    if words and words[0] in MANAGEMENT:
-        from zhiguan.site.runtime.framework import manage
-
-        return manage([*MANAGEMENT[words[0]][0], *words[1:]])
-    args = parser().parse_args(words)
     try:
-        if hasattr(args, "filter"):
-            return _lines_in_out(args.filter, args)
-        module, name = args.target.split(":")
-        return getattr(importlib.import_module(module), name)(args)
+        return _run(list(sys.argv[1:] if argv is None else argv))
     except BrokenPipeError:
         # The reader (head, less) has seen enough. Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -133,6 +149,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
+        # Named, not imported: importing their modules would load the database client for every command.
         if type(error).__name__ in {"PostgresError", "FrontendError"}:
             print(error, file=sys.stderr)
             return 1

@@ -121,10 +121,10 @@ def private_files(var: Path) -> list[Check]:
             continue
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
-            found.append(Check("密钥文件", RED, f"{path} 的权限是 {mode:o},其他用户可以读取",
+            found.append(Check(f"密钥文件 {name}", RED, f"{path} 的权限是 {mode:o},其他用户可以读取",
                                f"请执行 chmod 600 {path};如可能已泄露,请更换其中的口令。"))  # fmt: skip
         else:
-            found.append(Check("密钥文件", GREEN, f"{path} 仅所有者可读写"))
+            found.append(Check(f"密钥文件 {name}", GREEN, f"{path} 仅所有者可读写"))
     return found or [Check("密钥文件", YELLOW, "尚未生成", "首次执行 zhiguan up 时自动生成。")]
 
 

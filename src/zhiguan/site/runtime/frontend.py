@@ -15,7 +15,7 @@ __all__ = ["FrontendError", "build", "is_stale"]
 
 PACKAGE = Path(__file__).resolve().parents[2]
 FRONTEND = PACKAGE / "kit" / "frontend"
-MANIFEST = PACKAGE / "kit" / "static" / "kit" / "dist" / "manifest.json"
+MANIFEST = PACKAGE / "kit" / "static" / "kit" / "dist" / ".vite" / "manifest.json"
 
 
 class FrontendError(RuntimeError):

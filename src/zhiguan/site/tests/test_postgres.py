@@ -21,6 +21,15 @@ from zhiguan.site.runtime.roles import APP, INGEST, OWNER
 
 pytestmark = pytest.mark.faults
 
+SETTINGS = {
+    "TimeZone": "UTC",
+    "data_checksums": "on",
+    "jit": "off",
+    "listen_addresses": "",
+    "server_encoding": "UTF8",
+    "password_encryption": "scram-sha-256",
+}
+
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Iterator[Path]:
@@ -41,8 +50,8 @@ def test_makes_starts_finds_and_stops(data_dir: Path) -> None:
     with psycopg.connect(urls.owner) as connection:
         connection.execute("CREATE TABLE kept (word text)")
         connection.execute("INSERT INTO kept VALUES ('留')")
-        shown = {name: connection.execute(f"SHOW {name}").fetchone()[0] for name in ("TimeZone", "data_checksums", "jit", "listen_addresses", "server_encoding")}  # fmt: skip
-    assert shown == {"TimeZone": "UTC", "data_checksums": "on", "jit": "off", "listen_addresses": "", "server_encoding": "UTF8"}  # fmt: skip
+        shown = {name: connection.execute(f"SHOW {name}").fetchone()[0] for name in SETTINGS}
+    assert shown == SETTINGS
     assert not postgres.ensure_cluster(data_dir, durable=False).started
     postgres.stop(cluster)
     assert not postgres.is_running(data_dir)

@@ -1,0 +1,131 @@
+"""The doctor must turn red when something is wrong: each test breaks one thing of a real installation."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from zhiguan.site.runtime import postgres
+
+Findings = dict[str, dict[str, Any]]
+
+
+def zhiguan(var: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("DATABASE_", "ZHIGUAN_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "zhiguan.site.cli", *words],
+        capture_output=True, text=True, timeout=120, env=kept | {"ZHIGUAN_VAR": str(var)} | more,
+    )  # fmt: skip
+
+
+def examine(var: Path, **more: str) -> tuple[int, Findings]:
+    done = zhiguan(var, "doctor", "--json", **more)
+    found = json.loads(done.stdout)
+    assert all(each["todo"] for each in found if each["status"] != "green"), "每个问题都应说明处理办法"
+    return done.returncode, {each["name"]: each for each in found}
+
+
+@pytest.fixture(scope="module")
+def var(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    path = tmp_path_factory.mktemp("doctor")
+    try:
+        for words in (("db", "start"), ("migrate", "-v", "0")):
+            done = zhiguan(path, *words)
+            assert done.returncode == 0, done.stderr
+        yield path
+    finally:
+        postgres.stop(path / "pg")
+
+
+@pytest.fixture
+def urls(var: Path) -> postgres.Urls:
+    return postgres.bootstrap(postgres.ensure_cluster(var / "pg"))
+
+
+def test_a_sound_installation_lacks_only_its_processes(var: Path) -> None:
+    code, found = examine(var)
+    assert code == 1
+    assert [name for name, each in found.items() if each["status"] == "red"] == ["进程"]
+    assert "zhiguan up" in found["进程"]["todo"]
+    for name in ("版本", "磁盘", "时钟", "数据库", "行级安全", "数据库结构", "任务队列", "调试模式"):
+        assert found[name]["status"] == "green", found[name]
+
+
+def test_a_table_without_row_security_is_named(var: Path, urls: postgres.Urls) -> None:
+    with psycopg.connect(urls.owner, autocommit=True) as connection:
+        connection.execute("CREATE TABLE forgotten (n int)")
+        try:
+            _, found = examine(var)
+        finally:
+            connection.execute("DROP TABLE forgotten")
+    assert found["行级安全"]["status"] == "red"
+    assert "forgotten" in found["行级安全"]["says"]
+
+
+def test_an_application_that_connects_as_superuser_or_owner(var: Path, urls: postgres.Urls) -> None:
+    _, found = examine(var, DATABASE_URL=urls.superuser)
+    assert found["数据库应用账号"]["status"] == "red"
+    assert "超级用户" in found["数据库应用账号"]["says"]
+    _, found = examine(var, DATABASE_URL=urls.owner)
+    assert "是数据库属主" in found["数据库应用账号"]["says"]
+
+
+def test_a_pending_migration(var: Path, urls: postgres.Urls) -> None:
+    with psycopg.connect(urls.owner, autocommit=True) as connection:
+        row = connection.execute("SELECT id, app, name FROM django_migrations WHERE app = 'sessions'").fetchone()
+        assert row is not None
+        connection.execute("UPDATE django_migrations SET app = 'elsewhere' WHERE id = %s", [row[0]])
+        try:
+            _, found = examine(var)
+        finally:
+            connection.execute("UPDATE django_migrations SET app = %s WHERE id = %s", [row[1], row[0]])
+    assert found["数据库结构"]["status"] == "red"
+    assert "sessions" in found["数据库结构"]["says"]
+
+
+def test_passwords_others_can_read(var: Path) -> None:
+    secrets = var / "secrets.json"
+    secrets.chmod(0o644)
+    try:
+        _, found = examine(var)
+    finally:
+        secrets.chmod(0o600)
+    assert found["密钥文件 secrets.json"]["status"] == "red"
+    assert "644" in found["密钥文件 secrets.json"]["says"]
+    assert found["密钥文件 run/database.json"]["status"] == "green"
+
+
+def test_debug_and_any_host(var: Path) -> None:
+    _, found = examine(var, ZHIGUAN_DEBUG="1", ZHIGUAN_HOSTS="*")
+    assert found["调试模式"]["status"] == "red"
+    assert found["允许的主机名"]["status"] == "red"
+
+
+def test_a_long_queue_of_late_jobs(var: Path, urls: postgres.Urls) -> None:
+    with psycopg.connect(urls.superuser, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, status, scheduled_at) "
+            "SELECT 'default', 'nothing', 'todo', now() - interval '1 hour' FROM generate_series(1, 1200)"
+        )
+        try:
+            _, found = examine(var)
+        finally:
+            connection.execute("DELETE FROM procrastinate_events")
+            connection.execute("DELETE FROM procrastinate_jobs")
+    assert found["任务队列"]["status"] == "yellow"
+    assert "1200 个" in found["任务队列"]["says"]
+
+
+def test_no_database_at_all(tmp_path: Path) -> None:
+    done = zhiguan(tmp_path, "doctor")
+    assert done.returncode == 1
+    assert "✘ 异常  数据库:连接不上" in done.stdout
+    assert "zhiguan db start" in done.stdout
