@@ -11,7 +11,7 @@ from math import asin, cos, radians, sin, sqrt
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from zhiguan.kernel.geo.service import EARTH_RADIUS_M, haversine_m
+from zhiguan.kernel.geo.service import EARTH_RADIUS_M, METRES_PER_DEGREE, haversine_m
 
 Floats = NDArray[np.float64]
 
@@ -189,9 +189,14 @@ def _jumps(points: Points, policy: TripPolicy) -> NDArray[np.bool_]:
 
 def impossible(points: Points, policy: TripPolicy) -> NDArray[np.bool_]:
     """For each pair of neighbours: same vehicle, but too far apart for the time between."""
-    metres = haversine_m(points.lat[:-1], points.lon[:-1], points.lat[1:], points.lon[1:])
     limit = np.diff(points.time_s) * (policy.max_speed_kmh / 3.6) + policy.jump_slack_m
-    return (metres > limit) & (points.vehicle[:-1] == points.vehicle[1:])
+    # no great circle is longer than its degrees laid end to end, which are cheap to add and clear nearly all pairs
+    at_most = (np.abs(np.diff(points.lat)) + np.abs(np.diff(points.lon))) * METRES_PER_DEGREE
+    pairs = np.flatnonzero((at_most > limit) & (points.vehicle[:-1] == points.vehicle[1:]))
+    metres = haversine_m(points.lat[pairs], points.lon[pairs], points.lat[pairs + 1], points.lon[pairs + 1])
+    wrong = np.zeros(max(len(points) - 1, 0), bool)
+    wrong[pairs[metres > limit[pairs]]] = True
+    return wrong
 
 
 def _best_chain(
