@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from zhiguan.site.runtime.paths import var_dir
+
 PACKAGE = Path(__file__).resolve().parent.parent
-VAR = Path(os.environ.get("ZHIGUAN_VAR", "var")).resolve()
+VAR = var_dir()
 TESTING = "pytest" in sys.modules
 DEBUG = os.environ.get("ZHIGUAN_DEBUG") == "1"
 
@@ -106,7 +108,7 @@ def database(url: str) -> dict:
     query = dict(parse_qsl(parts.query))
     return {
         "ENGINE": "zhiguan.kit.rowscope.backend",
-        "NAME": parts.path.lstrip("/"),
+        "NAME": parts.path.lstrip("/") or "unset",
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": query.pop("host", parts.hostname or ""),

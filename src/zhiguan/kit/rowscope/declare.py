@@ -25,12 +25,16 @@ class ByUnit:
 
     The range is compared with ``current_setting`` directly, so that the planner sees the value; the rare second
     condition for scopes of several ranges is a sub-select, evaluated once per query.
+
+    ``open_insert`` lets anybody add a row they may not read afterwards (log entries, messages to others). Such rows
+    must be inserted without RETURNING: PostgreSQL asks the reading rule of returned rows.
     """
 
     area: str
     column: str = "scope_pos"
     persons: tuple[str, ...] = ()
     append_only: bool = False
+    open_insert: bool = False
 
     def using(self) -> str:
         lo, hi = _setting(f"{self.area}_lo", "bigint"), _setting(f"{self.area}_hi", "bigint")
@@ -43,12 +47,39 @@ class ByUnit:
 
 
 @dataclass(frozen=True)
+class ByArea:
+    """Rows of many subject areas in one table (ledger events, findings): the row names its own area.
+
+    ``area_column`` holds the area's code, ``column`` the unit's position, ``persons_column`` (a bigint array, optional)
+    the persons who see the row wherever they belong.
+    """
+
+    area_column: str = "area"
+    column: str = "scope_pos"
+    persons_column: str = ""
+    append_only: bool = False
+    open_insert: bool = False
+
+    def using(self) -> str:
+        def of_area(suffix: str, cast: str) -> str:
+            return f"NULLIF(current_setting('zg.' || {self.area_column} || '_{suffix}', true), '')::{cast}"
+
+        rule = (
+            f"({self.column} BETWEEN {of_area('lo', 'bigint')} AND {of_area('hi', 'bigint')} AND "
+            f"COALESCE({self.column} <@ {of_area('ranges', 'int8multirange')}, true))"
+        )
+        if self.persons_column:
+            rule += f" OR {_setting('person', 'bigint')} = ANY ({self.persons_column})"
+        return rule
+
+
+@dataclass(frozen=True)
 class ByPerson:
     """Rows belong to one account (``column`` holds its key): notifications, saved filters, drafts."""
 
     column: str = "account_id"
     append_only: bool = False
-    area: str = ""
+    open_insert: bool = False
 
     def using(self) -> str:
         return f"{self.column} = {_setting('account', 'bigint')} OR current_setting('zg.system', true) = '1'"
@@ -60,7 +91,7 @@ class Shared:
 
     reason: str
     append_only: bool = False
-    area: str = ""
+    open_insert: bool = False
 
     def using(self) -> str:
         return "true"
@@ -73,13 +104,13 @@ class Custom:
     sql: str
     reason: str
     append_only: bool = False
-    area: str = ""
+    open_insert: bool = False
 
     def using(self) -> str:
         return self.sql
 
 
-RowRule = ByUnit | ByPerson | Shared | Custom
+RowRule = ByUnit | ByArea | ByPerson | Shared | Custom
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def sync(connection: BaseDatabaseWrapper, table_rules: Iterable[TableRule], *, r
                 changed.append(table)
             rule, grants = rules.get(table, (None, ()))
             wanted = "" if rule is None or partition else rule.using()
-            digest = hashlib.sha256(repr((wanted, grants, role, rule and rule.append_only)).encode()).hexdigest()[:16]
+            digest = hashlib.sha256(repr((wanted, grants, role, rule)).encode()).hexdigest()[:16]
             if mark == digest:
                 continue
             cursor.execute(f"DROP POLICY IF EXISTS {POLICY} ON {name}")
@@ -75,7 +75,8 @@ def sync(connection: BaseDatabaseWrapper, table_rules: Iterable[TableRule], *, r
             cursor.execute(f"GRANT {', '.join(privileges)} ON {name} TO {quote(role)}")
             if wanted:
                 cursor.execute(
-                    f"CREATE POLICY {POLICY} ON {name} TO {quote(role)} USING ({wanted}) WITH CHECK ({wanted})"
+                    f"CREATE POLICY {POLICY} ON {name} TO {quote(role)} USING ({wanted}) "
+                    f"WITH CHECK ({'true' if rule and rule.open_insert else wanted})"
                 )
                 cursor.execute(f"COMMENT ON POLICY {POLICY} ON {name} IS '{digest}'")
             changed.append(table)

@@ -1,0 +1,83 @@
+"""Row-level security holds for the application role, whatever the querysets do."""
+
+import psycopg
+import pytest
+from django.db import connection, transaction
+
+from zhiguan.kit.actor import Scope, system
+from zhiguan.kit.rowscope.declare import ByUnit
+from zhiguan.kit.rowscope.sync import sync
+from zhiguan.site.management.commands.migrate_all import as_owner
+from zhiguan.site.registers import table_rules
+
+
+@pytest.fixture
+def fresh_table(committed_db):
+    """A table nobody declared a rule for, with rows; yields the owner's connection to a database of the test's own."""
+    with psycopg.connect(committed_db.owner, autocommit=True) as owner:
+        owner.execute("CREATE TABLE fresh_rows (id int, scope_pos bigint)")
+        owner.execute("INSERT INTO fresh_rows SELECT i, i FROM generate_series(1, 100) i")
+        yield owner
+
+
+def _count() -> int:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM fresh_rows")
+        return cursor.fetchone()[0]
+
+
+def test_the_application_is_neither_superuser_nor_bypasses_row_security(db):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT rolsuper, rolbypassrls, current_user FROM pg_roles WHERE rolname = session_user"
+        )
+        assert cursor.fetchone() == (False, False, "zhiguan_app")
+
+
+def test_a_fresh_table_is_shut_before_the_sync_and_empty_after_it(fresh_table, committed_db):
+    with system("tests").acting():
+        with pytest.raises(Exception, match="permission denied"):
+            _count()
+        with as_owner(committed_db.owner), transaction.atomic():
+            assert "fresh_rows" in sync(connection, table_rules(), role="zhiguan_app")
+        assert _count() == 0
+
+
+def test_a_rule_shows_exactly_the_scope(fresh_table, make_actor):
+    rule = ByUnit("vehicles")
+    fresh_table.execute("ALTER TABLE fresh_rows ENABLE ROW LEVEL SECURITY")
+    fresh_table.execute("GRANT ALL ON fresh_rows TO zhiguan_app")
+    fresh_table.execute(f"CREATE POLICY p ON fresh_rows TO zhiguan_app USING ({rule.using()})")
+    assert _count() == 0
+    cases = [
+        (Scope(((10, 19),)), 10),
+        (Scope(((10, 19), (30, 30), (90, 200))), 22),
+        (Scope(()), 0),
+    ]
+    for scope, expected in cases:
+        actor = make_actor({"vehicles.vehicle.view": scope})
+        with actor.acting():
+            assert _count() == expected
+        assert _count() == 0
+    with make_actor({"assets.card.view": "city"}).acting():
+        assert _count() == 0, "another area's scope must not open this one"
+
+
+def test_scope_ends_with_the_transaction(db, make_actor):
+    actor = make_actor({"vehicles.vehicle.view": "city"})
+    with actor.acting():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('zg.vehicles_hi', true)")
+            assert cursor.fetchone()[0] == str(2**63 - 1)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('zg.vehicles_hi', true)")
+        assert cursor.fetchone()[0] in (None, "")
+
+
+def test_every_table_is_under_row_security(db):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace "
+            "WHERE nspname = 'public' AND relkind IN ('r', 'p') AND NOT relrowsecurity"
+        )
+        assert cursor.fetchall() == []

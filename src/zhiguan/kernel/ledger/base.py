@@ -1,0 +1,49 @@
+"""Abstract base of everything with a life cycle."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+from zhiguan.kernel.orgs.base import UnitScoped
+
+from .declare import Lifecycle
+
+
+class LedgerRecord(UnitScoped):
+    """A record of a ledger (台账). Changed only through ``ledger.service``, which writes an event for each change.
+
+    Subclasses name their ``lifecycle`` and a ``row_rule``; fields in ``private_fields`` stay out of snapshots.
+    """
+
+    lifecycle: ClassVar[Lifecycle]
+    private_fields: ClassVar[tuple[str, ...]] = ()
+    state = models.CharField("状态", max_length=32)
+    version = models.IntegerField("版本", default=1)
+    created_at = models.DateTimeField("登记时间", default=timezone.now, editable=False)
+    updated_at = models.DateTimeField("更新时间", default=timezone.now, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def state_name(self) -> str:
+        """The state in Chinese."""
+        return self.lifecycle.states.get(self.state, self.state)
+
+    @property
+    def possible_moves(self) -> tuple:
+        """The moves of the life cycle that the present state allows."""
+        return self.lifecycle.moves_from(self.state)
+
+    def snapshot(self) -> dict[str, Any]:
+        """The record's columns as JSON values, without private ones."""
+        values: dict[str, Any] = {}
+        for field in self._meta.concrete_fields:
+            if field.name in self.private_fields:
+                continue
+            value = field.value_from_object(self)
+            values[field.attname] = value if isinstance(value, (int, str, bool, type(None), list, dict)) else str(value)
+        return values

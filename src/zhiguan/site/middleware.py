@@ -1,0 +1,119 @@
+"""What every request passes: content policy, who acts, and how refusals are answered."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.cache import patch_cache_control
+
+from zhiguan.kernel.identity.service import KEY_PREFIX, actor_for, key_for
+from zhiguan.kit.actor import Actor
+from zhiguan.kit.errors import Refusal
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+# A signed-in account that must change its password can reach these and nothing else.
+WITHOUT_NEW_PASSWORD = ("/accounts/password/", "/accounts/logout/", "/static/", "/healthz")
+
+
+def problem(refusal: Refusal) -> JsonResponse:
+    """Return the refusal as problem+json (RFC 9457)."""
+    body = {"type": "about:blank", "title": "请求未办理", "status": refusal.status, "code": refusal.code,
+            "detail": refusal.message}  # fmt: skip
+    if refusal.fields:
+        body["errors"] = [{"path": path, "message": message} for path, message in refusal.fields.items()]
+    return JsonResponse(
+        body, status=refusal.status, content_type="application/problem+json", json_dumps_params={"ensure_ascii": False}
+    )
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Tell whether the answer goes to a program."""
+    return request.path.startswith("/api/")
+
+
+class ContentSecurityPolicy:
+    """Pages may load nothing from outside their own host; map tiles only from the configured one."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+        tiles = " ".join(
+            sorted({"/".join(url.split("/")[:3]) for url in
+                    (settings.ZHIGUAN_MAP_TILES_URL, settings.ZHIGUAN_MAP_STYLE_URL) if url.startswith("http")})
+        )  # fmt: skip
+        self.policy = (
+            f"default-src 'self'; img-src 'self' data: blob: {tiles}; connect-src 'self' {tiles}; "
+            "style-src 'self' 'unsafe-inline'; script-src 'self'; worker-src 'self' blob:; object-src 'none'; "
+            "base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+        )
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Content-Security-Policy", self.policy)
+        response.headers.setdefault("Permissions-Policy", "geolocation=(self), camera=(self), microphone=()")
+        return response
+
+
+class ActorMiddleware:
+    """Find out who acts, by session or API key, and do the request under that actor's row scope."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.request_id = uuid.uuid4().hex
+        address = request.META.get("REMOTE_ADDR", "")
+        request.actor = None
+        header = request.headers.get("Authorization", "")
+        if header.startswith("Bearer ") and wants_json(request):
+            secret = header.removeprefix("Bearer ").strip()
+            key = key_for(secret) if secret.startswith(KEY_PREFIX) else None
+            if key is None:
+                return problem(Unauthorised("接口密钥无效、已停用或已过期。"))
+            request.actor = actor_for(
+                key.account, via="api", address=address, request_id=request.request_id, only=key.permissions
+            )
+            request._dont_enforce_csrf_checks = True  # a key is not sent by browsers on their own
+        elif request.user.is_authenticated:
+            if request.user.must_change_password and not request.path.startswith(WITHOUT_NEW_PASSWORD):
+                return redirect("account_change_password")
+            request.actor = actor_for(request.user, address=address, request_id=request.request_id)
+        response = self._answer(request, request.actor)
+        if request.actor is not None:
+            patch_cache_control(response, private=True)
+        return response
+
+    def _answer(self, request: HttpRequest, actor: Actor | None) -> HttpResponse:
+        if actor is None:
+            return self.get_response(request)
+        with actor.acting():
+            return self.get_response(request)
+
+
+class Unauthorised(Refusal):
+    """Nobody is signed in, or the key is not valid."""
+
+    status = 401
+    code = "unauthorised"
+
+
+class RefusalMiddleware:
+    """Answer a refusal that a verb raised: problem+json to programs, a page in Chinese to people."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, Refusal):
+            return None
+        if wants_json(request) or request.headers.get("HX-Request"):
+            return problem(exception)
+        return render(request, "kit/error.html", {"refusal": exception, "status": exception.status},
+                      status=exception.status)  # fmt: skip

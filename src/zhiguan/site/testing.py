@@ -1,0 +1,240 @@
+"""Fixtures: every test runs on a real PostgreSQL, connected as the application role with row-level security on.
+
+One embedded server is shared by all runs; a template database is made once per state of the schema and cloned for
+each test process, and for each test that needs real commits (``committed_db``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiguan.site.settings")
+os.environ.setdefault("DATABASE_URL", "postgresql://zhiguan_app@/unset")
+PACKAGE = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get("ZHIGUAN_SHARED", PACKAGE.parents[2] / "shared"))
+
+
+def _schema_digest() -> str:
+    """Return a digest of everything the template database is made from."""
+    from django.apps import apps
+    from django.conf import settings
+
+    digest = hashlib.sha256()
+    digest.update(repr(settings.INSTALLED_APPS).encode())
+    for config in sorted(apps.get_app_configs(), key=lambda each: each.name):
+        if PACKAGE not in Path(config.path).parents and not config.name.startswith("tests"):
+            continue
+        files = [*Path(config.path).glob("*.py"), *Path(config.path, "migrations").glob("*.py")]
+        files += [*Path(config.path, "models").glob("*.py")]
+        for path in sorted(files):
+            if path.parent.name == "migrations" or path.stem in ("models", "declare", "owner", "codes", "base"):
+                digest.update(path.read_bytes())
+    digest.update((PACKAGE / "kit/rowscope/declare.py").read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Any:
+    """The embedded server of the tests (``zhiguan.site.runtime.postgres.Cluster``), not durable, left running."""
+    from zhiguan.site.runtime.paths import var_dir
+    from zhiguan.site.runtime.postgres import ensure_cluster
+
+    return ensure_cluster(var_dir() / "test-pg", durable=False)
+
+
+def _sweep(cluster: Any, keep: str) -> None:
+    """Drop databases of test processes that are gone and templates of older schemas."""
+    from zhiguan.site.runtime.postgres import drop_database
+
+    with psycopg.connect(cluster.url("postgres", "postgres"), autocommit=True) as connection:
+        names = [row[0] for row in connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'zgt%'")]
+    for name in names:
+        owner = name.rsplit("_", 1)[-1]
+        if name.startswith("zgtx_") and owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            drop_database(cluster, name)
+
+
+@pytest.fixture(scope="session")
+def template_database(cluster: Any, django_db_blocker: Any, django_test_environment: None) -> str:
+    """The name of a migrated, empty database of today's schema."""
+    from zhiguan.kit.actor import system
+    from zhiguan.site.management.commands.migrate_all import as_owner, prepare
+    from zhiguan.site.runtime.paths import var_dir
+    from zhiguan.site.runtime.postgres import bootstrap, drop_database
+    from zhiguan.site.runtime.secrets import file_lock
+
+    name = f"zgt_{_schema_digest()}"
+    with file_lock(var_dir() / "test-pg.lock"):
+        _sweep(cluster, name)
+        with psycopg.connect(cluster.url("postgres", "postgres"), autocommit=True) as connection:
+            comment = connection.execute(
+                "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [name]
+            ).fetchone()
+            if comment and comment[0] == "ready":
+                return name
+        drop_database(cluster, name)
+        urls = bootstrap(cluster, name)
+        with django_db_blocker.unblock():
+            prepare(urls.owner, "zhiguan_app", verbosity=0)
+            from django.db import connection as django_connection
+            from django.db import transaction
+
+            from zhiguan.kernel.identity.service import sync_roles
+
+            with as_owner(urls.app), system("tests").acting(), transaction.atomic():
+                sync_roles()
+            django_connection.close()
+        with psycopg.connect(cluster.url("postgres", "postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("COMMENT ON DATABASE {} IS 'ready'").format(sql.Identifier(name)))
+    return name
+
+
+def _clone(cluster: Any, template: str, name: str) -> None:
+    from zhiguan.site.runtime.paths import var_dir
+    from zhiguan.site.runtime.postgres import bootstrap
+    from zhiguan.site.runtime.secrets import file_lock
+
+    with file_lock(var_dir() / "test-pg.lock"):
+        with psycopg.connect(cluster.url("postgres", "postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER zhiguan_owner").format(
+                    sql.Identifier(name), sql.Identifier(template)
+                )
+            )
+        bootstrap(cluster, name)  # database-level grants are not cloned
+        with psycopg.connect(cluster.url("postgres", "postgres"), autocommit=True) as connection:
+            # A test that waits for itself must fail, not hang.
+            connection.execute(sql.SQL("ALTER DATABASE {} SET lock_timeout TO '20s'").format(sql.Identifier(name)))
+
+
+def _point(urls: Any) -> dict:
+    """Point Django's connection at a database; return the settings that were in force."""
+    from django.conf import settings
+    from django.db import connection
+
+    from zhiguan.site.settings import database
+
+    connection.close()
+    before = connection.settings_dict
+    fresh = {key: value for key, value in database(urls.app).items() if key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
+    connection.settings_dict = {**before, **fresh}
+    settings.DATABASE_OWNER_URL, settings.DATABASE_INGEST_URL = urls.owner, urls.ingest
+    settings.DATABASE_APP_ROLE = "zhiguan_app"
+    return before
+
+
+def _urls(cluster: Any, name: str) -> Any:
+    from zhiguan.site.runtime.postgres import Urls
+
+    roles = ("zhiguan_owner", "zhiguan_app", "zhiguan_ingest", "postgres")
+    return Urls(*(cluster.url(role, name) for role in roles))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    request: pytest.FixtureRequest, cluster: Any, template_database: str, django_db_blocker: Any
+) -> Iterator[None]:
+    """Replaces pytest-django's: a clone of the template per test process, reached as the application role."""
+    from zhiguan.site.runtime.postgres import drop_database
+
+    worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
+    name = f"zgtx_{worker}_{os.getpid()}"
+    _clone(cluster, template_database, name)
+    with django_db_blocker.unblock():
+        _point(_urls(cluster, name))
+    yield
+    with django_db_blocker.unblock():
+        from django.db import connections
+
+        connections.close_all()
+    drop_database(cluster, name)
+
+
+@pytest.fixture
+def owner_db(db: None) -> Iterator[psycopg.Connection]:
+    """An autocommit connection as the owner to this process's test database; undo what you change."""
+    from django.conf import settings
+
+    with psycopg.connect(settings.DATABASE_OWNER_URL, autocommit=True) as connection:
+        yield connection
+
+
+_numbers = iter(range(10**6))
+
+
+@pytest.fixture
+def committed_db(cluster: Any, template_database: str, django_db_setup: None, django_db_blocker: Any) -> Iterator[Any]:
+    """A database of the test's own where commits are real; yields its ``Urls`` (owner, app, ingest, superuser)."""
+    from django.conf import settings
+    from django.db import connection, connections
+
+    from zhiguan.site.runtime.postgres import drop_database
+
+    name = f"zgtx_c{next(_numbers)}_{os.getpid()}"
+    _clone(cluster, template_database, name)
+    kept = (settings.DATABASE_OWNER_URL, settings.DATABASE_INGEST_URL)
+    with django_db_blocker.unblock():
+        urls = _urls(cluster, name)
+        before = _point(urls)
+        yield urls
+        connections.close_all()
+        connection.settings_dict = before
+        settings.DATABASE_OWNER_URL, settings.DATABASE_INGEST_URL = kept
+    drop_database(cluster, name)
+
+
+@pytest.fixture
+def shared_data() -> Callable[[str], Path]:
+    """Return the path of a file under ../shared; the test is skipped where it is absent."""
+
+    def find(name: str) -> Path:
+        path = SHARED / name
+        if not path.exists():
+            pytest.skip(f"{name}: 共享测试数据不在本机（可用 ZHIGUAN_SHARED 指定目录）")
+        return path
+
+    return find
+
+
+@pytest.fixture
+def as_system(db: None) -> Iterator[Any]:
+    """Do the test's set-up as the system: every row is visible."""
+    from zhiguan.kit.actor import system
+
+    with system("tests").acting() as actor:
+        yield actor
+
+
+@pytest.fixture
+def make_actor() -> Callable[..., Any]:
+    """Make an actor without an account: ``make_actor({"vehicles.vehicle.view": "below"}, unit=organ)``.
+
+    A permission's value is unit, below or city, or a ``Scope``; ``person`` is a person's key.
+    """
+    from zhiguan.kit.actor import EVERYTHING, Actor, Scope
+
+    def make(permissions: dict[str, Any], unit: Any = None, person: int | None = None, name: str = "测试人员") -> Actor:
+        def scope(value: Any) -> Scope:
+            if isinstance(value, Scope):
+                return value
+            if value == "city":
+                return EVERYTHING
+            if value == "self":
+                return Scope((), person)
+            return Scope(((unit.pos, unit.pos if value == "unit" else unit.pos_end),), person)
+
+        return Actor(
+            name=name, person_id=person, unit_id=unit.pk if unit else None, unit_pos=unit.pos if unit else None,
+            unit_name=unit.name if unit else "", permissions={code: scope(value) for code, value in permissions.items()},
+        )  # fmt: skip
+
+    return make
