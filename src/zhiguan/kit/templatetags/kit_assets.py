@@ -109,10 +109,10 @@ def icon(name: str, extra: str = "") -> SafeString:
 
     Names are listed in ``frontend/icons.json``; an unknown name draws the neutral ``point`` so that a menu never breaks.
     """
-    known = load_manifest().get("icons", {}).get("names", [])
+    sprite = _entry("icons.svg")
     return format_html(
         '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
         extra,
-        _url(load_manifest()["icons"]["file"]),
-        name if name in known else "point",
+        _url(sprite["file"]),
+        name if name in sprite["names"] else "point",
     )

@@ -1,0 +1,330 @@
+/** Live vehicles on the district map. Config and payloads: README.md, "map-live". */
+import type { FeatureCollection, Point } from 'geojson'
+import type { ExpressionSpecification, GeoJSONSource, Map as MapLibre } from 'maplibre-gl'
+import { el, icon } from '../shared/dom'
+import { headingText, numberText, timeText } from '../shared/format'
+import { liveText, openLive, type LiveState } from '../shared/live'
+import { type BaseMapConfig, FONT, makeMap, palette, setData } from '../shared/map'
+import { addStateSymbols, defaultStates, type VehicleState } from '../shared/vehicles'
+
+type Row = [id: number | string, lat: number, lon: number, speed: number, heading: number, state: string, plate?: string | null, organ?: number | string | null, at?: number | null]
+
+interface Payload {
+  type: 'snapshot' | 'delta'
+  at: string
+  vehicles: Row[]
+  removed?: (number | string)[]
+}
+
+interface Config extends BaseMapConfig {
+  stream_url?: string
+  poll_url?: string
+  poll_seconds?: number
+  organs?: { id: number | string; name: string }[]
+  states?: VehicleState[]
+  /** Addresses with {id}. */
+  vehicle_url?: string
+  replay_url?: string
+  organ_id?: number | string
+  cluster?: boolean
+}
+
+interface Vehicle {
+  id: string
+  lat: number
+  lon: number
+  speed: number
+  heading: number
+  state: string
+  plate: string
+  organ: string
+  at: number | null
+}
+
+const DRAW_EVERY_MS = 1000
+const LIST_LIMIT = 150
+
+export async function mount(root: HTMLElement, config: Config): Promise<() => void> {
+  const states = config.states ?? defaultStates
+  const organs = new Map((config.organs ?? []).map((organ) => [String(organ.id), organ.name]))
+  const vehicles = new Map<string, Vehicle>()
+  const shown = new Set(states.map((state) => state.code))
+  let organ = config.organ_id === undefined ? '' : String(config.organ_id)
+  let words = ''
+  let selected: string | null = null
+  let following = false
+  let changed = false
+  let map: MapLibre | null = null
+  let feedAt = ''
+
+  // Panel
+  const search = el('input', { type: 'search', class: 'form-control', placeholder: '车牌或单位', 'aria-label': '查找车辆', autocomplete: 'off' })
+  const organSelect = el('select', { class: 'form-select', 'aria-label': '所属单位' }, el('option', { value: '', text: '全部单位' }))
+  for (const [id, name] of organs) organSelect.append(el('option', { value: id, text: name }))
+  organSelect.value = organ
+  const chips = el('div', { class: 'zg-map-chips', role: 'group', 'aria-label': '车辆状态' })
+  const counts = new Map<string, HTMLElement>()
+  for (const state of states) {
+    const count = el('b', { text: '0' })
+    counts.set(state.code, count)
+    const swatch = el('i', { class: 'zg-map-swatch', 'aria-hidden': 'true' })
+    swatch.style.background = state.colour
+    const chip = el('button', { type: 'button', class: 'zg-map-chip', 'aria-pressed': 'true' }, swatch, state.title, count)
+    chip.addEventListener('click', () => {
+      const on = !shown.delete(state.code)
+      if (on) shown.add(state.code)
+      chip.setAttribute('aria-pressed', String(on))
+      touch()
+    })
+    chips.append(chip)
+  }
+  const list = el('ul', { class: 'zg-map-list', 'aria-label': '车辆列表' })
+  const more = el('p', { class: 'zg-map-more' })
+  const status = el('span', { class: 'zg-map-status', role: 'status' })
+  const toggle = el('button', { type: 'button', class: 'zg-icon-btn zg-map-toggle', 'aria-label': '收起或展开列表', 'aria-expanded': 'true' }, icon('list'))
+  const panel = el('section', { class: 'zg-map-panel', 'aria-label': '车辆筛选与列表' }, el('div', { class: 'zg-map-panel-head' }, status, toggle), el('div', { class: 'zg-map-panel-body' }, search, organSelect, chips, list, more))
+  const card = el('section', { class: 'zg-map-card', 'aria-label': '选中车辆', hidden: true })
+  const canvas = el('div', { class: 'zg-map-canvas', role: 'region', 'aria-label': '车辆实时位置图，左侧列表提供同样的内容' })
+  root.append(canvas, panel, card)
+  root.classList.add('zg-map')
+
+  const fold = (closed: boolean): void => {
+    panel.classList.toggle('zg-folded', closed)
+    toggle.setAttribute('aria-expanded', String(!closed))
+  }
+  toggle.addEventListener('click', () => fold(!panel.classList.contains('zg-folded')))
+  if (matchMedia('(max-width: 767px)').matches) fold(true)
+
+  const passes = (vehicle: Vehicle): boolean => {
+    if (organ && vehicle.organ !== organ) return false
+    if (!words) return true
+    return vehicle.plate.toLowerCase().includes(words) || (organs.get(vehicle.organ) ?? '').includes(words)
+  }
+  const titleOf = (code: string): string => states.find((state) => state.code === code)?.title ?? code
+  const touch = (): void => {
+    changed = true
+    draw()
+  }
+  const link = (template: string | undefined, id: string): string | null => (template ? template.replace('{id}', encodeURIComponent(id)) : null)
+
+  function receive(payload: Payload): void {
+    if (payload.type === 'snapshot') {
+      const kept = new Set(payload.vehicles.map((row) => String(row[0])))
+      for (const id of vehicles.keys()) if (!kept.has(id)) vehicles.delete(id)
+    }
+    for (const [key, lat, lon, speed, heading, state, plate, organId, at] of payload.vehicles) {
+      const id = String(key)
+      const old = vehicles.get(id)
+      vehicles.set(id, {
+        id, lat, lon, speed, heading, state,
+        plate: plate ?? old?.plate ?? id,
+        organ: organId === null || organId === undefined ? (old?.organ ?? '') : String(organId),
+        at: at ?? Date.parse(payload.at) / 1000,
+      })
+    }
+    for (const id of payload.removed ?? []) vehicles.delete(String(id))
+    feedAt = payload.at
+    changed = true
+  }
+
+  function drawList(rows: Vehicle[]): void {
+    const order = new Map(states.map((state, index) => [state.code, index]))
+    rows.sort((a, b) => (order.get(a.state) ?? 9) - (order.get(b.state) ?? 9) || a.plate.localeCompare(b.plate, 'zh'))
+    const focused = document.activeElement instanceof HTMLElement && list.contains(document.activeElement) ? document.activeElement.dataset.id : undefined
+    list.replaceChildren(
+      ...rows.slice(0, LIST_LIMIT).map((vehicle) => {
+        const state = states.find((known) => known.code === vehicle.state)
+        const dot = el('i', { class: 'zg-map-swatch', 'aria-hidden': 'true' })
+        dot.style.background = state?.colour ?? '#888'
+        return el(
+          'li',
+          {},
+          el(
+            'button',
+            { type: 'button', 'data-id': vehicle.id, 'aria-pressed': String(vehicle.id === selected), onclick: () => select(vehicle.id, true) },
+            dot,
+            el('span', {}, el('b', { text: vehicle.plate }), el('small', { text: organs.get(vehicle.organ) ?? '' })),
+            el('em', { text: vehicle.state === 'moving' || vehicle.speed > 0 ? `${Math.round(vehicle.speed)} km/h` : titleOf(vehicle.state) }),
+          ),
+        )
+      }),
+    )
+    if (focused) list.querySelector<HTMLElement>(`[data-id="${CSS.escape(focused)}"]`)?.focus()
+    more.textContent = rows.length > LIST_LIMIT ? `仅列出前 ${LIST_LIMIT} 辆，共 ${numberText(rows.length)} 辆，请用筛选缩小范围` : rows.length ? `共 ${numberText(rows.length)} 辆` : '没有符合条件的车辆'
+  }
+
+  function drawCard(): void {
+    const vehicle = selected === null ? undefined : vehicles.get(selected)
+    card.hidden = !vehicle
+    if (!vehicle) return
+    const fact = (name: string, value: string): HTMLElement => el('div', {}, el('dt', { text: name }), el('dd', { text: value }))
+    const detail = link(config.vehicle_url, vehicle.id)
+    const replay = link(config.replay_url, vehicle.id)
+    const hadFocus = card.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.act : undefined
+    const act = (name: string, attributes: Record<string, string | ((event: Event) => void)>, symbol: string, text: string): HTMLButtonElement =>
+      el('button', { type: 'button', 'data-act': name, ...attributes }, icon(symbol), text)
+    card.replaceChildren(
+      el('header', {}, el('h2', { text: vehicle.plate }), el('span', { class: `zg-state zg-map-state-${vehicle.state}`, text: titleOf(vehicle.state) }), el('button', { type: 'button', class: 'btn-close', 'aria-label': '关闭', onclick: () => select(null) })),
+      el('dl', {}, fact('所属单位', organs.get(vehicle.organ) ?? '—'), fact('速度', `${numberText(Math.round(vehicle.speed))} km/h`), fact('方向', headingText(vehicle.heading)), fact('定位时间', vehicle.at ? timeText(vehicle.at) : '—'), fact('坐标', `${vehicle.lon.toFixed(5)}, ${vehicle.lat.toFixed(5)}`)),
+      el(
+        'div',
+        { class: 'btn-list' },
+        act('follow', { class: `btn btn-sm ${following ? 'btn-primary' : ''}`, 'aria-pressed': String(following), onclick: () => follow(!following) }, 'current-location', following ? '取消跟随' : '跟随'),
+        replay && el('a', { class: 'btn btn-sm', href: replay }, icon('route'), '今日轨迹'),
+        detail && el('a', { class: 'btn btn-sm', href: detail }, icon('car'), '车辆详情'),
+      ),
+    )
+    if (hadFocus) card.querySelector<HTMLElement>(`[data-act="${hadFocus}"]`)?.focus()
+  }
+
+  function draw(): void {
+    if (!changed) return
+    changed = false
+    const matching = [...vehicles.values()].filter(passes)
+    for (const [code, count] of counts) count.textContent = numberText(matching.filter((vehicle) => vehicle.state === code).length)
+    const visible = matching.filter((vehicle) => shown.has(vehicle.state))
+    drawList(visible)
+    drawCard()
+    if (!map) return
+    const features: FeatureCollection<Point> = {
+      type: 'FeatureCollection',
+      features: visible
+        .filter((vehicle) => vehicle.id !== selected)
+        .map((vehicle) => ({
+          type: 'Feature',
+          geometry: { type: 'Point', coordinates: [vehicle.lon, vehicle.lat] },
+          properties: { id: vehicle.id, state: vehicle.state, heading: vehicle.state === 'moving' ? vehicle.heading : 0, plate: vehicle.plate, alarm: vehicle.state === 'alarm' ? 1 : 0 },
+        })),
+    }
+    setData(map, 'vehicles', features)
+    const chosen = selected === null ? undefined : vehicles.get(selected)
+    setData(map, 'selected', {
+      type: 'FeatureCollection',
+      features: chosen ? [{ type: 'Feature', geometry: { type: 'Point', coordinates: [chosen.lon, chosen.lat] }, properties: { state: chosen.state, heading: chosen.state === 'moving' ? chosen.heading : 0, plate: chosen.plate } }] : [],
+    })
+    if (following && chosen) map.easeTo({ center: [chosen.lon, chosen.lat], duration: 600 })
+  }
+
+  function select(id: string | null, fly = false): void {
+    selected = id
+    if (id === null) following = false
+    const vehicle = id === null ? undefined : vehicles.get(id)
+    if (vehicle && fly && map) map.easeTo({ center: [vehicle.lon, vehicle.lat], zoom: Math.max(map.getZoom(), 13), duration: 500 })
+    touch()
+  }
+  function follow(on: boolean): void {
+    following = on
+    touch()
+  }
+
+  search.addEventListener('input', () => {
+    words = search.value.trim().toLowerCase()
+    touch()
+  })
+  organSelect.addEventListener('change', () => {
+    organ = organSelect.value
+    touch()
+  })
+
+  const symbol = ['concat', 'state-', ['get', 'state']] as ExpressionSpecification
+  map = await makeMap(canvas, config, (made) => {
+    const colours = palette()
+    addStateSymbols(made, states)
+    made.addSource('vehicles', {
+      type: 'geojson',
+      data: { type: 'FeatureCollection', features: [] },
+      cluster: config.cluster ?? true,
+      clusterRadius: 36,
+      clusterMaxZoom: 12,
+      clusterProperties: { alarms: ['+', ['get', 'alarm']] },
+    })
+    made.addSource('selected', { type: 'geojson', data: { type: 'FeatureCollection', features: [] } })
+    made.addLayer({
+      id: 'clusters',
+      type: 'circle',
+      source: 'vehicles',
+      filter: ['has', 'point_count'],
+      paint: {
+        'circle-color': ['case', ['>', ['get', 'alarms'], 0], '#c2352b', '#1b4f99'],
+        'circle-opacity': 0.9,
+        'circle-radius': ['interpolate', ['linear'], ['get', 'point_count'], 2, 12, 50, 18, 500, 26, 5000, 36],
+        'circle-stroke-width': 3,
+        'circle-stroke-color': 'rgba(255,255,255,0.75)',
+      },
+    })
+    made.addLayer({ id: 'cluster-count', type: 'symbol', source: 'vehicles', filter: ['has', 'point_count'], layout: { 'text-field': ['get', 'point_count_abbreviated'], 'text-font': FONT, 'text-size': 12, 'text-allow-overlap': true }, paint: { 'text-color': '#fff' } })
+    made.addLayer({
+      id: 'cars',
+      type: 'symbol',
+      source: 'vehicles',
+      filter: ['!', ['has', 'point_count']],
+      layout: { 'icon-image': symbol, 'icon-rotate': ['get', 'heading'], 'icon-allow-overlap': true, 'icon-rotation-alignment': 'map', 'icon-size': ['interpolate', ['linear'], ['zoom'], 9, 0.6, 14, 1] },
+    })
+    made.addLayer({
+      id: 'plates',
+      type: 'symbol',
+      source: 'vehicles',
+      minzoom: 12,
+      filter: ['!', ['has', 'point_count']],
+      layout: { 'text-field': ['get', 'plate'], 'text-font': FONT, 'text-size': 12, 'text-offset': [0, 1.4], 'text-optional': true },
+      paint: { 'text-color': colours.text, 'text-halo-color': colours.halo, 'text-halo-width': 1.5 },
+    })
+    made.addLayer({ id: 'selected-ring', type: 'circle', source: 'selected', paint: { 'circle-radius': 20, 'circle-color': 'rgba(217,166,72,0.25)', 'circle-stroke-color': '#d9a648', 'circle-stroke-width': 3 } })
+    made.addLayer({
+      id: 'selected-car',
+      type: 'symbol',
+      source: 'selected',
+      layout: { 'icon-image': symbol, 'icon-rotate': ['get', 'heading'], 'icon-allow-overlap': true, 'text-field': ['get', 'plate'], 'text-font': FONT, 'text-size': 13, 'text-offset': [0, 2], 'text-allow-overlap': true },
+      paint: { 'text-color': colours.text, 'text-halo-color': colours.halo, 'text-halo-width': 1.5 },
+    })
+  })
+  const recolour = (): void => {
+    const colours = palette()
+    for (const layer of ['plates', 'selected-car']) {
+      map?.setPaintProperty(layer, 'text-color', colours.text)
+      map?.setPaintProperty(layer, 'text-halo-color', colours.halo)
+    }
+  }
+  document.addEventListener('zg:theme', recolour)
+  map.on('click', 'cars', (event) => select(String(event.features?.[0]?.properties.id)))
+  map.on('click', 'clusters', (event) => {
+    const cluster = event.features?.[0]
+    if (!cluster || !map) return
+    void map.getSource<GeoJSONSource>('vehicles')?.getClusterExpansionZoom(cluster.properties.cluster_id as number).then((zoom) => map?.easeTo({ center: (cluster.geometry as Point).coordinates as [number, number], zoom: zoom + 0.2 }))
+  })
+  for (const layer of ['cars', 'clusters']) {
+    map.on('mouseenter', layer, () => map && (map.getCanvas().style.cursor = 'pointer'))
+    map.on('mouseleave', layer, () => map && (map.getCanvas().style.cursor = ''))
+  }
+  map.on('dragstart', () => following && follow(false))
+
+  let state: LiveState = 'connecting'
+  const stop = openLive<Payload>({
+    streamUrl: config.stream_url,
+    pollUrl: config.poll_url,
+    pollSeconds: config.poll_seconds,
+    onData: receive,
+    onState: (next) => {
+      state = next
+      showState()
+    },
+  })
+  function showState(): void {
+    status.dataset.state = state
+    const text = `${liveText[state]}${feedAt ? ` · ${timeText(feedAt)}` : ''}`
+    if (status.textContent !== text) status.textContent = text
+  }
+  changed = true
+  const timer = window.setInterval(() => {
+    if (document.hidden) return
+    showState()
+    draw()
+  }, DRAW_EVERY_MS)
+  draw()
+  return () => {
+    clearInterval(timer)
+    stop()
+    document.removeEventListener('zg:theme', recolour)
+    map?.remove()
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * Areas as SVG links coloured by a value. Plain SVG instead of a map library: it is crisp on a wall, small, reachable by keyboard, and a
+ * click is an ordinary link. Areas too small to touch are drawn once more, larger, in an inset.
+ */
+import type { FeatureCollection } from 'geojson'
+import { numberText } from './format'
+
+export interface Area {
+  code: string
+  title: string
+  href?: string
+  data_url?: string
+  values: Record<string, number>
+  /** Without a shape of its own an area (an organ, say) is a circle here. */
+  lat?: number
+  lon?: number
+}
+
+interface Shape {
+  code: string
+  name: string
+  rings: [number, number][][]
+  box: [number, number, number, number]
+}
+
+const NS = 'http://www.w3.org/2000/svg'
+const SMALL = 52
+const STEPS = 5
+
+function svg<K extends keyof SVGElementTagNameMap>(tag: K, attributes: Record<string, string | number>, ...children: Node[]): SVGElementTagNameMap[K] {
+  const node = document.createElementNS(NS, tag)
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, String(value))
+  node.append(...children)
+  return node
+}
+
+/** Web Mercator in degrees, y downwards. */
+const project = (lon: number, lat: number): [number, number] => [lon, (-Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360)) * 180) / Math.PI]
+
+function readShapes(features: FeatureCollection): Shape[] {
+  return features.features.flatMap((feature) => {
+    const { geometry } = feature
+    const polygons = geometry.type === 'Polygon' ? [geometry.coordinates] : geometry.type === 'MultiPolygon' ? geometry.coordinates : []
+    const rings = polygons.flat().map((ring) => ring.map(([lon = 0, lat = 0]) => project(lon, lat)))
+    if (!rings.length) return []
+    const points = rings.flat()
+    const xs = points.map((point) => point[0])
+    const ys = points.map((point) => point[1])
+    const properties = (feature.properties ?? {}) as Record<string, unknown>
+    return [{ code: String(properties.code ?? ''), name: String(properties.name ?? ''), rings, box: [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)] }]
+  })
+}
+
+interface Frame {
+  x: (value: number) => number
+  y: (value: number) => number
+  scale: number
+}
+
+function fit(shapes: Shape[], left: number, top: number, width: number, height: number): Frame {
+  const box = [Math.min(...shapes.map((one) => one.box[0])), Math.min(...shapes.map((one) => one.box[1])), Math.max(...shapes.map((one) => one.box[2])), Math.max(...shapes.map((one) => one.box[3]))] as const
+  const scale = Math.min(width / (box[2] - box[0]), height / (box[3] - box[1]))
+  const dx = left + (width - (box[2] - box[0]) * scale) / 2
+  const dy = top + (height - (box[3] - box[1]) * scale) / 2
+  return { scale, x: (value) => dx + (value - box[0]) * scale, y: (value) => dy + (value - box[1]) * scale }
+}
+
+/** Where a name fits best: the middle of the widest inside stretch among some scan lines of the largest ring. */
+function anchor(shape: Shape, frame: Frame): [x: number, y: number, width: number] {
+  const ring = shape.rings.reduce((a, b) => (b.length > a.length ? b : a))
+  let best: [number, number, number] = [0, 0, 0]
+  for (let part = 3; part <= 7; part++) {
+    const y = shape.box[1] + ((shape.box[3] - shape.box[1]) * part) / 10
+    const cuts: number[] = []
+    for (let i = 0; i < ring.length; i++) {
+      const [x1, y1] = ring[i]!
+      const [x2, y2] = ring[(i + 1) % ring.length]!
+      if (y1 > y !== y2 > y) cuts.push(x1 + ((y - y1) / (y2 - y1)) * (x2 - x1))
+    }
+    cuts.sort((a, b) => a - b)
+    for (let i = 0; i + 1 < cuts.length; i += 2) {
+      const width = (cuts[i + 1]! - cuts[i]!) * frame.scale
+      // Prefer the middle lines a little, so that names sit where the eye expects them.
+      const worth = width * (1 - Math.abs(part - 5) * 0.06)
+      if (worth > best[2]) best = [frame.x((cuts[i]! + cuts[i + 1]!) / 2), frame.y(y), worth]
+    }
+  }
+  return best
+}
+
+export interface ChoroplethOptions {
+  districts: FeatureCollection
+  areas: Area[]
+  layer: { code: string; title: string; unit?: string; bad?: boolean }
+  /** Code of the one district shown large, when drilled. */
+  focus?: string
+  onOpen?: (area: Area, event: Event) => void
+}
+
+export function drawChoropleth(root: HTMLElement, options: ChoroplethOptions): void {
+  const width = Math.max(320, root.clientWidth)
+  const height = Math.max(300, root.clientHeight)
+  const all = readShapes(options.districts)
+  const byCode = new Map(options.areas.map((area) => [area.code, area]))
+  const focus = all.find((shape) => shape.code === options.focus)
+  const shown = focus ? [focus] : all
+  const picture = svg('svg', { viewBox: `0 0 ${width} ${height}`, class: 'zg-areas', role: 'group', 'aria-label': `${options.layer.title}分布图` })
+  if (!shown.length) return root.replaceChildren(picture)
+  const valueOf = (area?: Area): number => area?.values[options.layer.code] ?? 0
+  const top = Math.max(1, ...options.areas.map(valueOf))
+  const step = (value: number): number => (value <= 0 ? 0 : Math.min(STEPS, 1 + Math.floor((value / top) * (STEPS - 0.001))))
+  const describe = (name: string, area?: Area): string => `${name}：${options.layer.title} ${area ? numberText(valueOf(area)) : '无数据'}${area ? (options.layer.unit ?? '') : ''}`
+
+  const path = (shape: Shape, frame: Frame): string => shape.rings.map((ring) => `M${ring.map(([x, y]) => `${frame.x(x).toFixed(1)},${frame.y(y).toFixed(1)}`).join('L')}Z`).join('')
+  const link = (area: Area | undefined, label: string, ...children: Node[]): SVGElement => {
+    const title = svg('title', {})
+    title.textContent = label
+    if (!area?.href) return svg('g', { class: 'zg-area-still' }, title, ...children)
+    const anchorNode = svg('a', { href: area.href, 'aria-label': label, class: 'zg-area-link' }, title, ...children)
+    anchorNode.addEventListener('click', (event) => options.onOpen?.(area, event))
+    return anchorNode
+  }
+  const words = (x: number, y: number, name: string, value: string): SVGTextElement => {
+    const text = svg('text', { x: x.toFixed(1), y: y.toFixed(1), 'text-anchor': 'middle', class: 'zg-area-text', 'aria-hidden': 'true' })
+    const first = svg('tspan', { x: x.toFixed(1), dy: '-0.15em' })
+    first.textContent = name
+    const second = svg('tspan', { x: x.toFixed(1), dy: '1.2em', class: 'zg-area-value' })
+    second.textContent = value
+    text.append(first, second)
+    return text
+  }
+  const drawShapes = (shapes: Shape[], frame: Frame, insideInset: boolean): Shape[] => {
+    const small: Shape[] = []
+    const labels: Node[] = []
+    for (const shape of shapes) {
+      const area = byCode.get(shape.code)
+      const [x, y, room] = anchor(shape, frame)
+      const tall = (shape.box[3] - shape.box[1]) * frame.scale
+      const tiny = !insideInset && !focus && (room < SMALL || tall < 36)
+      if (tiny) small.push(shape)
+      const part = svg('path', { d: path(shape, frame), class: `zg-area ${options.layer.bad ? 'zg-area-bad' : ''} zg-step-${step(valueOf(area))}` })
+      if (tiny) {
+        // The inset holds the link; here the shape only shows its colour.
+        picture.append(svg('g', { 'aria-hidden': 'true', class: 'zg-area-still' }, part))
+        continue
+      }
+      picture.append(link(area, describe(shape.name, area), part))
+      if (!focus) labels.push(words(x, y, shape.name.replace(/(新区|区)$/, ''), area ? numberText(valueOf(area)) : ''))
+    }
+    picture.append(...labels)
+    return small
+  }
+  const frame = fit(shown, 12, 12, width - 24, height - 24)
+  const small = drawShapes(shown, frame, false)
+  if (small.length > 1) {
+    const size = Math.min(width * 0.42, height * 0.44)
+    const left = width - size - 8
+    const down = height - size - 8
+    picture.append(svg('rect', { x: left, y: down, width: size, height: size, rx: 6, class: 'zg-areas-inset' }))
+    const caption = svg('text', { x: left + 10, y: down + 18, class: 'zg-areas-caption' })
+    caption.textContent = '中心城区'
+    picture.append(caption)
+    drawShapes(small, fit(small, left + 10, down + 24, size - 20, size - 34), true)
+  }
+  if (focus) {
+    const placed = options.areas.filter((area) => area.lat !== undefined && area.lon !== undefined)
+    placed.sort((a, b) => valueOf(b) - valueOf(a))
+    for (const area of placed) {
+      const [px, py] = project(area.lon ?? 0, area.lat ?? 0)
+      const radius = 6 + Math.sqrt(valueOf(area) / top) * 16
+      const x = frame.x(px)
+      const y = frame.y(py)
+      picture.append(link(area, describe(area.title, area), svg('circle', { cx: x.toFixed(1), cy: y.toFixed(1), r: radius.toFixed(1), class: `zg-area-dot ${options.layer.bad ? 'zg-area-bad' : ''}` }), words(x, y + radius + 12, area.title, numberText(valueOf(area)))))
+    }
+  }
+  root.replaceChildren(picture)
+}
