@@ -48,14 +48,14 @@ def main() -> int:
     progress = Progress(args.began)
     os.environ.setdefault("ZHIGUAN_LOG_LEVEL", "WARNING")
     set_up()
-    from django.core.management import call_command
+    from django.core.management import call_command, get_commands
     from django.core.management.base import CommandError
 
     try:
         with progress.step("更新数据库结构"):
             call_command("migrate_all", verbosity=0)
         collect_static(progress)
-        if args.demo:
+        if args.demo and "demo_city" in get_commands():
             call_command("demo_city")
     except CommandError as error:
         progress.warn(str(error))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import importlib.util
 import json
 import os
 import selectors
@@ -114,7 +115,16 @@ def services(args: argparse.Namespace) -> list[Service]:
     if args.demo:
         fleet = _zhiguan("simulate", "fleet", "--small", "--port", args.gateway_port)
         found.append(Service("fleet", "演示车队", fleet, stop_stage=1))
-    return found
+    return [service for service in found if _built(service.name)]
+
+
+def _built(name: str) -> bool:
+    """False while the part that a service runs is not in the code base."""
+    from zhiguan.site.cli import DELEGATES
+
+    needs = {"live": "zhiguan.site.live", "gateway": "gateway" in DELEGATES, "fleet": "simulate" in DELEGATES}
+    need = needs.get(name, True)
+    return importlib.util.find_spec(need) is not None if isinstance(need, str) else need
 
 
 class Supervisor:
