@@ -65,7 +65,7 @@ class RoadNet:
         east, north, edges = _grid(city, rng)
         grid_size = east.size
         for ring_m in _RINGS_M:
-            east, north, edges = _with_ring(city, east, north, edges, ring_m, grid_size)
+            east, north, edges = _with_ring(city, east, north, edges, radius_m=ring_m, grid=grid_size)
         self.lat, self.lon = from_plane(east, north, *CENTRE)
         self._east, self._north, self._ring_from = east, north, grid_size
         self._links = [{} for _ in range(east.size)]
@@ -175,7 +175,13 @@ def _grid(city: shapely.Geometry, rng: np.random.Generator) -> tuple[Floats, Flo
 
 
 def _with_ring(
-    city: shapely.Geometry, east: Floats, north: Floats, edges: list[tuple[int, int, float]], radius_m: float, grid: int
+    city: shapely.Geometry,
+    east: Floats,
+    north: Floats,
+    edges: list[tuple[int, int, float]],
+    *,
+    radius_m: float,
+    grid: int,
 ) -> tuple[Floats, Floats, list[tuple[int, int, float]]]:
     """A ring road, as far as it lies in the city, with a ramp to the nearest crossing every two kilometres or so."""
     count = max(12, round(2.0 * np.pi * radius_m / 2000.0))

@@ -16,6 +16,7 @@ from zhiguan.kernel.geo.service import EARTH_RADIUS_M, METRES_PER_DEGREE, havers
 Floats = NDArray[np.float64]
 
 _MILLISECONDS_FROM = 1e11  # as seconds the year 5138, as milliseconds 1973: no terminal means the former
+_LAST_MOMENT_S = 253_402_300_000.0
 _JUMP_LOOKBACK = 8  # how many earlier runs a run may follow; longer detours are judged by the penalty alone
 
 
@@ -59,6 +60,8 @@ class TripPolicy:
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0.0):
                 raise ValueError(f"TripPolicy.{name} must be a positive number, not {value!r}")
+        if self.latest_s > _LAST_MOMENT_S:
+            raise ValueError(f"TripPolicy.latest_s must not be after the year 9999, not {self.latest_s!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,8 @@ def test_clean_says_why_for_each_row():
 def test_policy_and_lengths_are_checked():
     with pytest.raises(ValueError, match="dwell_s"):
         TripPolicy(dwell_s=0)
+    with pytest.raises(ValueError, match="latest_s"):
+        TripPolicy(latest_s=1e12)
     with pytest.raises(ValueError, match="one length"):
         detect([1.0, 2.0], [31.0, 31.0], [121.0, 121.0, 121.0])
     assert detect([], [], []).trips == []
