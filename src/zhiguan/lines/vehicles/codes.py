@@ -1,0 +1,125 @@
+"""Code lists, permissions and roles of official vehicles. Pure data."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+
+from zhiguan.kit.manifest import Permission, RoleTemplate
+
+
+class VehicleKind(TextChoices):
+    """车辆种类，《党政机关公务用车管理办法》第三条 (reference facts ``vehicles.kinds.*``)."""
+
+    CONFIDENTIAL_MAIL = "confidential_mail", "机要通信用车"
+    EMERGENCY = "emergency", "应急保障用车"
+    LAW_ENFORCEMENT = "law_enforcement", "执法执勤用车"
+    SPECIAL_PURPOSE = "special_purpose", "特种专业技术用车"
+    OTHER = "other", "其他公务用车"
+
+
+class Energy(TextChoices):
+    PETROL = "petrol", "汽油"
+    DIESEL = "diesel", "柴油"
+    HYBRID = "hybrid", "插电混合动力"
+    ELECTRIC = "electric", "纯电动"
+
+
+class Body(TextChoices):
+    """车型, by GA 802."""
+
+    SEDAN = "sedan", "轿车"
+    SUV = "suv", "越野车"
+    SMALL_BUS = "small_bus", "小型客车"
+    MEDIUM_BUS = "medium_bus", "中型客车"
+    LARGE_BUS = "large_bus", "大型客车"
+
+
+class LicenceClass(TextChoices):
+    """准驾车型."""
+
+    A1 = "A1", "A1"
+    A3 = "A3", "A3"
+    B1 = "B1", "B1"
+    C1 = "C1", "C1"
+    C2 = "C2", "C2"
+
+
+class OrderKind(TextChoices):
+    ORDINARY = "ordinary", "一般公务"
+    EMERGENCY = "emergency", "应急"
+
+
+class Match(TextChoices):
+    """How a trip and the dispatch orders of its vehicle agree."""
+
+    MATCHED = "matched", "与派车单相符"
+    OVERRUN = "overrun", "超出派车时段"
+    DEVIATED = "deviated", "未到派车目的地"
+    NO_ORDER = "no_order", "无派车单"
+
+
+PERMISSIONS = (
+    Permission("vehicles.vehicle.view", "查看车辆台账"),
+    Permission("vehicles.vehicle.manage", "维护车辆台账"),
+    Permission("vehicles.quota.view", "查看车辆编制"),
+    Permission("vehicles.quota.manage", "维护车辆编制"),
+    Permission("vehicles.terminal.view", "查看定位终端"),
+    Permission("vehicles.terminal.manage", "维护定位终端"),
+    Permission("vehicles.driver.view", "查看驾驶员"),
+    Permission("vehicles.driver.manage", "维护驾驶员"),
+    Permission("vehicles.place.view", "查看停放地点"),
+    Permission("vehicles.place.manage", "维护停放地点"),
+    Permission("vehicles.order.view", "查看用车申请与派车单"),
+    Permission("vehicles.order.request", "申请用车"),
+    Permission("vehicles.order.approve", "审批用车"),
+    Permission("vehicles.order.dispatch", "派车"),
+    Permission("vehicles.order.drive", "执行派车任务"),
+    Permission("vehicles.trip.view", "查看行程与轨迹"),
+)
+
+_LOOK = ("vehicles.vehicle.view", "vehicles.quota.view", "vehicles.terminal.view", "vehicles.driver.view",
+         "vehicles.place.view", "vehicles.order.view", "vehicles.trip.view")  # fmt: skip
+_POSITIONS = ("telemetry.source.view", "telemetry.position.view")
+_FINDINGS = ("supervision.finding.view",)
+
+ROLES = (
+    RoleTemplate("vehicles.leader", "车辆管理领导", (*_LOOK, *_POSITIONS, *_FINDINGS, "cockpit.view"), scope="city"),
+    RoleTemplate(
+        "vehicles.manager",
+        "车辆主管（机管局）",
+        (
+            *_LOOK, *_POSITIONS, "vehicles.vehicle.manage", "vehicles.quota.manage", "vehicles.terminal.manage",
+            "vehicles.driver.manage", "vehicles.place.manage", "vehicles.order.approve", "vehicles.order.dispatch",
+            "telemetry.source.manage", "telemetry.command.send", "supervision.finding.view",
+            "supervision.finding.assign", "supervision.finding.verify", "cockpit.view",
+        ),
+        scope="city",
+    ),
+    RoleTemplate(
+        "vehicles.fleet",
+        "单位车辆管理员",
+        (
+            *_LOOK, *_POSITIONS, "vehicles.vehicle.manage", "vehicles.driver.manage", "vehicles.place.manage",
+            "vehicles.order.request", "vehicles.order.dispatch", "telemetry.source.manage",
+            "supervision.finding.view", "supervision.finding.explain", "cockpit.view",
+        ),
+        scope="organ",
+    ),
+    RoleTemplate(
+        "vehicles.approver",
+        "用车审批人",
+        ("vehicles.order.view", "vehicles.order.request", "vehicles.order.approve", "vehicles.vehicle.view",
+         "vehicles.trip.view"),
+        scope="organ",
+    ),
+    RoleTemplate(
+        "vehicles.requester", "用车申请人", ("vehicles.order.view", "vehicles.order.request"), scope="self"
+    ),
+    RoleTemplate("vehicles.driver", "驾驶员", ("vehicles.order.view", "vehicles.order.drive"), scope="self"),
+    RoleTemplate(
+        "vehicles.inspector",
+        "监督人员（车辆）",
+        (*_LOOK, *_POSITIONS, "supervision.finding.view", "trace.entry.view", "cockpit.view"),
+        scope="city",
+    ),
+)  # fmt: skip
