@@ -64,6 +64,9 @@ interface Config {
 
 const FEED_LIMIT = 30
 
+/** Tiles have room for a few digits: fractions of large numbers stay in the list behind. */
+const kpiText = (value: number | null): string => numberText(value !== null && Math.abs(value) >= 1000 ? Math.round(value) : value)
+
 async function json<T>(url: string): Promise<T> {
   const response = await fetch(url, { headers: { Accept: 'application/json' } })
   if (!response.ok) throw new Error(`${url}: ${response.status}`)
@@ -113,7 +116,7 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
       ...picture.kpis.map((kpi) => {
         const inside = [
           el('span', { class: 'zg-kpi-title', text: kpi.title }),
-          el('span', { class: 'zg-kpi-value' }, el('b', { 'data-kpi': kpi.code, text: numberText(kpi.value) }), kpi.unit && el('small', { text: kpi.unit })),
+          el('span', { class: 'zg-kpi-value' }, el('b', { 'data-kpi': kpi.code, text: kpiText(kpi.value) }), kpi.unit && el('small', { text: kpi.unit })),
           el('span', { class: `zg-kpi-hint${kpi.delta?.good === true ? ' zg-good' : kpi.delta?.good === false ? ' zg-bad' : ''}`, text: kpi.delta?.text ?? kpi.hint ?? '' }),
         ]
         const tone = `zg-kpi zg-kpi-${kpi.tone ?? 'normal'}`
@@ -201,7 +204,7 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
       const place = kpis.querySelector<HTMLElement>(`[data-kpi="${CSS.escape(code)}"]`)
       if (!kpi || !place || kpi.value === value) continue
       kpi.value = value
-      place.textContent = numberText(value)
+      place.textContent = kpiText(value)
       place.classList.remove('zg-flash')
       void place.offsetWidth
       place.classList.add('zg-flash')

@@ -226,8 +226,39 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
     touch()
   })
 
+  let state: LiveState = 'connecting'
+  const stop = openLive<Payload>({
+    streamUrl: config.stream_url,
+    pollUrl: config.poll_url,
+    pollSeconds: config.poll_seconds,
+    onData: receive,
+    onState: (next) => {
+      state = next
+      showState()
+    },
+  })
+  function showState(): void {
+    status.dataset.state = state
+    const text = `${liveText[state]}${feedAt ? ` · ${timeText(feedAt)}` : ''}`
+    if (status.textContent !== text) status.textContent = text
+  }
+  changed = true
+  const timer = window.setInterval(() => {
+    if (document.hidden) return
+    showState()
+    draw()
+  }, DRAW_EVERY_MS)
+  draw()
+
   const symbol = ['concat', 'state-', ['get', 'state']] as ExpressionSpecification
-  map = await makeMap(canvas, config, (made) => {
+  const recolour = (): void => {
+    const colours = palette()
+    for (const layer of ['plates', 'selected-car']) {
+      map?.setPaintProperty(layer, 'text-color', colours.text)
+      map?.setPaintProperty(layer, 'text-halo-color', colours.halo)
+    }
+  }
+  const addLayers = (made: MapLibre): void => {
     const colours = palette()
     addStateSymbols(made, states)
     made.addSource('vehicles', {
@@ -277,14 +308,19 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
       layout: { 'icon-image': symbol, 'icon-rotate': ['get', 'heading'], 'icon-allow-overlap': true, 'text-field': ['get', 'plate'], 'text-font': FONT, 'text-size': 13, 'text-offset': [0, 2], 'text-allow-overlap': true },
       paint: { 'text-color': colours.text, 'text-halo-color': colours.halo, 'text-halo-width': 1.5 },
     })
-  })
-  const recolour = (): void => {
-    const colours = palette()
-    for (const layer of ['plates', 'selected-car']) {
-      map?.setPaintProperty(layer, 'text-color', colours.text)
-      map?.setPaintProperty(layer, 'text-halo-color', colours.halo)
+  }
+  try {
+    map = await makeMap(canvas, config, addLayers)
+  } catch (error) {
+    // Without WebGL or shapes the list still works; it must not go down with the picture.
+    console.error('map-live', error)
+    root.append(el('p', { class: 'zg-map-failed', role: 'alert', text: '地图没有加载成功（浏览器可能未启用图形加速），左侧列表可正常使用。' }))
+    return () => {
+      clearInterval(timer)
+      stop()
     }
   }
+  touch()
   document.addEventListener('zg:theme', recolour)
   map.on('click', 'cars', (event) => select(String(event.features?.[0]?.properties.id)))
   map.on('click', 'clusters', (event) => {
@@ -298,29 +334,6 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
   }
   map.on('dragstart', () => following && follow(false))
 
-  let state: LiveState = 'connecting'
-  const stop = openLive<Payload>({
-    streamUrl: config.stream_url,
-    pollUrl: config.poll_url,
-    pollSeconds: config.poll_seconds,
-    onData: receive,
-    onState: (next) => {
-      state = next
-      showState()
-    },
-  })
-  function showState(): void {
-    status.dataset.state = state
-    const text = `${liveText[state]}${feedAt ? ` · ${timeText(feedAt)}` : ''}`
-    if (status.textContent !== text) status.textContent = text
-  }
-  changed = true
-  const timer = window.setInterval(() => {
-    if (document.hidden) return
-    showState()
-    draw()
-  }, DRAW_EVERY_MS)
-  draw()
   return () => {
     clearInterval(timer)
     stop()

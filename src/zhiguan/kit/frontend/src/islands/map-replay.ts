@@ -149,7 +149,7 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
         el(
           'li',
           { class: `zg-event-${entry.kind}`, 'data-at': entry.at },
-          el('button', { type: 'button', onclick: () => seek(entry.at) }, icon(entry.symbol), el('span', {}, el('b', { text: entry.title }), entry.text && el('small', { text: entry.text })), el('time', { text: entry.end ? `${minuteText(entry.at)}–${minuteText(entry.end)}` : minuteText(entry.at) })),
+          el('button', { type: 'button', onclick: () => seek(entry.at) }, icon(entry.symbol), el('span', {}, el('b', { text: entry.title }), el('time', { text: entry.end ? `${minuteText(entry.at)}–${minuteText(entry.end)}` : minuteText(entry.at) }), entry.text && el('small', { text: entry.text }))),
           entry.href && el('a', { href: entry.href, 'aria-label': `打开${entry.title}` }, icon('chevron-right')),
         ),
       ),

@@ -104,7 +104,7 @@ function option(spec: ChartSpec): EChartsCoreOption {
       visualMap: { min: 0, max: top, orient: 'horizontal', right: 8, top: 0, itemWidth: 12, itemHeight: 80, textStyle: text, text: [numberText(top), '0'], inRange: { color: isDark ? ['#18253a', '#6ea8f5'] : ['#eef3fb', '#1b4f99'] } },
       calendar: {
         range: [spec.x[0], spec.x[spec.x.length - 1]],
-        left: 36, right: 8, top: 48, bottom: 8,
+        left: 36, right: 8, top: 56, bottom: 8,
         cellSize: ['auto', 15],
         splitLine: { lineStyle: { color: quiet } },
         itemStyle: { color: 'transparent', borderColor: line },
@@ -124,7 +124,7 @@ function option(spec: ChartSpec): EChartsCoreOption {
     ...base,
     tooltip: { ...tooltip, trigger: 'axis', axisPointer: { type: spec.type === 'bar' ? 'shadow' : 'line' } },
     legend: many ? { type: 'scroll', top: 0, right: 0, textStyle: text, itemWidth: 14, itemHeight: 8 } : { show: false },
-    grid: { left: 4, right: spec.horizontal ? 28 : 12, top: many || spec.unit ? 32 : 12, bottom: 4, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
+    grid: { left: 4, right: spec.horizontal ? 28 : 12, top: many || (spec.unit && !spec.horizontal) ? 32 : 8, bottom: 4, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
     xAxis: spec.horizontal ? amounts : words,
     yAxis: spec.horizontal ? words : values,
     series: spec.series.map((one, index) => ({
@@ -159,7 +159,7 @@ export function dataTable(spec: ChartSpec): HTMLElement {
 export function drawChart(root: HTMLElement, first: ChartSpec): { update: (spec: ChartSpec) => void; end: () => void } {
   let spec = first
   const plot = el('div', { class: 'zg-chart-plot', role: 'img' })
-  plot.style.height = `${spec.height ?? (spec.type === 'calendar' ? 170 : 260)}px`
+  plot.style.height = `${spec.height ?? (spec.type === 'calendar' ? 180 : 260)}px`
   const details = el('details', { class: 'zg-chart-data' }, el('summary', { text: '查看数据表' }))
   details.open = spec.table === 'open'
   root.append(plot)

@@ -57,10 +57,11 @@ interface Frame {
   scale: number
 }
 
-function fit(shapes: Shape[], left: number, top: number, width: number, height: number): Frame {
+/** `align` 0 puts the spare width on the right, 1 on the left. */
+function fit(shapes: Shape[], left: number, top: number, width: number, height: number, align = 0.5): Frame {
   const box = [Math.min(...shapes.map((one) => one.box[0])), Math.min(...shapes.map((one) => one.box[1])), Math.max(...shapes.map((one) => one.box[2])), Math.max(...shapes.map((one) => one.box[3]))] as const
   const scale = Math.min(width / (box[2] - box[0]), height / (box[3] - box[1]))
-  const dx = left + (width - (box[2] - box[0]) * scale) / 2
+  const dx = left + (width - (box[2] - box[0]) * scale) * align
   const dy = top + (height - (box[3] - box[1]) * scale) / 2
   return { scale, x: (value) => dx + (value - box[0]) * scale, y: (value) => dy + (value - box[1]) * scale }
 }
@@ -129,15 +130,12 @@ export function drawChoropleth(root: HTMLElement, options: ChoroplethOptions): v
     text.append(first, second)
     return text
   }
-  const drawShapes = (shapes: Shape[], frame: Frame, insideInset: boolean): Shape[] => {
-    const small: Shape[] = []
+  const drawShapes = (shapes: Shape[], frame: Frame, insideInset: boolean): void => {
     const labels: Node[] = []
     for (const shape of shapes) {
       const area = byCode.get(shape.code)
-      const [x, y, room] = anchor(shape, frame)
-      const tall = (shape.box[3] - shape.box[1]) * frame.scale
-      const tiny = !insideInset && !focus && (room < SMALL || tall < 36)
-      if (tiny) small.push(shape)
+      const [x, y] = anchor(shape, frame)
+      const tiny = !insideInset && small.length > 1 && small.includes(shape)
       const part = svg('path', { d: path(shape, frame), class: `zg-area ${options.layer.bad ? 'zg-area-bad' : ''} zg-step-${step(valueOf(area))}` })
       if (tiny) {
         // The inset holds the link; here the shape only shows its colour.
@@ -148,20 +146,34 @@ export function drawChoropleth(root: HTMLElement, options: ChoroplethOptions): v
       if (!focus) labels.push(words(x, y, shape.name.replace(/(新区|区)$/, ''), area ? numberText(valueOf(area)) : ''))
     }
     picture.append(...labels)
-    return small
   }
-  const frame = fit(shown, 12, 12, width - 24, height - 24)
-  const small = drawShapes(shown, frame, false)
-  if (small.length > 1) {
-    const size = Math.min(width * 0.42, height * 0.44)
-    const left = width - size - 8
-    const down = height - size - 8
+  // Which areas are too small is asked of a first fit; the inset then takes the emptiest corner and the map moves aside.
+  const isTiny = (shape: Shape, within: Frame): boolean => !focus && (anchor(shape, within)[2] < SMALL || (shape.box[3] - shape.box[1]) * within.scale < 36)
+  const plain = fit(shown, 12, 12, width - 24, height - 24)
+  const small = shown.filter((shape) => isTiny(shape, plain))
+  if (small.length < 2) drawShapes(shown, plain, false)
+  else {
+    const size = Math.min(width * 0.4, height * 0.42)
+    const corners = [[8, 8], [8, height - size - 8], [width - size - 8, 8], [width - size - 8, height - size - 8]] as [number, number][]
+    const tried = corners.map(([left, down]) => {
+      const frame = fit(shown, 12, 12, width - 24, height - 24, left < width / 2 ? 1 : 0)
+      const hidden = shown.reduce((sum, shape) => {
+        const [x, y] = anchor(shape, frame)
+        const inside = ([px, py]: [number, number]): boolean => px > left - 8 && px < left + size + 8 && py > down - 8 && py < down + size + 8
+        const points = shape.rings.flat().filter((point) => inside([frame.x(point[0]), frame.y(point[1])])).length
+        return sum + points + (inside([x, y]) ? 500 : 0)
+      }, 0)
+      return { left, down, frame, hidden }
+    })
+    const { left, down, frame } = tried.reduce((a, b) => (b.hidden < a.hidden ? b : a))
+    drawShapes(shown, frame, false)
     picture.append(svg('rect', { x: left, y: down, width: size, height: size, rx: 6, class: 'zg-areas-inset' }))
     const caption = svg('text', { x: left + 10, y: down + 18, class: 'zg-areas-caption' })
     caption.textContent = '中心城区'
     picture.append(caption)
     drawShapes(small, fit(small, left + 10, down + 24, size - 20, size - 34), true)
   }
+  const frame = plain
   if (focus) {
     const placed = options.areas.filter((area) => area.lat !== undefined && area.lon !== undefined)
     placed.sort((a, b) => valueOf(b) - valueOf(a))
