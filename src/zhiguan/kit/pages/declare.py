@@ -25,6 +25,7 @@ from .filters import RESERVED, Filter
 SIGNED_IN = "*"
 """The permission of pages that everybody who has signed in may open (my own to-dos, search)."""
 
+NOTHING_YET = EmptyState()
 Rows = Callable[[Actor], QuerySet]
 Title = str | Callable[[Any], str]
 
@@ -102,7 +103,7 @@ class ListPage(Page):
     export_name: str = ""
     export_permission: str = ""
     export_limit: int = 100_000
-    empty: EmptyState = EmptyState()
+    empty: EmptyState = NOTHING_YET
     detail: str = ""
     page_size: int = 20
     count_cap: int = 10_000

@@ -26,6 +26,17 @@ class PageForm(forms.Form):
         for field in self.fields.values():
             _dress(field)
 
+    def full_clean(self) -> None:
+        super().full_clean()
+        if self.is_bound:
+            self.mark_errors()
+
+    def mark_errors(self) -> None:
+        """Give the inputs with errors the class the shell draws them with."""
+        for name in self.errors:
+            if name in self.fields and "is-invalid" not in self.fields[name].widget.attrs.get("class", ""):
+                self.fields[name].widget.attrs["class"] += " is-invalid"
+
     def setup(self) -> None:
         """Narrow the fields to what the actor may choose. Called before the form is bound to anything."""
 

@@ -1,0 +1,120 @@
+"""The left menu and the breadcrumbs, from what pages and groups declare; only what the actor may open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from zhiguan.kit import registry
+from zhiguan.kit.actor import Actor
+from zhiguan.kit.manifest import Line, MenuGroup
+
+from .declare import ListPage, Page
+from .links import targets
+
+
+@dataclass
+class Entry:
+    """One line of the menu. ``badge`` is a count, or 0."""
+
+    title: str
+    url: str
+    icon: str = ""
+    active: bool = False
+    badge: int = 0
+    order: int = 0
+    code: str = ""
+
+
+@dataclass
+class Group:
+    """A group of the menu with its entries in order."""
+
+    code: str
+    title: str
+    icon: str
+    order: int
+    items: list[Entry] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Crumb:
+    """One step of the way to the page; the last one has no address."""
+
+    title: str
+    url: str = ""
+
+
+def groups() -> dict[str, Line | MenuGroup]:
+    """Return what menu entries can be grouped under: the lines and the declared groups."""
+    known = registry.current()
+    return {item.code: item for item in (*known.all(MenuGroup), *known.all(Line))}
+
+
+def menu(actor: Actor | None, path: str = "") -> list[Group]:
+    """Return the menu as the actor sees it; the entry ``path`` belongs to is active."""
+    if actor is None:
+        return []
+    known, found = groups(), {}
+    best: Entry | None = None
+    for page in registry.current().all(Page):
+        if page.menu is None or not page.allows(actor):
+            continue
+        item, base = page.menu, known.get(page.menu.group)
+        group = found.setdefault(
+            item.group,
+            Group(item.group, base.name if base else item.group, base.icon if base else "folder",
+                  base.order if base else 999),
+        )  # fmt: skip
+        entry = Entry(page.menu_title, reverse(page.url_name), item.icon, order=item.order, code=page.code)
+        if item.badge is not None:
+            entry.badge = item.badge(actor)
+        group.items.append(entry)
+        if path.startswith(entry.url) and (best is None or len(entry.url) > len(best.url)):
+            best = entry
+    if best is not None:
+        best.active = True
+    for group in found.values():
+        group.items.sort(key=lambda entry: (entry.order, entry.title))
+    return sorted(found.values(), key=lambda group: (group.order, group.code))
+
+
+def parent_of(page: Page) -> Page | None:
+    """Return the page above: the one it names, or the list with the longest code that its own code continues."""
+    if page.parent:
+        target = targets().get(page.parent)
+        return target.page if target is not None else None
+    best: Page | None = None
+    for other in registry.current().all(ListPage):
+        inside = page.code == other.code or page.code.startswith(other.code + ".")
+        if other is not page and inside and (best is None or len(other.code) > len(best.code)):
+            best = other
+    return best
+
+
+def place(request: HttpRequest, page: Page, actor: Actor, *steps: tuple[str, str], row: Any = None) -> None:
+    """Note on the request where it is: ``zg_page``, and ``zg_crumbs`` for the frame.
+
+    The way leads over the menu group and the pages above; ``steps`` (title, address) are its end, by default the
+    page's own title.
+    """
+    crumbs: list[Crumb] = []
+    above, seen = parent_of(page), {page.url_name}
+    menued = page
+    while above is not None and above.url_name not in seen:
+        seen.add(above.url_name)
+        if "<" not in above.path and above.allows(actor):
+            crumbs.insert(0, Crumb(above.menu_title, reverse(above.url_name)))
+        menued = above if menued.menu is None else menued
+        above = parent_of(above)
+    group_code = menued.menu.group if menued.menu is not None else page.code.split(".", 1)[0]
+    group = groups().get(group_code)
+    if group is not None:
+        crumbs.insert(0, Crumb(group.name))
+    for title, url in steps or ((page.title_for(row), ""),):
+        crumbs.append(Crumb(title, url))
+    request.zg_page = page  # type: ignore[attr-defined]
+    request.zg_crumbs = crumbs  # type: ignore[attr-defined]
