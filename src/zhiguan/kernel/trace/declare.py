@@ -5,6 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zhiguan.kit.manifest import Declared
+from zhiguan.kit.rowscope.declare import Custom, TableRule
+
+TABLE_RULES = (
+    TableRule(
+        "trace_committing",
+        Custom("false", reason="the database's own note that a commit is under way"),
+        grants=("SELECT",),
+    ),
+)
 
 
 @dataclass(frozen=True)

@@ -137,6 +137,8 @@ class FileCheck:
         """Whether the trees still hold exactly the entries 1 … last; after a gap no root can be derived."""
         self.gaps: list[list[int]] = []
         self.loose: list[tuple[int, str, bytes, bytes, bytes]] = []
+        self.disputed: dict[int, str] = {}
+        """Roots derived where a witness kept another, by size."""
         self.content: dict[str, Any] = {}
         self.readable: set[tuple[str, int]] = set()
         self.erased = 0
@@ -298,14 +300,12 @@ class FileCheck:
         if tree is None or tree.size != size:
             self.report.add("malformed", f"缺少位于 {self.report.first - 1} 的树边界，无法推算 {size} 处的根", size)
             return
-        head = self.head or b""
-        if tree.root().hex() != checkpoint["root"] or head.hex() != checkpoint["head"]:
-            by = "见证方保存的检查点" if witness else "签名检查点"
-            signed = [other for (_, at), other in self.report.promises.items() if at == size and other != checkpoint]
-            if witness and any(other["root"] == tree.root().hex() for other in signed):
-                self.report.add("forked", f"文件与{by}对前 {size} 条记录给出两个都有签名的根", size)
+        head = (self.head or b"").hex()
+        if (tree.root().hex(), head) != (checkpoint["root"], checkpoint["head"]):
+            if witness:
+                self.disputed[size] = tree.root().hex()
             else:
-                self.report.add("rechained", f"前 {size} 条记录推算出的根与{by}不符", size)
+                self.report.add("rechained", f"前 {size} 条记录推算出的根与签名检查点不符", size)
         else:
             self.report.signed_size = max(self.report.signed_size, size)
             self.report.signed_at = max(self.report.signed_at, checkpoint["at"])
@@ -323,6 +323,7 @@ class FileCheck:
             which = f"第 {lo} 条" if lo == hi else f"第 {lo} 至 {hi} 条"
             report.add("missing_entry", f"{which}记录缺失", lo)
         self._settle_loose()
+        self._settle_disputed()
         promised = [(size, "检查点") for size, lines in self.waiting.items() if lines]
         promised += [(size, "见证方保存的检查点") for size in self.witnessed if size > self.last]
         if promised:
@@ -346,6 +347,14 @@ class FileCheck:
                 "未指定受信任的公钥（--key）或见证检查点（--checkpoint）：以文件自带的公钥核验，只能证明文件自身一致。"
             )
         return report
+
+    def _settle_disputed(self) -> None:
+        """Tell a second history with a valid signature from one without."""
+        for size, root in self.disputed.items():
+            if any(at == size and line["root"] == root for (_, at), line in self.report.promises.items()):
+                self.report.add("forked", f"前 {size} 条记录的根与见证方保存的不同，而两者都有签名", size)
+            else:
+                self.report.add("rechained", f"前 {size} 条记录推算出的根与见证方保存的检查点不符", size)
 
     def _settle_loose(self) -> None:
         """Tell a swap of two entries' contents from a rewriting."""

@@ -77,10 +77,22 @@ BEGIN
 END $$;
 """
 
-# The chain is extended when the transaction commits, so that the lock is held for the commit alone. What other deferred
-# checks still wait (foreign keys) is done first: nobody waits for a row while holding the chain.
+# The chain is extended when the transaction commits, so that the chain's lock is held for the commit alone. It takes two
+# steps: PostgreSQL runs the deferred triggers that are queued, then those that these have queued. Foreign keys are
+# checked in the first round, so that nobody waits for another's row while holding the chain (a deadlock otherwise).
 LINK = """
-CREATE FUNCTION trace_link_committing() RETURNS trigger
+CREATE UNLOGGED TABLE trace_committing (transaction xid8 PRIMARY KEY, first_entry bigint NOT NULL);
+
+CREATE FUNCTION trace_commit_begins() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM trace_link WHERE entry_id = NEW.id) THEN
+        INSERT INTO trace_committing VALUES (pg_current_xact_id(), NEW.id) ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION trace_extend_chain() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     last_seq bigint;
@@ -88,20 +100,14 @@ DECLARE
     message bytea;
     item record;
 BEGIN
-    IF EXISTS (SELECT FROM trace_link WHERE entry_id = NEW.id)
-       OR current_setting('zg.trace_linking', true) = '1' THEN
-        RETURN NULL;
-    END IF;
-    PERFORM set_config('zg.trace_linking', '1', true);
-    SET CONSTRAINTS ALL IMMEDIATE;
-    PERFORM set_config('zg.trace_linking', '', true);
+    DELETE FROM trace_committing WHERE transaction = NEW.transaction;
     PERFORM pg_advisory_xact_lock(8828302713463305);
     SELECT seq, hash INTO last_seq, last_hash FROM trace_link ORDER BY seq DESC LIMIT 1;
     last_seq := COALESCE(last_seq, 0);
     last_hash := COALESCE(last_hash, decode(repeat('00', 32), 'hex'));
     FOR item IN
         SELECT e.id, e.algorithm, e.digest FROM trace_entry e
-        WHERE e.id >= NEW.id AND NOT EXISTS (SELECT FROM trace_link l WHERE l.entry_id = e.id) ORDER BY e.id
+        WHERE e.id >= NEW.first_entry AND NOT EXISTS (SELECT FROM trace_link l WHERE l.entry_id = e.id) ORDER BY e.id
     LOOP
         last_seq := last_seq + 1;
         message := '\\x02'::bytea || int8send(last_seq) || last_hash || item.digest;
@@ -113,8 +119,10 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE CONSTRAINT TRIGGER trace_link_committing AFTER INSERT ON trace_entry
-DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION trace_link_committing();
+CREATE CONSTRAINT TRIGGER trace_commit_begins AFTER INSERT ON trace_entry
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION trace_commit_begins();
+CREATE CONSTRAINT TRIGGER trace_extend_chain AFTER INSERT ON trace_committing
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION trace_extend_chain();
 """
 
 REFUSE = """
@@ -156,8 +164,9 @@ def guards() -> str:
 
 SQL = APPEND + SM3 + LINK + REFUSE + guards()
 REVERSE = """
-DROP TRIGGER IF EXISTS trace_link_committing ON trace_entry;
-DROP FUNCTION IF EXISTS trace_link_committing() CASCADE;
+DROP TABLE IF EXISTS trace_committing;
+DROP FUNCTION IF EXISTS trace_commit_begins() CASCADE;
+DROP FUNCTION IF EXISTS trace_extend_chain() CASCADE;
 DROP FUNCTION IF EXISTS trace_refuse_change() CASCADE;
 DROP FUNCTION IF EXISTS trace_refuse_bypass() CASCADE;
 DROP FUNCTION IF EXISTS trace_append(jsonb, jsonb, jsonb);
