@@ -3,6 +3,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+from zhiguan.kernel.orgs.ranks import RANKS
+
 
 def no_overlap(table, column, name, condition=""):
     """Forbid two rows of one ``column`` on the same day. Pure int8range: needs no extension."""
@@ -21,6 +23,11 @@ NO_OVERLAP = [
     no_overlap("orgs_unitversion", "unit_id", "orgs_version_one_a_day"),
     no_overlap("orgs_appointment", "person_id", "orgs_appointment_one_main", "WHERE (kind = 'main')"),
 ]
+
+
+def load_ranks(apps, editor):
+    rank = apps.get_model("orgs", "Rank")
+    rank.objects.bulk_create(rank(code=code, name=name, order=order, grade=grade) for code, name, order, grade in RANKS)
 
 
 class Migration(migrations.Migration):
@@ -233,4 +240,5 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gt', models.F('valid_from')), _connector='OR'), name='orgs_version_dates'),
         ),
         *NO_OVERLAP,
+        migrations.RunPython(load_ranks, migrations.RunPython.noop),
     ]

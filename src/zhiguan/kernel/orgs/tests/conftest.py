@@ -43,7 +43,7 @@ def build(record: Notes) -> SimpleNamespace:
     budget = make(finance, "310000-C01-01", "预算处", "division")
     assets = make(bureau, "310000-C02-01", "资产管理处", "division")
     local = make(district, "310101-A01", "黄浦区机关事务管理局", "organ")
-    rank = Rank.objects.create(code="division_chief", name="正处级", order=50, grade="division_chief")
+    rank = Rank.objects.get(code="division_chief")
     return SimpleNamespace(
         actor=actor, city=city, district=district, finance=finance, bureau=bureau, budget=budget, assets=assets,
         local=local, rank=rank, make=make, record=record,
