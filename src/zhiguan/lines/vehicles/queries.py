@@ -1,0 +1,138 @@
+"""Read side of official vehicles. Everything takes the actor and returns only what their scope reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from zhiguan.kernel.ledger import service as ledger
+from zhiguan.kit.actor import Actor
+from zhiguan.kit.pages import Change, HistoryEntry
+
+from .models import DispatchOrder, Driver, ParkingPlace, Stop, Terminal, Trip, Vehicle, VehicleQuota
+
+
+def vehicles(actor: Actor) -> QuerySet[Vehicle]:
+    """Return the vehicles the actor may see."""
+    return Vehicle.objects.visible_to(actor, "vehicles.vehicle.view")
+
+
+def places(actor: Actor) -> QuerySet[ParkingPlace]:
+    return ParkingPlace.objects.visible_to(actor, "vehicles.place.view")
+
+
+def terminals(actor: Actor) -> QuerySet[Terminal]:
+    return Terminal.objects.visible_to(actor, "vehicles.terminal.view")
+
+
+def drivers(actor: Actor) -> QuerySet[Driver]:
+    return Driver.objects.visible_to(actor, "vehicles.driver.view").select_related("person")
+
+
+def quotas(actor: Actor) -> QuerySet[VehicleQuota]:
+    return VehicleQuota.objects.visible_to(actor, "vehicles.quota.view")
+
+
+def orders(actor: Actor) -> QuerySet[DispatchOrder]:
+    """Return the orders of the actor's scope, and those they asked for or drive."""
+    scope = actor.scope("vehicles.order.view")
+    return DispatchOrder.objects.filter(scope.q("scope_pos", ("requester_id", "driver_person_id")))
+
+
+def my_requests(actor: Actor) -> QuerySet[DispatchOrder]:
+    """Return the orders the actor asked for."""
+    return DispatchOrder.objects.filter(requester_id=actor.person_id) if actor.person_id else DispatchOrder.objects.none()
+
+
+def my_drives(actor: Actor) -> QuerySet[DispatchOrder]:
+    """Return the orders the actor has to drive or has driven."""
+    if actor.person_id is None:
+        return DispatchOrder.objects.none()
+    return DispatchOrder.objects.filter(driver_person_id=actor.person_id)
+
+
+def to_approve(actor: Actor) -> QuerySet[DispatchOrder]:
+    """Return the requests that wait for the actor's approval."""
+    waiting = DispatchOrder.objects.visible_to(actor, "vehicles.order.approve").filter(state="requested")
+    return waiting.exclude(requester_id=actor.person_id) if actor.person_id else waiting
+
+
+def to_dispatch(actor: Actor) -> QuerySet[DispatchOrder]:
+    """Return the approved requests that wait for a car."""
+    return DispatchOrder.objects.visible_to(actor, "vehicles.order.dispatch").filter(state="approved")
+
+
+def trips(actor: Actor) -> QuerySet[Trip]:
+    return Trip.objects.visible_to(actor, "vehicles.trip.view")
+
+
+def stops_of(vehicle: Vehicle, actor: Actor) -> QuerySet[Stop]:
+    return Stop.objects.visible_to(actor, "vehicles.trip.view").filter(vehicle=vehicle)
+
+
+def orders_of(vehicle: Vehicle, actor: Actor) -> QuerySet[DispatchOrder]:
+    return orders(actor).filter(vehicle=vehicle).select_related("requester")
+
+
+def trips_of(vehicle: Vehicle, actor: Actor) -> QuerySet[Trip]:
+    return trips(actor).filter(vehicle=vehicle).select_related("order")
+
+
+def terminals_of(vehicle: Vehicle, actor: Actor) -> QuerySet[Terminal]:
+    return terminals(actor).filter(vehicle=vehicle)
+
+
+def trips_for(order: DispatchOrder, actor: Actor) -> QuerySet[Trip]:
+    return trips(actor).filter(order=order)
+
+
+def free_vehicles(order: DispatchOrder, actor: Actor) -> QuerySet[Vehicle]:
+    """Return the vehicles in service that no open order binds in the order's time."""
+    bound = DispatchOrder.objects.filter(
+        state__in=("dispatched", "started"), planned_from__lt=order.planned_to, planned_to__gt=order.planned_from
+    ).exclude(pk=order.pk)
+    return (
+        Vehicle.objects.visible_to(actor, "vehicles.order.dispatch")
+        .filter(state="in_service", seats__gt=order.passenger_count)
+        .exclude(pk__in=bound.filter(vehicle__isnull=False).values("vehicle_id"))
+    )
+
+
+def free_drivers(order: DispatchOrder, actor: Actor) -> QuerySet[Driver]:
+    """Return the active drivers with a licence valid to the end whom no open order binds in the order's time."""
+    bound = DispatchOrder.objects.filter(
+        state__in=("dispatched", "started"), planned_from__lt=order.planned_to, planned_to__gt=order.planned_from
+    ).exclude(pk=order.pk)
+    return (
+        Driver.objects.visible_to(actor, "vehicles.order.dispatch")
+        .filter(state="active")
+        .filter(Q(licence_expires_on__isnull=True) | Q(licence_expires_on__gte=order.planned_to))
+        .exclude(pk__in=bound.filter(driver__isnull=False).values("driver_id"))
+        .select_related("person")
+    )
+
+
+def history(record: Any, actor: Actor) -> Iterable[HistoryEntry]:
+    """Return the record's ledger events, newest first, as a story for people."""
+    names = {field.attname: str(field.verbose_name) for field in record._meta.concrete_fields}
+    hidden = {"id", "version", "scope_pos", "created_at", "vehicle_busy", "driver_busy"}
+    states = record.lifecycle.states
+
+    def text(key: str, value: Any) -> str:
+        if key == "state":
+            return states.get(value, value or "")
+        if isinstance(value, bool):
+            return "是" if value else "否"
+        return "" if value is None else str(value)
+
+    for event in ledger.history(record).order_by("-at", "-id")[:200]:
+        changes = [
+            Change(names.get(key, key), text(key, before), text(key, after))
+            for key, (before, after) in event.changes.items()
+            if key not in hidden and event.code != "create"
+        ]
+        yield HistoryEntry(
+            at=event.at, title=event.name, actor=event.actor_name, reason=event.reason, changes=changes
+        )
