@@ -168,10 +168,11 @@ def _init(cluster: Cluster, account: pwd.struct_passwd | None, *, durable: bool)
     data_dir = cluster.data_dir
     if data_dir.exists() and any(data_dir.iterdir()):
         raise PostgresError(f"目录 {data_dir} 不是空目录,也不是数据库目录,请移走其中的文件后再启动。")
-    # Made under another name and renamed at the end: a first start that was interrupted leaves nothing half made.
-    scratch = data_dir.with_name(f".{data_dir.name}.new")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(mode=0o700, parents=True)
+    # Made under another name and renamed at the end: a first start that was interrupted leaves nothing half made. The
+    # name is fresh each time, because the interrupted one's initdb may still be writing.
+    for leftover in data_dir.parent.glob(f".{data_dir.name}.new-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{data_dir.name}.new-", dir=data_dir.parent))
     _own(scratch, account)
     with tempfile.NamedTemporaryFile("w", suffix=".pw") as password:
         password.write(role_password(cluster.secrets_path, data_dir.name, SUPERUSER))

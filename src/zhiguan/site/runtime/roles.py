@@ -43,8 +43,8 @@ def bootstrap(cluster: Server, database: str = "zhiguan") -> Urls:
     """Make the three roles and `database`, owned by the owner role; set what each may do; idempotent.
 
     None of the three is a superuser, bypasses row-level security, or may make roles or databases. The application and
-    ingest roles may connect and use the schema `public`, nothing more: tables are granted one by one elsewhere, so a
-    forgotten one stays shut.
+    ingest roles may connect and use the schema `public` (ingest also temporary tables), nothing more: tables are
+    granted one by one elsewhere, so a forgotten one stays shut.
     """
     with psycopg.connect(cluster.url(SUPERUSER, "postgres"), autocommit=True) as connection:
         # Several test processes share one server; roles are shared by all databases and updated by one at a time.
@@ -70,6 +70,8 @@ def bootstrap(cluster: Server, database: str = "zhiguan") -> Urls:
                 target, sql.Identifier(APP), sql.Identifier(INGEST)
             )
         )
+        # COPY is refused into tables under row-level security: what is ingested passes through a temporary table.
+        connection.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO {}").format(target, sql.Identifier(INGEST)))
         with psycopg.connect(cluster.url(SUPERUSER, database), autocommit=True) as inside:
             inside.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
             inside.execute(
