@@ -124,9 +124,9 @@ def _point(urls: Any) -> dict:
     from zhiguan.site.settings import database
 
     connection.close()
-    before = connection.settings_dict
+    before = dict(connection.settings_dict)
     fresh = {key: value for key, value in database(urls.app).items() if key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
-    connection.settings_dict = {**before, **fresh}
+    connection.settings_dict.update(fresh)  # in place: connections of other threads are made from the same settings
     settings.DATABASE_OWNER_URL, settings.DATABASE_INGEST_URL = urls.owner, urls.ingest
     settings.DATABASE_APP_ROLE = "zhiguan_app"
     return before
@@ -187,7 +187,7 @@ def committed_db(cluster: Any, template_database: str, django_db_setup: None, dj
         before = _point(urls)
         yield urls
         connections.close_all()
-        connection.settings_dict = before
+        connection.settings_dict.update(before)
         settings.DATABASE_OWNER_URL, settings.DATABASE_INGEST_URL = kept
     drop_database(cluster, name)
 

@@ -60,11 +60,11 @@ class UnitScoped(models.Model):
 
     def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
         if update_fields is None or "unit" in update_fields or "unit_id" in update_fields:
-            self.place()
+            self.take_position()
             if update_fields is not None:
                 update_fields = {*update_fields, "scope_pos"}
         super().save(*args, update_fields=update_fields, **kwargs)
 
-    def place(self) -> None:
+    def take_position(self) -> None:
         """Take over the unit's position. Code that writes rows without ``save()`` calls this."""
         self.scope_pos = self.unit.pos
