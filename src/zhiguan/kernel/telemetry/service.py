@@ -24,7 +24,9 @@ def _tell(source_id: int) -> None:
 
 
 @transaction.atomic
-def provision(actor: Actor, *, number: str, key: str, unit: Unit, device_id: str = "", protocol: str = "jt808") -> Source:
+def provision(
+    actor: Actor, *, number: str, key: str, unit: Unit, device_id: str = "", protocol: str = "jt808"
+) -> Source:
     """登记数据终端: let the device with this number in. Raises ``Conflict`` when the number is registered already."""
     actor.require("telemetry.source.manage", unit)
     try:

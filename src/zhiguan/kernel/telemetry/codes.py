@@ -1,0 +1,30 @@
+"""Permissions, roles' building blocks and code lists of the telemetry part."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from zhiguan.kit.manifest import Permission
+
+SOURCE_VIEW = Permission("telemetry.source.view", "查看数据终端")
+SOURCE_MANAGE = Permission("telemetry.source.manage", "登记和停用数据终端")
+POSITION_VIEW = Permission("telemetry.position.view", "查看位置和轨迹")
+COMMAND_SEND = Permission("telemetry.command.send", "向终端下发指令")
+
+
+class CommandKind(models.TextChoices):
+    """What a downlink asks of a terminal; the gateway makes the message from it."""
+
+    TEXT = "text", "文本信息"
+    QUERY_LOCATION = "query_location", "查询位置"
+    RAW = "raw", "原始消息"
+
+
+class CommandState(models.TextChoices):
+    """Life of a downlink. Only ``waiting`` is sent; the other states say how it ended, or that it is under way."""
+
+    WAITING = "waiting", "待下发"
+    SENT = "sent", "已下发"
+    ACKNOWLEDGED = "acknowledged", "终端已确认"
+    REFUSED = "refused", "终端未执行"
+    EXPIRED = "expired", "已过期"
