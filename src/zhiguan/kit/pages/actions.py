@@ -68,7 +68,7 @@ class VerbAction:
 
 @dataclass(frozen=True)
 class BulkAction:
-    """批量办理: one verb on each selected row: ``verb(actor, row)``, or with ``reason`` ``verb(actor, row, reason=...)``.
+    """批量办理: one verb on each selected row: ``verb(actor, row)``, or with ``reason`` also ``reason=...``.
 
     Rows outside the scope of ``permission`` are left alone; a row whose verb refuses is left unchanged and named with
     its refusal, the others are done. ``confirm`` may hold ``{count}``.

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from .columns import NUMERIC, Cell, Column
+from .columns import Cell, Column
 from .links import Link
 
 TONES = {

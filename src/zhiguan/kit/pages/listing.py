@@ -22,6 +22,9 @@ from .scope import scoped, slim, visible
 
 SIZES = (20, 50, 100)
 WORDS = 5
+BOOLEANS = {"true": "True", "false": "False"}
+"""How PostgreSQL writes a boolean as text, and how Python does."""
+
 TEXT_LENGTH = 100
 
 
@@ -208,7 +211,7 @@ class Listing:
             live.append((number, applied))
             # Django's own SQL within ours; every value of the request travels in params.
             counted = f"FROM ({text}) AS counted(value) GROUP BY 2"
-            parts.append(f"SELECT {number} AS facet, value::text, count(*) {counted}")  # noqa: S608
+            parts.append(f"SELECT {number} AS facet, value::text, count(*) {counted}")
             params += args
         if not parts:
             return
@@ -216,7 +219,7 @@ class Listing:
         with connection.cursor() as cursor:
             cursor.execute(" UNION ALL ".join(parts), params)
             for number, value, count in cursor.fetchall():
-                counts[number][value] = count
+                counts[number][BOOLEANS.get(value, value)] = count
         for number, applied in live:
             found = counts[number]
             if sum(found.values()) > self.page.count_cap:
