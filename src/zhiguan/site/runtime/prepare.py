@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zhiguan.site.runtime.framework import set_up
+from zhiguan.site.runtime.paths import var_dir
 from zhiguan.site.runtime.progress import Progress
+from zhiguan.site.runtime.secrets import write_private_json
 
-__all__ = ["collect_static", "main"]
+__all__ = ["collect_static", "main", "outcome_path"]
 
 
 def _static_sources() -> Iterator[Path]:
@@ -39,6 +41,22 @@ def collect_static(progress: Progress) -> bool:
     return True
 
 
+def _may_hold_demo_data() -> bool:
+    """True for an empty installation and for one that shows the demo city already; real data is never mixed."""
+    from django.db import transaction
+
+    from zhiguan.kernel.orgs.service import is_demo, root
+    from zhiguan.kit.actor import system
+
+    with system("demo").acting(), transaction.atomic():
+        return root() is None or is_demo()
+
+
+def outcome_path(var: Path) -> Path:
+    """Where the supervisor reads what was found: `{"demo": bool}`, whether this installation shows the demo city."""
+    return var / "run" / "prepared.json"
+
+
 def main() -> int:
     """Prepare; returns the exit code."""
     parser = argparse.ArgumentParser()
@@ -48,18 +66,21 @@ def main() -> int:
     progress = Progress(args.began)
     os.environ.setdefault("ZHIGUAN_LOG_LEVEL", "WARNING")
     set_up()
-    from django.core.management import call_command, get_commands
+    from django.core.management import call_command
     from django.core.management.base import CommandError
 
     try:
         with progress.step("更新数据库结构"):
             call_command("migrate_all", verbosity=0)
         collect_static(progress)
-        if args.demo and "demo_city" in get_commands():
-            call_command("demo_city")
+        demo = args.demo and _may_hold_demo_data()
+        if demo:
+            with progress.step("检查演示数据"):
+                call_command("demo_city")
     except CommandError as error:
         progress.warn(str(error))
         return 1
+    write_private_json(outcome_path(var_dir()), {"demo": demo})
     return 0
 
 

@@ -26,6 +26,7 @@ from zhiguan.site.runtime import frontend, postgres
 from zhiguan.site.runtime.children import Child, Service, accepts, answers_http
 from zhiguan.site.runtime.database import Database, embedded_data_dir, keep_marker, open_database
 from zhiguan.site.runtime.paths import private_dir, var_dir
+from zhiguan.site.runtime.prepare import outcome_path
 from zhiguan.site.runtime.progress import Progress
 from zhiguan.site.runtime.secrets import django_secret_key, write_private_json
 
@@ -186,6 +187,8 @@ class Supervisor:
         if self.helper.wait():
             raise CannotStart("准备数据库内容没有成功,原因见上。")
         self.helper = None
+        if not json.loads(outcome_path(self.var).read_text(encoding="utf-8"))["demo"]:
+            self.services = [service for service in self.services if service.name != "fleet"]
 
     def start_children(self) -> None:
         """Start every service, then wait until each serves. Raises CannotStart with its last words otherwise."""
