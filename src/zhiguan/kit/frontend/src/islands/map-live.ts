@@ -276,11 +276,12 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
       source: 'vehicles',
       filter: ['has', 'point_count'],
       paint: {
-        'circle-color': ['case', ['>', ['get', 'alarms'], 0], '#c2352b', '#1b4f99'],
-        'circle-opacity': 0.9,
+        'circle-color': '#1b4f99',
+        'circle-opacity': 0.92,
         'circle-radius': ['interpolate', ['linear'], ['get', 'point_count'], 2, 12, 50, 18, 500, 26, 5000, 36],
-        'circle-stroke-width': 3,
-        'circle-stroke-color': 'rgba(255,255,255,0.75)',
+        // A red ring says that an alarm is inside.
+        'circle-stroke-width': ['case', ['>', ['get', 'alarms'], 0], 4, 3],
+        'circle-stroke-color': ['case', ['>', ['get', 'alarms'], 0], '#d3382d', 'rgba(255,255,255,0.75)'],
       },
     })
     made.addLayer({ id: 'cluster-count', type: 'symbol', source: 'vehicles', filter: ['has', 'point_count'], layout: { 'text-field': ['get', 'point_count_abbreviated'], 'text-font': FONT, 'text-size': 12, 'text-allow-overlap': true }, paint: { 'text-color': '#fff' } })
@@ -310,7 +311,7 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
     })
   }
   try {
-    map = await makeMap(canvas, config, addLayers)
+    map = await makeMap(canvas, { ...config, reserve_left: panel.classList.contains('zg-folded') ? 0 : panel.offsetWidth }, addLayers)
   } catch (error) {
     // Without WebGL or shapes the list still works; it must not go down with the picture.
     console.error('map-live', error)

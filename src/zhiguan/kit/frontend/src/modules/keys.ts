@@ -30,6 +30,12 @@ export function initKeys(): void {
       field.focus()
     } else if (event.key === '?') openHelp()
   })
+  document.addEventListener('keydown', (event) => {
+    const pick = event.key === 'Escape' ? near<HTMLDetailsElement>(event, 'details[data-pick][open]') : null
+    if (!pick) return
+    pick.open = false
+    pick.querySelector('summary')?.focus()
+  })
   document.addEventListener('click', (event) => {
     if (near(event, '[data-shortcuts-open]')) openHelp()
     else if (near(event, '[data-print]')) window.print()
@@ -43,6 +49,8 @@ export function initKeys(): void {
       else if (document.fullscreenElement) void document.exitFullscreen()
       window.dispatchEvent(new Event('resize'))
     }
+    const inside = near(event, 'details[data-pick]')
+    for (const pick of document.querySelectorAll<HTMLDetailsElement>('details[data-pick][open]')) if (pick !== inside) pick.open = false
     const dialog = event.target instanceof HTMLDialogElement ? event.target : null
     if (dialog?.matches('.zg-dialog[data-shortcuts]')) dialog.close()
   })

@@ -1,13 +1,13 @@
 /** Charts by ECharts, with only the parts used. The same figures stand in a table beside each chart. */
 import { BarChart, HeatmapChart, LineChart, PieChart } from 'echarts/charts'
-import { AriaComponent, CalendarComponent, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent, VisualMapComponent } from 'echarts/components'
+import { CalendarComponent, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent, VisualMapComponent } from 'echarts/components'
 import { type EChartsCoreOption, type EChartsType, init, use } from 'echarts/core'
 import { CanvasRenderer } from 'echarts/renderers'
 import { currentTheme } from '../modules/theme'
 import { el } from './dom'
 import { numberText } from './format'
 
-use([LineChart, BarChart, PieChart, HeatmapChart, GridComponent, LegendComponent, TooltipComponent, VisualMapComponent, CalendarComponent, MarkLineComponent, AriaComponent, CanvasRenderer])
+use([LineChart, BarChart, PieChart, HeatmapChart, GridComponent, LegendComponent, TooltipComponent, VisualMapComponent, CalendarComponent, MarkLineComponent, CanvasRenderer])
 
 export interface ChartSpec {
   type: 'line' | 'bar' | 'pie' | 'calendar'
@@ -75,7 +75,7 @@ function option(spec: ChartSpec): EChartsCoreOption {
       return tooltipBox(title, items.map((item) => [item.color, item.seriesName, valueText(item.value, item.seriesIndex)]))
     },
   }
-  const base = { color: colours, textStyle: text, aria: { enabled: false }, animationDuration: 300 }
+  const base = { color: colours, textStyle: text, animationDuration: 300 }
   if (spec.type === 'pie') {
     const values = spec.series[0]?.data ?? []
     return {

@@ -149,8 +149,10 @@ export function drawChoropleth(root: HTMLElement, options: ChoroplethOptions): v
   }
   // Which areas are too small is asked of a first fit; the inset then takes the emptiest corner and the map moves aside.
   const isTiny = (shape: Shape, within: Frame): boolean => !focus && (anchor(shape, within)[2] < SMALL || (shape.box[3] - shape.box[1]) * within.scale < 36)
+  // A reference size, not the real one: on a phone everything is small, yet the inset is for the inner districts only.
+  const reference = fit(shown, 0, 0, 540, 460)
+  const small = shown.filter((shape) => isTiny(shape, reference))
   const plain = fit(shown, 12, 12, width - 24, height - 24)
-  const small = shown.filter((shape) => isTiny(shape, plain))
   if (small.length < 2) drawShapes(shown, plain, false)
   else {
     const size = Math.min(width * 0.4, height * 0.42)

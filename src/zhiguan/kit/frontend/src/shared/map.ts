@@ -18,6 +18,8 @@ export interface BaseMapConfig {
   source_note?: string
   center?: [lon: number, lat: number]
   zoom?: number
+  /** Pixels on the left that a panel covers. */
+  reserve_left?: number
   bounds?: [west: number, south: number, east: number, north: number]
 }
 
@@ -42,6 +44,7 @@ function style(config: BaseMapConfig, districts: FeatureCollection): StyleSpecif
     version: 8,
     sources: {
       districts: { type: 'geojson', data: districts },
+      names: { type: 'geojson', data: namePoints(districts) },
       ...(config.tiles_url ? { tiles: { type: 'raster' as const, tiles: [config.tiles_url], tileSize: 256 } } : {}),
     },
     layers: [
@@ -52,7 +55,7 @@ function style(config: BaseMapConfig, districts: FeatureCollection): StyleSpecif
       {
         id: 'district-name',
         type: 'symbol',
-        source: 'districts',
+        source: 'names',
         layout: { 'text-field': ['get', 'name'], 'text-font': FONT, 'text-size': ['interpolate', ['linear'], ['zoom'], 8, 11, 12, 15], 'text-padding': 4 },
         paint: { 'text-color': colours.text, 'text-halo-color': colours.halo, 'text-halo-width': 1.2 },
       },
@@ -64,6 +67,22 @@ function eachPosition(coordinates: unknown, run: (position: Position) => void): 
   if (!Array.isArray(coordinates)) return
   if (typeof coordinates[0] === 'number') run(coordinates as Position)
   else for (const inner of coordinates) eachPosition(inner, run)
+}
+
+/** One point per district, in its largest part, so that islands do not repeat the name. */
+function namePoints(districts: FeatureCollection): FeatureCollection {
+  return {
+    type: 'FeatureCollection',
+    features: districts.features.flatMap((feature) => {
+      const { geometry } = feature
+      const parts = geometry.type === 'Polygon' ? [geometry.coordinates] : geometry.type === 'MultiPolygon' ? geometry.coordinates : []
+      const boxes = parts.map((part) => boundsOf({ type: 'FeatureCollection', features: [{ type: 'Feature', properties: {}, geometry: { type: 'Polygon', coordinates: part } }] }) ?? ([0, 0, 0, 0] as const))
+      const size = (box: readonly number[]): number => (box[2]! - box[0]!) * (box[3]! - box[1]!)
+      if (!boxes.length) return []
+      const box = boxes.reduce((a, b) => (size(b) > size(a) ? b : a))
+      return [{ type: 'Feature' as const, properties: feature.properties, geometry: { type: 'Point' as const, coordinates: [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2] } }]
+    }),
+  }
 }
 
 export function boundsOf(features: FeatureCollection): [number, number, number, number] | null {
@@ -94,7 +113,7 @@ export async function makeMap(container: HTMLElement, config: BaseMapConfig, red
     container,
     style: config.style_url ?? style(config, districts),
     bounds: config.bounds ?? (config.center ? undefined : (boundsOf(districts) ?? [120.85, 30.68, 122.0, 31.88])),
-    fitBoundsOptions: { padding: 24 },
+    fitBoundsOptions: { padding: { top: 24, right: 24, bottom: 24, left: 24 + (config.reserve_left ?? 0) } },
     ...(config.center ? { center: config.center, zoom: config.zoom ?? 11 } : {}),
     attributionControl: false,
     localIdeographFontFamily: "'PingFang SC','Microsoft YaHei','Noto Sans CJK SC',sans-serif",
@@ -110,7 +129,7 @@ export async function makeMap(container: HTMLElement, config: BaseMapConfig, red
   })
   map.touchZoomRotate.disableRotation()
   map.addControl(new NavigationControl({ showCompass: false }), 'top-right')
-  map.addControl(new ScaleControl({ unit: 'metric' }), 'bottom-left')
+  map.addControl(new ScaleControl({ unit: 'metric' }), config.reserve_left ? 'bottom-right' : 'bottom-left')
   const notes = [config.source_note, config.approval_number ? `审图号：${config.approval_number}` : '示意底图，未标注审图号'].filter(Boolean)
   map.addControl(new AttributionControl({ compact: false, customAttribution: notes.join(' · ') }), 'bottom-right')
   await new Promise<void>((resolve) => map.once('load', () => resolve()))
