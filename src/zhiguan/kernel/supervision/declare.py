@@ -1,0 +1,143 @@
+"""Rules (监督规则) and what they hit. Pure data: lines declare these in ``rules.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from zhiguan.kit.manifest import Declared
+
+ON_DIRTY_DAYS = "on dirty days"
+"""Cadence of rules that run whenever a day of a subject was computed again (late data included)."""
+SEVERITIES = {"minor": "一般", "major": "较重", "serious": "严重"}
+DUE_WORKING_DAYS = {"minor": 10, "major": 5, "serious": 3}
+"""Working days from assignment to the due date, where the rule says nothing else."""
+LOCAL = ZoneInfo("Asia/Shanghai")
+
+
+def days(start: date, end: date) -> list[str]:
+    """Return the days of ``[start, end)`` as ISO text: the periods of a daily rule."""
+    return [(start + timedelta(days=number)).isoformat() for number in range((end - start).days)]
+
+
+def months(start: date, end: date) -> list[str]:
+    """Return the months touched by ``[start, end)`` as ``YYYY-MM``: the periods of a monthly rule."""
+    return list(dict.fromkeys(day[:7] for day in days(start, end)))
+
+
+@dataclass(frozen=True)
+class RuleContext:
+    """What a rule is asked about: these subjects (instances of one model), the local days ``[start, end)``."""
+
+    subjects: Sequence[Any]
+    start: date
+    end: date
+    now: datetime
+
+    @property
+    def start_at(self) -> datetime:
+        """The first moment of ``start`` in Asia/Shanghai."""
+        return datetime.combine(self.start, time.min, LOCAL)
+
+    @property
+    def end_at(self) -> datetime:
+        """The first moment after the last day in Asia/Shanghai."""
+        return datetime.combine(self.end, time.min, LOCAL)
+
+    @property
+    def days(self) -> list[str]:
+        """The days as ISO text."""
+        return days(self.start, self.end)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One thing a rule found. At most one per (subject, period): several occurrences of a day go into one hit.
+
+    ``subject`` is one of the context's subjects, ``period`` one of the rule's periods (``2026-03-01``). ``summary`` is
+    one Chinese sentence with the numbers. ``unit`` (an ``orgs.Unit``) is the responsible one.
+
+    ``evidence`` is JSON. The finding's page draws these keys, any other is kept and exported:
+
+    - ``figures``: list of ``{"name", "value", "unit"}``, the key numbers;
+    - ``timeline``: list of ``{"at", "title", "until", "metres", "lat", "lon", "note"}``, moments as ISO text with zone;
+    - ``related``: list of ``{"type", "id", "label"}``, e.g. ``{"type": "vehicles.trip", "id": 7, "label": "行程"}``,
+      linked through the :class:`SubjectLink` of that type;
+    - ``vehicle`` (key of the ``vehicles.vehicle``) and ``day``: the day's replay on the map, by the SubjectLink's
+      ``replay`` page;
+    - ``track``: ``{"t", "lat", "lon", "speed"}``, parallel lists (unix seconds, WGS84 degrees, km/h): a map that needs
+      no other data, for evidence that must outlive the positions.
+    """
+
+    subject: Any
+    period: str
+    summary: str
+    unit: Any
+    occurred_at: datetime
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    case: str = ""
+
+
+@dataclass(frozen=True)
+class Rule(Declared):
+    """监督规则. ``code`` is area.name, ``area`` the line whose rows it reads: the row scope of its findings.
+
+    ``severity`` is a key of :data:`SEVERITIES`; ``clause`` the citation shown with every finding; ``explanation`` says
+    in Chinese what is compared with what. ``evaluate`` is asked with every row visible, must not write, and yields
+    hits. ``cadence`` is :data:`ON_DIRTY_DAYS`, or cron text (local time) with ``subjects(start, end)`` and
+    ``lookback_days``, the number of whole days before today that a scheduled run covers. ``periods(start, end)`` names
+    the periods a run covers. ``due_working_days`` 0 means by severity.
+    """
+
+    code: str
+    area: str
+    name: str
+    severity: str
+    clause: str
+    explanation: str
+    evaluate: Callable[[RuleContext], Iterable[Hit]]
+    cadence: str = ON_DIRTY_DAYS
+    subjects: Callable[[date, date], Sequence[Any]] | None = None
+    lookback_days: int = 1
+    periods: Callable[[date, date], Iterable[str]] = days
+    due_working_days: int = 0
+
+    def __post_init__(self) -> None:
+        if self.severity not in SEVERITIES:
+            raise ValueError(f"Rule {self.code!r}: severity {self.severity!r} is none of {', '.join(SEVERITIES)}")
+        if not self.code.startswith(f"{self.area}."):
+            raise ValueError(f"Rule {self.code!r}: the code begins with its area {self.area!r}")
+        if not self.clause or not self.explanation:
+            raise ValueError(f"Rule {self.code!r}: a rule without clause and explanation accuses without saying why")
+        if self.cadence != ON_DIRTY_DAYS:
+            if len(self.cadence.split()) != 5:
+                raise ValueError(f"Rule {self.code!r}: cadence {self.cadence!r} is not cron text of five fields")
+            if self.subjects is None:
+                raise ValueError(f"Rule {self.code!r}: a scheduled rule needs subjects(start, end)")
+        if self.lookback_days < 1 or self.due_working_days < 0:
+            raise ValueError(f"Rule {self.code!r}: lookback_days from 1, due_working_days from 0")
+
+    @property
+    def severity_name(self) -> str:
+        return SEVERITIES[self.severity]
+
+    @property
+    def due_in(self) -> int:
+        """Working days between assignment and the due date."""
+        return self.due_working_days or DUE_WORKING_DAYS[self.severity]
+
+
+@dataclass(frozen=True)
+class SubjectLink(Declared):
+    """Where rows of a type are shown: ``code`` is the model's label (``vehicles.vehicle``), ``url_name`` takes ``pk``.
+
+    ``replay`` is the URL name of a JSON answer with one day's replay (config of the island ``map-replay``), taking
+    ``pk`` and ``day`` (ISO text); empty for subjects that do not move.
+    """
+
+    code: str
+    url_name: str
+    replay: str = ""
