@@ -29,7 +29,8 @@ QUEUE_LATE_SECONDS = 600
 CLOCK_YELLOW_SECONDS, CLOCK_RED_SECONDS = 2, 30
 CONNECTIONS_YELLOW = 0.8
 HOT_ROWS_YELLOW = 20_000_000
-HOT_DAYS_YELLOW = 3
+HOT_DAYS = 3
+DIRTY_LATE_SECONDS = 3600
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -275,5 +276,32 @@ def queue() -> list[Check]:
 
 
 def telemetry() -> list[Check]:
-    """Hot rows not yet sealed."""
-    return []
+    """Hot rows, days that should have been sealed, and recomputations that wait."""
+    with _connect("ingest") as connection:
+        if _value(connection, "SELECT to_regclass('telemetry_position')") is None:
+            return [Check("遥测数据", RED, "遥测的表不存在", "请执行 zhiguan migrate。")]
+        # Statistics and file sizes instead of counting: the doctor must be quick on any amount of data.
+        hot, late = connection.execute(
+            "SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint, "
+            "count(*) FILTER (WHERE pg_relation_size(oid) > 0 AND day < current_date - %s "
+            "                 AND day NOT IN (SELECT s.day FROM telemetry_segment s)) "
+            "FROM (SELECT c.oid, c.reltuples, to_date(right(c.relname, 8), 'YYYYMMDD') AS day "
+            "      FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid "
+            "      WHERE inhparent = 'telemetry_position'::regclass) part",
+            [HOT_DAYS],
+        ).fetchone() or (0, 0)
+        waiting, oldest = connection.execute(
+            "SELECT count(*), coalesce(extract(epoch FROM now() - min(marked_at)), 0)::float8 FROM telemetry_dirty"
+        ).fetchone() or (0, 0.0)
+    found = []
+    if late or hot > HOT_ROWS_YELLOW:
+        found.append(Check("遥测封存", YELLOW, f"热数据约 {hot} 行,{late} 天超过 {HOT_DAYS} 天仍未封存",
+                           "请确认后台任务进程在运行,并在“后台任务”页面查看封存任务的结果。"))  # fmt: skip
+    else:
+        found.append(Check("遥测封存", GREEN, f"热数据约 {hot} 行,没有逾期未封存的日期"))
+    slow = oldest > DIRTY_LATE_SECONDS
+    found.append(
+        Check("遥测重算", YELLOW if slow else GREEN, f"待重算 {waiting} 项,最久等待 {oldest:.0f} 秒",
+              "请确认后台任务进程在运行。" if slow else "")
+    )  # fmt: skip
+    return found

@@ -55,7 +55,7 @@ def test_a_sound_installation_lacks_only_its_processes(var: Path) -> None:
     assert code == 1
     assert [name for name, each in found.items() if each["status"] == "red"] == ["进程"]
     assert "zhiguan up" in found["进程"]["todo"]
-    for name in ("版本", "磁盘", "时钟", "数据库", "行级安全", "数据库结构", "任务队列", "调试模式"):
+    for name in ("版本", "磁盘", "时钟", "数据库", "行级安全", "数据库结构", "任务队列", "遥测封存", "调试模式"):
         assert found[name]["status"] == "green", found[name]
 
 
@@ -122,6 +122,27 @@ def test_a_long_queue_of_late_jobs(var: Path, urls: postgres.Urls) -> None:
             connection.execute("DELETE FROM procrastinate_jobs")
     assert found["任务队列"]["status"] == "yellow"
     assert "1200 个" in found["任务队列"]["says"]
+
+
+def test_positions_left_unsealed_and_days_left_unrecomputed(var: Path, urls: postgres.Urls) -> None:
+    with psycopg.connect(urls.ingest, autocommit=True) as connection:
+        connection.execute("SELECT telemetry_ensure_day(current_date - 30)")
+        connection.execute(
+            "INSERT INTO telemetry_position (source_id, at, received_at, lat, lon, altitude, speed, direction, alarm, "
+            "status, digest, batch) SELECT 1, (current_date - 30) + time '12:00', now(), 0, 0, 0, 0, 0, 0, 0, 0, 0"
+        )
+        connection.execute(
+            "INSERT INTO telemetry_dirty (source_id, day, reason, first_at, last_at, marked_at) "
+            "VALUES (1, current_date - 30, 'late', now(), now(), now() - interval '2 hours')"
+        )
+        try:
+            _, found = examine(var)
+        finally:
+            connection.execute("DELETE FROM telemetry_dirty")
+            connection.execute("DELETE FROM telemetry_position")
+    assert found["遥测封存"]["status"] == "yellow"
+    assert "1 天" in found["遥测封存"]["says"]
+    assert found["遥测重算"]["status"] == "yellow"
 
 
 def test_no_database_at_all(tmp_path: Path) -> None:

@@ -1,0 +1,26 @@
+"""Commands that write what the product knows about itself, as JSON Lines or JSON on standard output."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from zhiguan.site.runtime.framework import set_up
+
+__all__ = ["permissions"]
+
+
+def permissions(args: argparse.Namespace) -> int:
+    """`zhiguan permissions export`: the permission matrix for auditors, one role, permission and holder a line."""
+    set_up()
+    from django.db import transaction
+
+    from zhiguan.kernel.identity.service import matrix
+    from zhiguan.kit.actor import system
+
+    with system("permissions.export").acting(), transaction.atomic():
+        for row in matrix():
+            json.dump(row, sys.stdout, ensure_ascii=False)
+            sys.stdout.write("\n")
+    return 0
