@@ -29,6 +29,17 @@ class LedgerRecord(UnitScoped):
         abstract = True
 
     @property
+    def ledger_area(self) -> str:
+        """The subject area whose scope its events are read under; a shared table's rows name their own."""
+        return self._meta.app_label
+
+    @property
+    def ledger_persons(self) -> list[int]:
+        """Keys of the people who see its events wherever they belong: those its row rule names."""
+        columns = getattr(getattr(type(self), "row_rule", None), "persons", ())
+        return [person for column in columns if (person := getattr(self, column, None))]
+
+    @property
     def state_name(self) -> str:
         """The state in Chinese."""
         return self.lifecycle.states.get(self.state, self.state)

@@ -31,13 +31,11 @@ def _record_event(
     after = record.snapshot()
     changes = {key: [before.get(key), value] for key, value in after.items() if before.get(key) != value}
     changes.pop("updated_at", None)
-    rule = getattr(type(record), "row_rule", None)
-    persons = [getattr(record, column, None) for column in getattr(rule, "persons", ())]
     kind = subject_type(record)
     event = LedgerEvent.objects.create(
-        area=record._meta.app_label,
+        area=record.ledger_area,
         scope_pos=record.scope_pos,
-        persons=sorted({person for person in persons if person}),
+        persons=sorted(set(record.ledger_persons)),
         subject_type=kind,
         subject_id=record.pk,
         subject_version=record.version,
