@@ -6,14 +6,49 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
+
+from zhiguan import __version__
+from zhiguan.kernel.orgs.service import is_demo
+from zhiguan.kit.pages.menu import menu
 
 
 def zg(request: HttpRequest) -> dict[str, Any]:
     """Return ``zg`` for templates; its keys are listed at the top of ``kit/base.html``."""
+    from .desk import todo_count
+
+    actor = getattr(request, "actor", None)
+    links = {
+        "home": "/",
+        "search": reverse("search"),
+        "todo": reverse("todo"),
+        "notices": reverse("todo"),
+        "me": reverse("me"),
+        "password": reverse("account_change_password"),
+        "sessions": reverse("usersessions_list"),
+        "sign_out": reverse("account_logout"),
+        "ride": reverse("vehicles.order.create"),
+    }
     return {
         "zg": {
             "site_name": settings.ZHIGUAN_SITE_NAME,
             "city_name": settings.ZHIGUAN_CITY,
-            "actor": getattr(request, "actor", None),
+            "demo": SimpleLazyObject(is_demo),
+            "actor": None
+            if actor is None
+            else {"name": actor.name, "unit_name": actor.unit_name, "roles": [name for _, name in actor.roles]},
+            "menu": menu(actor, request.path),
+            "todo_count": todo_count(actor) if actor is not None else 0,
+            "notice_count": 0,
+            "crumbs": getattr(request, "zg_crumbs", []),
+            "query": request.GET.get("q", ""),
+            "links": links,
+            "version": __version__,
+            "map": {
+                "style_url": settings.ZHIGUAN_MAP_STYLE_URL,
+                "tiles_url": settings.ZHIGUAN_MAP_TILES_URL,
+                "approval_number": settings.ZHIGUAN_MAP_APPROVAL_NUMBER,
+            },
         }
     }

@@ -89,7 +89,7 @@ WSGI_APPLICATION = "zhiguan.site.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [PACKAGE / "kit" / "templates"],  # before allauth's own pages
+        "DIRS": [PACKAGE / "site" / "templates"],  # before allauth's own pages
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -154,7 +154,13 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_ADAPTER = "zhiguan.kernel.identity.adapter.AccountAdapter"
 SOCIALACCOUNT_ADAPTER = "zhiguan.kernel.identity.adapter.SocialAdapter"
+ACCOUNT_FORMS = {
+    "login": "zhiguan.kernel.identity.forms.LoginForm",
+    "change_password": "zhiguan.kernel.identity.forms.ChangePasswordForm",
+}
 ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_RATE_LIMITS = False  # our own lock-out counts in the database, for all processes together
+ACCOUNT_PASSWORD_CHANGE_REDIRECT_URL = "/"
 ACCOUNT_SESSION_REMEMBER = False
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

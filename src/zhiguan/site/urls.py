@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import include, path
+
+from zhiguan.kit.pages.urls import urlpatterns as pages
+
+from . import desk
 
 
 def health(request: HttpRequest) -> HttpResponse:
@@ -14,7 +19,40 @@ def health(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok", content_type="text/plain")
 
 
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404: does not exist, or is outside the actor's scope; the two are not told apart."""
+    return _error(request, 404, "没有找到这个页面", "页面或记录不存在，或不在您的数据权限范围内。")
+
+
+def denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403."""
+    return _error(request, 403, "没有权限", "您没有查看此页面的权限，请联系本单位的权限管理人员。")
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """500: says the request's number, which the log has too."""
+    return _error(request, 500, "系统没有完成这次操作", "本次情况已记录，请稍后再试；如反复出现，请把请求编号告知系统管理员。")
+
+
+def _error(request: HttpRequest, status: int, title: str, detail: str) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        from .middleware import problem
+        from zhiguan.kit.errors import Refusal
+
+        refusal = Refusal(detail, code={404: "not_found", 403: "denied"}.get(status, "failed"))
+        refusal.status = status
+        return problem(refusal)
+    context = {"status": status, "title": title, "detail": detail, "instance": getattr(request, "request_id", "")}
+    return render(request, "kit/error.html", context, status=status)
+
+
+handler404, handler403, handler500 = not_found, denied, failed
+
 urlpatterns = [
     path("healthz", health),
+    path("", desk.home, name="home"),
+    path("todo/", desk.todo, name="todo"),
+    path("me/", desk.me, name="me"),
     path("accounts/", include("allauth.urls")),
+    *pages(),
 ]

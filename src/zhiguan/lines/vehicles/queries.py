@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kit.actor import Actor
@@ -136,3 +137,23 @@ def history(record: Any, actor: Actor) -> Iterable[HistoryEntry]:
         yield HistoryEntry(
             at=event.at, title=event.name, actor=event.actor_name, reason=event.reason, changes=changes
         )
+
+
+def quotas_with_held(actor: Actor) -> QuerySet[VehicleQuota]:
+    """Return the quotas in force with ``held``: vehicles of the kind on the books of the unit and those below it."""
+    held = (
+        Vehicle.objects.filter(
+            kind=OuterRef("kind"), scope_pos__gte=OuterRef("unit__pos"), scope_pos__lte=OuterRef("unit__pos_end")
+        )
+        .exclude(state="disposed")
+        .order_by()
+        .values("kind")
+        .annotate(n=Count("pk"))
+        .values("n")
+    )
+    return quotas(actor).filter(state="active", valid_to__isnull=True).annotate(held=Coalesce(Subquery(held), 0))
+
+
+def held_by(quota: VehicleQuota, actor: Actor) -> QuerySet[Vehicle]:
+    """Return the vehicles that count against the quota."""
+    return vehicles(actor).within(quota.unit).filter(kind=quota.kind).exclude(state="disposed")

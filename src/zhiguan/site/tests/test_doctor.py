@@ -145,6 +145,14 @@ def test_positions_left_unsealed_and_days_left_unrecomputed(var: Path, urls: pos
     assert found["遥测重算"]["status"] == "yellow"
 
 
+def test_the_permission_matrix_of_a_new_installation_names_its_roles(var: Path) -> None:
+    done = zhiguan(var, "permissions", "export")
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {"role", "permission", "scope", "account"} <= set(rows[0])
+    assert {row["kind"] for row in rows} >= {"系统管理员", "安全管理员", "审计管理员"}
+
+
 def test_no_database_at_all(tmp_path: Path) -> None:
     done = zhiguan(tmp_path, "doctor")
     assert done.returncode == 1

@@ -1,0 +1,80 @@
+"""Demo sign-ins: one account for each kind of user, with passwords generated now and shown once."""
+
+from __future__ import annotations
+
+import secrets
+import string
+
+from django.utils import timezone
+
+from zhiguan.kernel.orgs.models import Person, Unit
+from zhiguan.kit import registry
+from zhiguan.kit.manifest import RoleTemplate
+
+from .codes import GrantState
+from .models import Account, Grant, Role
+
+ALPHABET = string.ascii_letters + string.digits
+
+# (account, roles, organ by position in the list, which of its people)
+WHO = (
+    ("leader", ("vehicles.leader",), 0, 0),
+    ("manager", ("vehicles.manager",), 0, 1),
+    ("fleet", ("vehicles.fleet", "vehicles.requester"), 1, 1),
+    ("approver", ("vehicles.approver",), 1, 0),
+    ("staff", ("vehicles.requester",), 1, 3),
+    ("driver", ("vehicles.driver",), 1, 4),
+    ("inspector", ("vehicles.inspector",), 2, 0),
+    ("system", ("system_admin",), None, 0),
+    ("security", ("security_admin",), None, 0),
+    ("audit", ("audit_admin",), None, 0),
+)
+
+
+def password() -> str:
+    """Return a password that meets the rules and can be read from a terminal: four groups of four."""
+    groups = ["".join(secrets.choice(ALPHABET) for _ in range(4)) for _ in range(4)]
+    groups[0] = secrets.choice(string.ascii_uppercase) + groups[0][1:]
+    groups[1] = secrets.choice(string.digits) + groups[1][1:]
+    groups[2] = secrets.choice(string.ascii_lowercase) + groups[2][1:]
+    return "-".join(groups)
+
+
+def seed(size: str) -> dict[str, int]:
+    """Make the demo accounts when there are none; print each sign-in once, keep only digests."""
+    if Account.objects.exists():
+        return {}
+    known = {template.code for template in registry.current().all(RoleTemplate)}
+    city = Unit.objects.get(parent__isnull=True)
+    organs = list(Unit.objects.of_kind("organ").filter(level="municipal").order_by("sort", "pos")[:3])
+    lines = ["", "演示账号（口令只在此处显示一次，首次登录须修改）：", f"{'账号':<10}{'口令':<22}角色与单位"]
+    made = 0
+    for name, roles, organ_index, person_index in WHO:
+        roles = tuple(role for role in roles if role in known)
+        if not roles:
+            continue
+        organ = organs[organ_index] if organ_index is not None and organ_index < len(organs) else None
+        person = None
+        if organ is not None:
+            people = Person.objects.within(organ).filter(active=True).order_by("sort", "id")
+            person = people[person_index]
+        secret = password()
+        account = Account(
+            username=name, person=person, unit=person.unit if person else city, must_change_password=True,
+            password_set_at=timezone.now(),
+        )  # fmt: skip
+        account.set_password(secret)
+        account.save()
+        named = []
+        for code in roles:
+            role = Role.objects.get(code=code)
+            Grant.objects.create(
+                account=account, role=role, scope=role.scope, unit=organ if role.scope == "organ" else None,
+                state=GrantState.ACTIVE, reason="演示数据", decided_at=timezone.now(),
+            )  # fmt: skip
+            named.append(role.name)
+        where = f"{organ.name} {person.name}" if organ and person else city.name
+        lines.append(f"{name:<12}{secret:<24}{'、'.join(named)} · {where}")
+        made += 1
+    print("\n".join(lines), flush=True)  # noqa: T201 -- the one place where the passwords are shown
+    return {"账号": made}

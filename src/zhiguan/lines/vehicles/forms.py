@@ -1,0 +1,200 @@
+"""Forms of official vehicles: what people type, made into clean values. Choices never leave the actor's scope."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from zhiguan.kernel.orgs import queries as orgs
+from zhiguan.kernel.orgs.models import Person, Unit
+from zhiguan.kit.pages import PageForm
+
+from . import queries
+from .codes import Body, Energy, LicenceClass, OrderKind, VehicleKind
+from .domain.register import clean_plate
+from .models import Driver, ParkingPlace, Vehicle
+
+
+def organ_choices(form: PageForm, permission: str) -> Any:
+    """Return the organs and districts that the permission reaches, and the unit of the row in hand."""
+    scope = form.actor.scope(permission)
+    units = Unit.objects.open().of_kind("organ", "district", "city").filter(scope.q("pos"))
+    own = getattr(form.obj, "unit_id", None)
+    return (units | Unit.objects.filter(pk=own)) if own else units
+
+
+class UnitField(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Unit) -> str:
+        return obj.name
+
+
+class VehicleField(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Vehicle) -> str:
+        return f"{obj.plate} · {obj.get_body_display()} · {obj.seats} 座 · {obj.brand_model}"
+
+
+class DriverField(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Driver) -> str:
+        return f"{obj.person.name} · {obj.licence_class} · {obj.phone or '未登记电话'}"
+
+
+class PersonField(forms.CharField):
+    """A person by number or by a name that is unique within the actor's scope."""
+
+    def __init__(self, *, permission: str, **kwargs: Any):
+        self.permission = permission
+        super().__init__(max_length=50, **kwargs)
+
+
+class VehicleForm(PageForm):
+    plate = forms.CharField(label="车牌号", max_length=12, help_text="例如 沪A12345，新能源车 8 位。")
+    unit = UnitField(label="所属单位", queryset=Unit.objects.none())
+    kind = forms.ChoiceField(label="车辆种类", choices=VehicleKind.choices, initial=VehicleKind.EMERGENCY)
+    body = forms.ChoiceField(label="车型", choices=Body.choices)
+    brand_model = forms.CharField(label="品牌型号", max_length=80)
+    vin = forms.CharField(label="车辆识别代号", max_length=17, required=False, help_text="17 位，见行驶证。")
+    energy = forms.ChoiceField(label="能源类型", choices=Energy.choices)
+    displacement_l = forms.DecimalField(
+        label="排气量（升）", max_digits=3, decimal_places=1, min_value=0, required=False, help_text="纯电动车留空。"
+    )
+    price_yuan = forms.DecimalField(
+        label="购置价格（元）", max_digits=12, decimal_places=2, min_value=0, help_text="不含车辆购置税。"
+    )
+    seats = forms.IntegerField(label="核定载客", min_value=1, max_value=60, initial=5, help_text="含驾驶员。")
+    bought_on = forms.DateField(label="购置日期")
+    registered_on = forms.DateField(label="注册登记日期", required=False)
+    place = forms.ModelChoiceField(label="停放地点", queryset=ParkingPlace.objects.none(), required=False)
+    note = forms.CharField(label="备注", max_length=200, required=False)
+
+    def setup(self) -> None:
+        self.fields["unit"].queryset = organ_choices(self, "vehicles.vehicle.manage")
+        self.fields["place"].queryset = queries.places(self.actor).filter(state="active")
+
+    def clean_plate(self) -> str:
+        return clean_plate(self.cleaned_data["plate"]) if self.cleaned_data.get("plate") else ""
+
+    def clean_bought_on(self) -> Any:
+        day = self.cleaned_data["bought_on"]
+        if day > timezone.localdate():
+            raise forms.ValidationError("购置日期不能晚于今天。")
+        return day
+
+
+class PlaceForm(PageForm):
+    name = forms.CharField(label="名称", max_length=80, help_text="例如 市甲局机关大院地下车库。")
+    unit = UnitField(label="所属单位", queryset=Unit.objects.none())
+    address = forms.CharField(label="地址", max_length=200, required=False)
+    lat = forms.FloatField(label="纬度", min_value=-90, max_value=90, help_text="WGS84 坐标，度。")
+    lon = forms.FloatField(label="经度", min_value=-180, max_value=180, help_text="WGS84 坐标，度。")
+    radius_m = forms.IntegerField(label="场地半径（米）", min_value=5, max_value=5000, initial=50)
+
+    def setup(self) -> None:
+        self.fields["unit"].queryset = organ_choices(self, "vehicles.place.manage")
+
+
+class TerminalForm(PageForm):
+    vehicle = VehicleField(label="安装车辆", queryset=Vehicle.objects.none())
+    number = forms.CharField(label="终端手机号", max_length=20, help_text="终端协议中的号码，6 至 20 位数字。")
+    maker = forms.CharField(label="制造商", max_length=40, required=False)
+    model = forms.CharField(label="型号", max_length=40, required=False)
+    installed_on = forms.DateField(label="安装日期", required=False)
+
+    def setup(self) -> None:
+        scope = self.actor.scope("vehicles.terminal.manage")
+        self.fields["vehicle"].queryset = Vehicle.objects.filter(scope.q()).exclude(state="disposed")
+
+
+class DriverForm(PageForm):
+    person = PersonField(
+        label="人员", permission="vehicles.driver.manage", help_text="填写姓名或人员编号；重名时请填写人员编号。"
+    )
+    licence_no = forms.CharField(label="驾驶证号", max_length=20, required=False)
+    licence_class = forms.ChoiceField(label="准驾车型", choices=LicenceClass.choices, initial=LicenceClass.C1)
+    licence_expires_on = forms.DateField(label="驾驶证有效期至")
+    phone = forms.CharField(label="联系电话", max_length=20, required=False)
+
+    def setup(self) -> None:
+        if self.obj is not None:
+            del self.fields["person"]
+
+    def clean_person(self) -> Person:
+        text = self.cleaned_data["person"].strip()
+        scope = self.actor.scope("vehicles.driver.manage")
+        people = Person.objects.filter(scope.q(), active=True).select_related("unit")
+        found = list(people.filter(code=text)[:1]) or list(people.filter(name=text)[:6])
+        if not found:
+            raise forms.ValidationError(f"在您管理的单位中没有找到“{text}”。")
+        if len(found) > 1:
+            listed = "；".join(f"{person.code}（{person.unit.name}）" for person in found)
+            raise forms.ValidationError(f"有多人名为“{text}”，请填写人员编号：{listed}。")
+        return found[0]
+
+
+class QuotaForm(PageForm):
+    unit = UnitField(label="单位", queryset=Unit.objects.none())
+    kind = forms.ChoiceField(label="车辆种类", choices=VehicleKind.choices)
+    quota = forms.IntegerField(label="编制数", min_value=0, max_value=9999)
+    valid_from = forms.DateField(label="起始日期")
+    document_no = forms.CharField(label="批准文号", max_length=80, required=False)
+
+    def setup(self) -> None:
+        self.fields["unit"].queryset = organ_choices(self, "vehicles.quota.manage")
+        self.fields["valid_from"].initial = timezone.localdate()
+
+
+class RequestForm(PageForm):
+    kind = forms.ChoiceField(label="用车类别", choices=OrderKind.choices, initial=OrderKind.ORDINARY)
+    purpose = forms.CharField(label="用车事由", max_length=200)
+    passengers = forms.CharField(label="乘车人", max_length=200, required=False, help_text="多人用顿号隔开。")
+    passenger_count = forms.IntegerField(label="乘车人数", min_value=1, max_value=59, initial=1)
+    origin = forms.CharField(label="上车地点", max_length=120)
+    destination = forms.CharField(label="目的地", max_length=120)
+    planned_from = forms.DateTimeField(label="用车时间")
+    planned_to = forms.DateTimeField(label="预计结束时间")
+
+    def setup(self) -> None:
+        now = timezone.localtime().replace(minute=0, second=0, microsecond=0)
+        self.fields["planned_from"].initial = now + timezone.timedelta(hours=2)
+        self.fields["planned_to"].initial = now + timezone.timedelta(hours=4)
+        if self.actor.unit_id:
+            organ = orgs.organ_of(Unit.objects.get(pk=self.actor.unit_id))
+            self.fields["origin"].initial = organ.label if organ else self.actor.unit_name
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        start, end = values.get("planned_from"), values.get("planned_to")
+        if start and end and end <= start:
+            self.add_error("planned_to", "结束时间须晚于用车时间。")
+        return values
+
+
+class DispatchForm(PageForm):
+    vehicle = VehicleField(label="车辆", queryset=Vehicle.objects.none(), help_text="只列出该时段空闲且座位足够的车辆。")
+    driver = DriverField(label="驾驶员", queryset=Driver.objects.none(), help_text="只列出该时段空闲、驾驶证有效的驾驶员。")
+
+    def setup(self) -> None:
+        if self.obj is not None:
+            self.fields["vehicle"].queryset = queries.free_vehicles(self.obj, self.actor)
+            self.fields["driver"].queryset = queries.free_drivers(self.obj, self.actor)
+
+
+class RedispatchForm(DispatchForm):
+    reason = forms.CharField(label="改派原因", max_length=200)
+
+
+class StartForm(PageForm):
+    odometer_start_km = forms.IntegerField(label="出车里程表（公里）", min_value=0, max_value=9_999_999)
+
+
+class EndForm(PageForm):
+    odometer_end_km = forms.IntegerField(label="收车里程表（公里）", min_value=0, max_value=9_999_999)
+
+
+class RateForm(PageForm):
+    rating = forms.TypedChoiceField(
+        label="评价", coerce=int, choices=[(5, "5 分 · 非常满意"), (4, "4 分 · 满意"), (3, "3 分 · 一般"),
+                                       (2, "2 分 · 不满意"), (1, "1 分 · 非常不满意")],
+    )  # fmt: skip
+    rating_note = forms.CharField(label="评价意见", max_length=200, required=False)
