@@ -1,4 +1,4 @@
-"""Tests that every declared page inherits. Subclass in a line's ``tests/test_pages.py``, set ``page``, provide ``case``.
+"""Tests that every declared page inherits: subclass in a line's ``tests/test_pages.py``, set ``page``, give ``case``.
 
 class TestVehicles(ListPageConformance):
     page = VEHICLES
@@ -346,7 +346,7 @@ class FormPageConformance(_PageConformance):
         return reverse(self.page.url_name, kwargs={"pk": row.pk} if row is not None else None)
 
     def hidden(self, text: str, name: str) -> str:
-        return text.split(f'name="{name}" value="')[1].split('"')[0]
+        return text.split(f'name="{name}" value="')[1].split('"', maxsplit=1)[0]
 
     def test_empty_form_is_refused_in_place(self, case: Case, url: str, spied: list[Any]) -> None:
         answer = Visitor(case.actor).post(url, {})
@@ -436,7 +436,7 @@ class ImportPageConformance(_PageConformance):
         visitor, before = Visitor(case.actor), case.count()
         where = self.send(visitor, url, self.workbook([*case.import_rows, case.bad_row]))
         text = html(visitor.get(where))
-        assert "一条也没有导入" in text and f">{len(case.import_rows) + 2}<" in text
+        assert "一条也没有导入" in text and f"第 {len(case.import_rows) + 2} 行" in text
         assert markup.faults(text, allowed=case.english) == []
         report = load_workbook(io.BytesIO(bytes_of(visitor.get(where + "&_report=1")))).active
         assert report is not None and report.cell(2, 1).value == len(case.import_rows) + 2

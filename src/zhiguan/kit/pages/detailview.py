@@ -93,12 +93,12 @@ def draw(block: Block, obj: Any, actor: Actor, request: HttpRequest, *, limit: i
         ]  # fmt: skip
         return Drawn("panel", block.title, facts=facts)
     if isinstance(block, RelatedList):
-        return _related(block, obj, actor, limit or block.limit)
+        return _related(block, obj, actor, limit or block.limit, paper=limit is not None)
     context = dict(block.context(obj, actor, request)) if block.context is not None else {}
     return Drawn("custom", block.title, template=block.template, context={"obj": obj, **context})
 
 
-def _related(block: RelatedList, obj: Any, actor: Actor, limit: int) -> Drawn:
+def _related(block: RelatedList, obj: Any, actor: Actor, limit: int, *, paper: bool) -> Drawn:
     columns = visible(block.columns, actor)
     rows = block.rows(obj, actor)
     if isinstance(rows, QuerySet):
@@ -107,7 +107,9 @@ def _related(block: RelatedList, obj: Any, actor: Actor, limit: int) -> Drawn:
     else:
         found = list(islice(rows, limit + 1))
     cut = limit if len(found) > limit else 0
-    body = rows_html(found[:limit], columns, address=row_address(block.link) if block.link else None)
+    body = rows_html(
+        found[:limit], columns, address=row_address(block.link) if block.link and not paper else None, paper=paper
+    )
     heads = [{"title": column.title, "css": cell_class(column)} for column in columns]
     more = block.more(obj) if block.more is not None else ""
     return Drawn("related", block.title, heads=heads, body=body, empty=block.empty, more=more, cut=cut)

@@ -66,11 +66,12 @@ def rows_html(
     address: Callable[[Any], str] | None = None,
     links: Callable[[Any], list[Link]] | None = None,
     checks: bool = False,
+    paper: bool = False,
 ) -> SafeString:
     """Return the ``<tr>`` elements of a table.
 
     ``address(pk)`` is where a row leads: its linked column, or the first when none is, becomes the link. On the phone
-    the shell stacks the cells by their ``data-label``.
+    the shell stacks the cells by their ``data-label``. ``paper`` keeps long texts whole.
     """
     drawn: list[str] = []
     titled = next((column.name for column in columns if column.link is True), columns[0].name if columns else "")
@@ -87,7 +88,7 @@ def rows_html(
                 css, name = f"{css} zg-stack-title".strip(), cell.text
             parts.append(
                 f'<td{f" class={chr(34)}{css}{chr(34)}" if css else ""} data-label="{escape(column.title)}">'
-                f"{value_html(cell)}</td>"
+                f"{value_html(cell, full=paper)}</td>"
             )
         check = (
             f'<td class="zg-check"><input type="checkbox" class="form-check-input" name="pk" value="{row.pk}" '

@@ -51,6 +51,9 @@ def _dress(field: forms.Field) -> None:
     elif isinstance(field, forms.TimeField):
         field.widget = widget = forms.TimeInput(widget.attrs | {"type": "time"}, format="%H:%M")
     widget.is_required = field.required
+    if field.required and field.label:
+        act = "选择" if isinstance(field, (forms.ChoiceField, forms.FileField, forms.BooleanField)) else "填写"
+        field.error_messages["required"] = f"请{act}“{field.label}”"
     if isinstance(widget, (forms.CheckboxSelectMultiple, forms.RadioSelect, forms.CheckboxInput)):
         css = "form-check-input"
     elif isinstance(widget, forms.Select):

@@ -80,6 +80,7 @@ def _draw(
         "state": state,
         "stage": stage,
         "running": stage in RUNNING,
+        "passed": stage == "checked" and not (state or {}).get("problems"),
         "step": {"start": 1, "checking": 2, "failed": 2, "applying": 3, "applied": 3}.get(stage, 2),
         "problems": [Problem(*entry) for entry in (state or {}).get("problems", [])[:SHOWN_PROBLEMS]],
         "shown_problems": SHOWN_PROBLEMS,

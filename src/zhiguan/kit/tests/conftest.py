@@ -22,8 +22,10 @@ from . import sample_pages
 
 @pytest.fixture
 def sample(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> Iterator[None]:
-    """The registry holds the sample pages and the site answers for them."""
-    known = registry.Registry()
+    """The registry holds the sample pages beside the real ones, and the site answers for them."""
+    known, real = registry.Registry(), registry.current()
+    known._by_type = {kind: dict(items) for kind, items in real._by_type.items()}
+    known._owner = dict(real._owner)
     for declaration in sample_pages.PAGES:
         known._add(declaration, "zhiguan.kit.tests")
     monkeypatch.setattr(registry, "_current", known)
