@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -96,17 +96,18 @@ class MetricQuery:
             rows = rows.filter(**{f"{path}__lte": self.end})
         return rows
 
-    def address(self, base: str, *, unit: str = "unit", period: str = "", **more: str) -> str:
+    def address(self, base: str, *, unit: str = "unit", period: str = "", **more: str | Sequence[str] | None) -> str:
         """Return the address of a list narrowed like this query: ``base`` and the filters' parameters.
 
-        ``unit`` names the list's unit filter (its keys are unit codes), ``period`` its date range filter; ``more`` are
-        parameters as they stand, empty ones left out.
+        ``unit`` names the list's unit filter (its keys are those of the units), ``period`` its date range filter;
+        ``more`` are further parameters, of one or several values, empty ones left out.
         """
-        pairs = [(unit, chosen.code) for chosen in self.units]
+        pairs = [(unit, str(chosen.id)) for chosen in self.units]
         if period:
             pairs += [(f"{period}_from", self.start.isoformat())] if self.start else []
             pairs += [(f"{period}_to", self.end.isoformat())] if self.end else []
-        pairs += [(name, value) for name, value in more.items() if value]
+        for name, values in more.items():
+            pairs += [(name, value) for value in ([values] if isinstance(values, str) else values or ()) if value]
         return f"{base}?{urlencode(pairs)}" if pairs else base
 
 
