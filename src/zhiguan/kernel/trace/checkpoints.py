@@ -34,6 +34,7 @@ def checkpoint(*, accept_new_key: bool = False) -> Checkpoint | None:
     is raised and nothing signed. ``accept_new_key`` allows a key other than the last checkpoint's (``KeyUnusable``
     otherwise). Works as the system, whoever calls: the whole log is signed, not the caller's part.
     """
+    seal()
     key = signing.private_key()
     public = signing.public_bytes(key)
     algorithm = getattr(settings, "ZHIGUAN_TRACE_DIGEST", "sha256")
@@ -48,6 +49,7 @@ def checkpoint(*, accept_new_key: bool = False) -> Checkpoint | None:
                     "签名密钥与上一检查点所用的不同。如确系更换密钥，请执行 zhiguan trace checkpoint --accept-new-key，"
                     "并将新公钥送达各见证单位；否则请从备份恢复原密钥。"
                 )
+        _check_complete(last.size if last else 0)
         tree = tree_at(last.size if last else 0, algorithm)
         size, head = tree.size, bytes(last.head) if last else proof.ZERO
         for link in iterate(after=size):
@@ -72,6 +74,36 @@ def checkpoint(*, accept_new_key: bool = False) -> Checkpoint | None:
         made.signature = key.sign(proof.checkpoint_bytes(made.document))
         made.save(force_insert=True)
         return made
+
+
+def seal() -> int:
+    """Give every committed entry its place in the chain; return how many had none.
+
+    An act takes its place at its own commit unless another commit is just extending the chain; then the next act, this
+    verb or the next checkpoint does it.
+    """
+    total = 0
+    while True:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT trace_seal()")
+            done = cursor.fetchone()[0]
+        if not done:
+            return total
+        total += done
+
+
+def _check_complete(size: int) -> None:
+    """Refuse when an entry newer than the last checkpoint's is neither in the chain nor waiting for its place."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT count(*) FROM trace_entry e
+               WHERE e.id > COALESCE((SELECT entry_id FROM trace_link WHERE seq = %s), 0)
+               AND NOT EXISTS (SELECT FROM trace_link l WHERE l.entry_id = e.id)
+               AND NOT EXISTS (SELECT FROM trace_pending p WHERE p.entry_id = e.id)""",
+            [size],
+        )
+        if lost := cursor.fetchone()[0]:
+            _damaged(f"{lost} 条记录不在链上")
 
 
 def _check(last: Checkpoint) -> None:

@@ -5,15 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zhiguan.kit.manifest import Declared
-from zhiguan.kit.rowscope.declare import Custom, TableRule
+from zhiguan.kit.rowscope.declare import Shared, TableRule
 
-TABLE_RULES = (
-    TableRule(
-        "trace_committing",
-        Custom("false", reason="the database's own note that a commit is under way"),
-        grants=("SELECT",),
-    ),
-)
+TABLE_RULES = (TableRule("trace_pending", Shared("numbers of entries only"), grants=("SELECT",)),)
 
 
 @dataclass(frozen=True)

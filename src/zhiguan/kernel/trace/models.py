@@ -99,7 +99,7 @@ class Entry(models.Model):
 
     @property
     def seq(self) -> int | None:
-        """Position in the chain; None until the act's transaction commits."""
+        """Position in the chain; None until the act's transaction commits, and shortly after under load."""
         link = Link.objects.filter(entry_id=self.pk).first() if not hasattr(self, "link") else self.link
         return None if link is None else link.seq
 
@@ -212,7 +212,7 @@ class Snapshot(models.Model):
 
 
 class Link(models.Model):
-    """An entry's place in the chain. Written by the database when the act's transaction commits, and only then."""
+    """An entry's place in the chain. Written by the database alone."""
 
     row_rule = Shared("hashes only", append_only=True)
 

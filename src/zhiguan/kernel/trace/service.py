@@ -17,11 +17,11 @@ from zhiguan.kit.actor import Actor
 
 from . import proof
 from .canonical import clean, describe, snapshot
-from .checkpoints import checkpoint
+from .checkpoints import checkpoint, seal
 from .declare import Subject
 from .models import Entry, stamp
 
-__all__ = ["checkpoint", "record", "record_read"]
+__all__ = ["checkpoint", "record", "record_read", "seal"]
 
 CODE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+){2,4}", re.ASCII)
 
@@ -46,8 +46,9 @@ def record(
     ``code`` is area.subject.act, else ``ValueError``; its Chinese name comes from a :class:`TraceCode`, a permission or
     a life cycle, but a code nobody named is recorded all the same: the log comes before its captions.
     ``subject``, ``case`` and ``code`` enter the log as references; names, address, ``reason``, ``before`` and ``after``
-    only as salted digests, readable beside it. The entry has its place in the chain (``seq``) once the transaction
-    commits; if the transaction is rolled back, neither act nor entry happened. Outside a transaction: RuntimeError.
+    only as salted digests, readable beside it. The entry gets its place in the chain (``seq``) when the transaction
+    commits, or shortly after under load (:func:`seal`). If the transaction is rolled back, neither act nor entry
+    happened. Outside a transaction: RuntimeError.
     """
     return _append(actor, Entry.Kind.ACT, code, subject, before=before, after=after, reason=reason, case=case)
 

@@ -12,6 +12,7 @@ BEGIN
     IF snapshot IS NOT NULL THEN
         INSERT INTO trace_snapshot SELECT * FROM jsonb_populate_record(NULL::trace_snapshot, snapshot || mark);
     END IF;
+    INSERT INTO trace_pending VALUES (new_id);
     RETURN new_id;
 END $$;
 """
@@ -77,37 +78,26 @@ BEGIN
 END $$;
 """
 
-# The chain is extended when the transaction commits, so that the chain's lock is held for the commit alone. It takes two
-# steps: PostgreSQL runs the deferred triggers that are queued, then those that these have queued. Foreign keys are
-# checked in the first round, so that nobody waits for another's row while holding the chain (a deadlock otherwise).
+# A commit extends the chain if nobody else is just doing so; otherwise it leaves its entries to whoever comes next.
+# Waiting here would make every commit of the product wait for the disk write of the one before (docs/trace.md).
 LINK = """
-CREATE UNLOGGED TABLE trace_committing (transaction xid8 PRIMARY KEY, first_entry bigint NOT NULL);
+CREATE TABLE trace_pending (entry_id bigint PRIMARY KEY);
 
-CREATE FUNCTION trace_commit_begins() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM trace_link WHERE entry_id = NEW.id) THEN
-        INSERT INTO trace_committing VALUES (pg_current_xact_id(), NEW.id) ON CONFLICT DO NOTHING;
-    END IF;
-    RETURN NULL;
-END $$;
-
-CREATE FUNCTION trace_extend_chain() RETURNS trigger
+CREATE FUNCTION trace_extend_chain(most int) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     last_seq bigint;
     last_hash bytea;
     message bytea;
     item record;
+    done int := 0;
 BEGIN
-    DELETE FROM trace_committing WHERE transaction = NEW.transaction;
-    PERFORM pg_advisory_xact_lock(8828302713463305);
     SELECT seq, hash INTO last_seq, last_hash FROM trace_link ORDER BY seq DESC LIMIT 1;
     last_seq := COALESCE(last_seq, 0);
     last_hash := COALESCE(last_hash, decode(repeat('00', 32), 'hex'));
     FOR item IN
-        SELECT e.id, e.algorithm, e.digest FROM trace_entry e
-        WHERE e.id >= NEW.first_entry AND NOT EXISTS (SELECT FROM trace_link l WHERE l.entry_id = e.id) ORDER BY e.id
+        SELECT e.id, e.algorithm, e.digest FROM trace_pending p JOIN trace_entry e ON e.id = p.entry_id
+        ORDER BY p.entry_id LIMIT most
     LOOP
         last_seq := last_seq + 1;
         message := '\\x02'::bytea || int8send(last_seq) || last_hash || item.digest;
@@ -115,14 +105,34 @@ BEGIN
         VALUES (last_seq, item.id, last_hash,
                 CASE item.algorithm WHEN 'sm3' THEN trace_sm3(message) ELSE sha256(message) END)
         RETURNING hash INTO last_hash;
+        DELETE FROM trace_pending WHERE entry_id = item.id;
+        done := done + 1;
     END LOOP;
+    RETURN done;
+END $$;
+REVOKE ALL ON FUNCTION trace_extend_chain(int) FROM PUBLIC;
+
+CREATE FUNCTION trace_seal() RETURNS int
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(8828302713463305);
+    RETURN trace_extend_chain(10000);
+END $$;
+
+CREATE FUNCTION trace_committing() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    -- An older snapshot than the lock would see an older end of the chain.
+    IF current_setting('transaction_isolation') = 'read committed'
+       AND EXISTS (SELECT FROM trace_pending WHERE entry_id = NEW.id)
+       AND pg_try_advisory_xact_lock(8828302713463305) THEN
+        PERFORM trace_extend_chain(500);
+    END IF;
     RETURN NULL;
 END $$;
 
-CREATE CONSTRAINT TRIGGER trace_commit_begins AFTER INSERT ON trace_entry
-DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION trace_commit_begins();
-CREATE CONSTRAINT TRIGGER trace_extend_chain AFTER INSERT ON trace_committing
-DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION trace_extend_chain();
+CREATE CONSTRAINT TRIGGER trace_committing AFTER INSERT ON trace_entry
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION trace_committing();
 """
 
 REFUSE = """
@@ -164,9 +174,10 @@ def guards() -> str:
 
 SQL = APPEND + SM3 + LINK + REFUSE + guards()
 REVERSE = """
-DROP TABLE IF EXISTS trace_committing;
-DROP FUNCTION IF EXISTS trace_commit_begins() CASCADE;
-DROP FUNCTION IF EXISTS trace_extend_chain() CASCADE;
+DROP FUNCTION IF EXISTS trace_committing() CASCADE;
+DROP FUNCTION IF EXISTS trace_seal();
+DROP FUNCTION IF EXISTS trace_extend_chain(int);
+DROP TABLE IF EXISTS trace_pending;
 DROP FUNCTION IF EXISTS trace_refuse_change() CASCADE;
 DROP FUNCTION IF EXISTS trace_refuse_bypass() CASCADE;
 DROP FUNCTION IF EXISTS trace_append(jsonb, jsonb, jsonb);

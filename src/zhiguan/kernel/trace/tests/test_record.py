@@ -146,8 +146,27 @@ def test_eight_writers_make_one_chain(committed_db):
 
 
 @pytest.mark.faults
-def test_waiting_for_a_row_does_not_hold_the_chain(committed_db):
-    """A commits a row that refers to a unit B has locked; B commits an act. Neither may wait for the other's chain."""
+def test_no_act_waits_for_the_chain(committed_db):
+    """While one commit holds the chain, another's is not delayed; the entry left over gets its place afterwards."""
+    with psycopg.connect(committed_db.owner) as owner:
+        owner.execute("SELECT pg_advisory_xact_lock(8828302713463305)")
+        act()
+        with system("tests").acting(), transaction.atomic():
+            assert (Entry.objects.count(), Link.objects.count()) == (1, 0)
+            assert Entry.objects.get().seq is None
+    assert service.seal() == 1
+    assert service.seal() == 0
+    with psycopg.connect(committed_db.owner) as owner:
+        owner.execute("SELECT pg_advisory_xact_lock(8828302713463305)")
+        act()
+    act()
+    with system("tests").acting(), transaction.atomic():
+        assert list(Link.objects.order_by("seq").values_list("seq", flat=True)) == [1, 2, 3]
+
+
+@pytest.mark.faults
+def test_waiting_for_a_row_while_holding_the_chain_is_no_deadlock(committed_db):
+    """A commits a row that refers to one B has locked; B commits an act."""
     with psycopg.connect(committed_db.owner, autocommit=True) as owner:
         owner.execute("CREATE TABLE parent (id int PRIMARY KEY); INSERT INTO parent VALUES (1)")
         owner.execute("CREATE TABLE child (p int REFERENCES parent DEFERRABLE INITIALLY DEFERRED)")
@@ -317,9 +336,16 @@ def test_another_key_must_be_accepted_expressly(log, keys):
         ("DELETE FROM trace_link WHERE seq = 17", "链尾缺失"),
         ("UPDATE trace_link SET hash = prev_hash WHERE seq = 17", "与检查点不符"),
         ("UPDATE trace_checkpoint SET root = head", "签名或根不符"),
-        ("DELETE FROM trace_link WHERE seq = 18", "缺失"),
+        ("DELETE FROM trace_link WHERE seq = 18", "不在链上"),
+        (
+            "DELETE FROM trace_snapshot; DELETE FROM trace_detail;"
+            "WITH gone AS (DELETE FROM trace_link WHERE seq = 18 RETURNING entry_id)"
+            " DELETE FROM trace_entry USING gone WHERE id = entry_id",
+            "第 18 条记录缺失",
+        ),
         ("UPDATE trace_entry SET code = 'orgs.unit.view' WHERE id > 17", "摘要不符"),
         ("UPDATE trace_link SET hash = prev_hash WHERE seq = 18", "不相连"),
+        ("DELETE FROM trace_link WHERE seq = 19", "不在链上"),
     ],
 )
 def test_a_damaged_log_is_not_signed(log, statement, message):
