@@ -92,7 +92,10 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
     panel.classList.toggle('zg-folded', closed)
     toggle.setAttribute('aria-expanded', String(!closed))
   }
-  toggle.addEventListener('click', () => fold(!panel.classList.contains('zg-folded')))
+  toggle.addEventListener('click', () => {
+    fold(!panel.classList.contains('zg-folded'))
+    touch()
+  })
   if (matchMedia('(max-width: 767px)').matches) fold(true)
 
   const passes = (vehicle: Vehicle): boolean => {
@@ -129,7 +132,7 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
 
   function drawList(rows: Vehicle[]): void {
     const order = new Map(states.map((state, index) => [state.code, index]))
-    rows.sort((a, b) => (order.get(a.state) ?? 9) - (order.get(b.state) ?? 9) || a.plate.localeCompare(b.plate, 'zh'))
+    rows.sort((a, b) => (order.get(a.state) ?? 9) - (order.get(b.state) ?? 9) || (a.plate < b.plate ? -1 : a.plate > b.plate ? 1 : 0))
     const focused = document.activeElement instanceof HTMLElement && list.contains(document.activeElement) ? document.activeElement.dataset.id : undefined
     list.replaceChildren(
       ...rows.slice(0, LIST_LIMIT).map((vehicle) => {
@@ -181,9 +184,11 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
     if (!changed) return
     changed = false
     const matching = [...vehicles.values()].filter(passes)
-    for (const [code, count] of counts) count.textContent = numberText(matching.filter((vehicle) => vehicle.state === code).length)
+    const tally = new Map<string, number>()
+    for (const vehicle of matching) tally.set(vehicle.state, (tally.get(vehicle.state) ?? 0) + 1)
+    for (const [code, count] of counts) count.textContent = numberText(tally.get(code) ?? 0)
     const visible = matching.filter((vehicle) => shown.has(vehicle.state))
-    drawList(visible)
+    if (!panel.classList.contains('zg-folded')) drawList(visible)
     drawCard()
     if (!map) return
     const features: FeatureCollection<Point> = {
@@ -284,7 +289,7 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
         'circle-stroke-color': ['case', ['>', ['get', 'alarms'], 0], '#d3382d', 'rgba(255,255,255,0.75)'],
       },
     })
-    made.addLayer({ id: 'cluster-count', type: 'symbol', source: 'vehicles', filter: ['has', 'point_count'], layout: { 'text-field': ['get', 'point_count_abbreviated'], 'text-font': FONT, 'text-size': 12, 'text-allow-overlap': true }, paint: { 'text-color': '#fff' } })
+    made.addLayer({ id: 'cluster-count', type: 'symbol', source: 'vehicles', filter: ['has', 'point_count'], layout: { 'text-field': ['to-string', ['get', 'point_count']], 'text-font': FONT, 'text-size': 12, 'text-allow-overlap': true }, paint: { 'text-color': '#fff' } })
     made.addLayer({
       id: 'cars',
       type: 'symbol',

@@ -155,8 +155,14 @@ export function drawChoropleth(root: HTMLElement, options: ChoroplethOptions): v
   const plain = fit(shown, 12, 12, width - 24, height - 24)
   if (small.length < 2) drawShapes(shown, plain, false)
   else {
-    const size = Math.min(width * 0.4, height * 0.42)
+    const mapWidth = (Math.max(...shown.map((shape) => shape.box[2])) - Math.min(...shown.map((shape) => shape.box[0]))) * plain.scale
+    const spare = width - mapWidth - 48
+    // A wide picture has room for a large inset beside the map; else it takes a corner.
+    const beside = spare > height * 0.5
+    const size = beside ? Math.min(spare, height * 0.8) : Math.min(width * 0.4, height * 0.42)
+    const start = (width - size - mapWidth - 24) / 2
     const corners = [[8, 8], [8, height - size - 8], [width - size - 8, 8], [width - size - 8, height - size - 8]] as [number, number][]
+    const wide = { left: start, down: (height - size) / 2, frame: fit(shown, start + size + 24, 12, mapWidth, height - 24), hidden: 0 }
     const tried = corners.map(([left, down]) => {
       const frame = fit(shown, 12, 12, width - 24, height - 24, left < width / 2 ? 1 : 0)
       const hidden = shown.reduce((sum, shape) => {
@@ -167,7 +173,7 @@ export function drawChoropleth(root: HTMLElement, options: ChoroplethOptions): v
       }, 0)
       return { left, down, frame, hidden }
     })
-    const { left, down, frame } = tried.reduce((a, b) => (b.hidden < a.hidden ? b : a))
+    const { left, down, frame } = beside ? wide : tried.reduce((a, b) => (b.hidden < a.hidden ? b : a))
     drawShapes(shown, frame, false)
     picture.append(svg('rect', { x: left, y: down, width: size, height: size, rx: 6, class: 'zg-areas-inset' }))
     const caption = svg('text', { x: left + 10, y: down + 18, class: 'zg-areas-caption' })
@@ -179,12 +185,28 @@ export function drawChoropleth(root: HTMLElement, options: ChoroplethOptions): v
   if (focus) {
     const placed = options.areas.filter((area) => area.lat !== undefined && area.lon !== undefined)
     placed.sort((a, b) => valueOf(b) - valueOf(a))
-    for (const area of placed) {
+    const taken: [left: number, top: number, right: number, bottom: number][] = []
+    const spots = placed.map((area) => {
       const [px, py] = project(area.lon ?? 0, area.lat ?? 0)
-      const radius = 6 + Math.sqrt(valueOf(area) / top) * 16
+      const radius = 5 + Math.sqrt(Math.max(0, valueOf(area)) / top) * 13
       const x = frame.x(px)
       const y = frame.y(py)
-      picture.append(link(area, describe(area.title, area), svg('circle', { cx: x.toFixed(1), cy: y.toFixed(1), r: radius.toFixed(1), class: `zg-area-dot ${options.layer.bad ? 'zg-area-bad' : ''}` }), words(x, y + radius + 12, area.title, numberText(valueOf(area)))))
+      const dot = svg('circle', { cx: x.toFixed(1), cy: y.toFixed(1), r: radius.toFixed(1), class: `zg-area-dot ${options.layer.bad ? 'zg-area-bad' : ''}` })
+      picture.append(link(area, describe(area.title, area), dot))
+      taken.push([x - radius, y - radius, x + radius, y + radius])
+      return { area, x, y, radius }
+    })
+    for (const { area, x, y, radius } of spots) {
+      const half = area.title.length * 6.5
+      // The largest are named first; a name that would cover something is left to the list and the tooltip.
+      for (const above of [false, true]) {
+        const line = above ? y - radius - 20 : y + radius + 12
+        const box = [x - half, line - 11, x + half, line + 17] as [number, number, number, number]
+        if (box[0] < 0 || box[2] > width || !taken.every((other) => box[2] < other[0] || box[0] > other[2] || box[3] < other[1] || box[1] > other[3])) continue
+        taken.push(box)
+        picture.append(words(x, line, area.title, numberText(valueOf(area))))
+        break
+      }
     }
   }
   root.replaceChildren(picture)
