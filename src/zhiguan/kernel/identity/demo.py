@@ -16,18 +16,18 @@ from .models import Account, Grant, Role
 
 ALPHABET = string.ascii_letters + string.digits
 
-# (account, roles, organ by position in the list, which of its people)
+# (account, roles, word in the organ's name, which of its people)
 WHO = (
-    ("leader", ("vehicles.leader",), 0, 0),
-    ("manager", ("vehicles.manager",), 0, 1),
-    ("fleet", ("vehicles.fleet", "vehicles.requester"), 1, 1),
-    ("approver", ("vehicles.approver",), 1, 0),
-    ("staff", ("vehicles.requester",), 1, 3),
-    ("driver", ("vehicles.driver",), 1, 4),
-    ("inspector", ("vehicles.inspector",), 2, 0),
-    ("system", ("system_admin",), None, 0),
-    ("security", ("security_admin",), None, 0),
-    ("audit", ("audit_admin",), None, 0),
+    ("leader", ("vehicles.leader",), "机关事务管理局", 0),
+    ("manager", ("vehicles.manager",), "机关事务管理局", 1),
+    ("fleet", ("vehicles.fleet", "vehicles.requester"), "发展和改革", 1),
+    ("approver", ("vehicles.approver",), "发展和改革", 0),
+    ("staff", ("vehicles.requester",), "发展和改革", 4),
+    ("driver", ("vehicles.driver",), "发展和改革", 3),
+    ("inspector", ("vehicles.inspector",), "纪律检查", 0),
+    ("system", ("system_admin",), "", 0),
+    ("security", ("security_admin",), "", 0),
+    ("audit", ("audit_admin",), "", 0),
 )
 
 
@@ -46,14 +46,14 @@ def seed(size: str) -> dict[str, int]:
         return {}
     known = {template.code for template in registry.current().all(RoleTemplate)}
     city = Unit.objects.get(parent__isnull=True)
-    organs = list(Unit.objects.of_kind("organ").filter(level="municipal").order_by("sort", "pos")[:3])
+    organs = list(Unit.objects.of_kind("organ").filter(level="municipal").order_by("sort", "pos"))
     lines = ["", "演示账号（口令只在此处显示一次，首次登录须修改）：", f"{'账号':<10}{'口令':<22}角色与单位"]
     made = 0
-    for name, roles, organ_index, person_index in WHO:
+    for name, roles, word, person_index in WHO:
         roles = tuple(role for role in roles if role in known)
         if not roles:
             continue
-        organ = organs[organ_index] if organ_index is not None and organ_index < len(organs) else None
+        organ = next((each for each in organs if word in each.name), organs[0]) if word else None
         person = None
         if organ is not None:
             people = Person.objects.within(organ).filter(active=True).order_by("sort", "id")

@@ -65,7 +65,7 @@ def unit_options(permission: str) -> Callable[[Actor], Iterable[tuple]]:
 
     def options(actor: Actor) -> Iterable[tuple]:
         units = Unit.objects.open().of_kind("city", "district", "organ").filter(actor.scope(permission).q("pos"))
-        return units.values_list("pk", "name", "pos", "pos_end")
+        return units.values_list("code", "name", "pos", "pos_end")
 
     return options
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
@@ -27,11 +27,12 @@ def busy(key: int, start: datetime, end: datetime) -> Range:
     return Range((key << 32) + minutes[0], (key << 32) + max(minutes[1], minutes[0] + 1))
 
 
-def _next_code() -> tuple[int, str]:
+def next_code(day: date | None = None) -> tuple[int, str]:
+    """Return the key and the public code of a new order of the day (today)."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval(pg_get_serial_sequence('vehicles_dispatchorder', 'id'))")
         key = cursor.fetchone()[0]
-    return key, f"PC{timezone.localdate():%Y%m%d}{key % 100_000:05d}"
+    return key, f"PC{day or timezone.localdate():%Y%m%d}{key % 100_000:05d}"
 
 
 def _check_times(start: datetime, end: datetime) -> None:
@@ -56,7 +57,7 @@ def request(actor: Actor, **values: Any) -> DispatchOrder:
     if values["planned_to"] < timezone.now():
         raise Invalid("用车时间已过。", fields={"planned_from": "用车时间已过。"})
     person = Person.objects.select_related("unit").get(pk=actor.person_id)
-    key, code = _next_code()
+    key, code = next_code()
     return ledger.create(
         DispatchOrder, actor, {**values, "id": key, "code": code, "unit": person.unit, "requester": person}, name="申请"
     )
