@@ -63,8 +63,18 @@ def fleet(committed_db: Any) -> Iterator[SimpleNamespace]:
             cursor = connection.execute(text, values or None)
             return cursor.fetchall() if cursor.description else []
 
+        def owner(text: str, *values: Any) -> None:
+            with psycopg.connect(committed_db.owner) as other:
+                other.execute(text, values or None)
+
         yield SimpleNamespace(
-            urls=committed_db, units=units, sources=sources, ids=[s.pk for s in sources], write=write, sql=sql
+            urls=committed_db,
+            units=units,
+            sources=sources,
+            ids=[s.pk for s in sources],
+            write=write,
+            sql=sql,
+            owner=owner,
         )
 
 
