@@ -130,54 +130,82 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
     changed = true
   }
 
+  interface Line {
+    item: HTMLLIElement
+    button: HTMLButtonElement
+    dot: HTMLElement
+    plate: HTMLElement
+    organ: HTMLElement
+    value: HTMLElement
+  }
+  const lines = new Map<string, Line>()
+  const setText = (node: HTMLElement, text: string): void => {
+    if (node.textContent !== text) node.textContent = text
+  }
+  function newLine(id: string): Line {
+    const dot = el('i', { class: 'zg-map-swatch', 'aria-hidden': 'true' })
+    const plate = el('b')
+    const organ = el('small')
+    const value = el('em')
+    const button = el('button', { type: 'button', 'data-id': id, onclick: () => select(id, true) }, dot, el('span', {}, plate, organ), value)
+    const line = { item: el('li', {}, button), button, dot, plate, organ, value }
+    lines.set(id, line)
+    return line
+  }
+
   function drawList(rows: Vehicle[]): void {
     const order = new Map(states.map((state, index) => [state.code, index]))
     rows.sort((a, b) => (order.get(a.state) ?? 9) - (order.get(b.state) ?? 9) || (a.plate < b.plate ? -1 : a.plate > b.plate ? 1 : 0))
-    const focused = document.activeElement instanceof HTMLElement && list.contains(document.activeElement) ? document.activeElement.dataset.id : undefined
-    list.replaceChildren(
-      ...rows.slice(0, LIST_LIMIT).map((vehicle) => {
-        const state = states.find((known) => known.code === vehicle.state)
-        const dot = el('i', { class: 'zg-map-swatch', 'aria-hidden': 'true' })
-        dot.style.background = state?.colour ?? '#888'
-        return el(
-          'li',
-          {},
-          el(
-            'button',
-            { type: 'button', 'data-id': vehicle.id, 'aria-pressed': String(vehicle.id === selected), onclick: () => select(vehicle.id, true) },
-            dot,
-            el('span', {}, el('b', { text: vehicle.plate }), el('small', { text: organs.get(vehicle.organ) ?? '' })),
-            el('em', { text: vehicle.state === 'moving' || vehicle.speed > 0 ? `${Math.round(vehicle.speed)} km/h` : titleOf(vehicle.state) }),
-          ),
-        )
-      }),
-    )
-    if (focused) list.querySelector<HTMLElement>(`[data-id="${CSS.escape(focused)}"]`)?.focus()
+    // Rows are kept and only their words change: a row that is replaced between press and release loses the click.
+    const kept = new Set<string>()
+    rows.slice(0, LIST_LIMIT).forEach((vehicle, index) => {
+      const line = lines.get(vehicle.id) ?? newLine(vehicle.id)
+      kept.add(vehicle.id)
+      line.dot.style.background = states.find((known) => known.code === vehicle.state)?.colour ?? '#888'
+      setText(line.plate, vehicle.plate)
+      setText(line.organ, organs.get(vehicle.organ) ?? '')
+      setText(line.value, vehicle.state === 'moving' || vehicle.speed > 0 ? `${Math.round(vehicle.speed)} km/h` : titleOf(vehicle.state))
+      line.button.setAttribute('aria-pressed', String(vehicle.id === selected))
+      if (list.children[index] !== line.item) list.insertBefore(line.item, list.children[index] ?? null)
+    })
+    for (const [id, line] of lines) {
+      if (kept.has(id)) continue
+      line.item.remove()
+      lines.delete(id)
+    }
     more.textContent = rows.length > LIST_LIMIT ? `仅列出前 ${LIST_LIMIT} 辆，共 ${numberText(rows.length)} 辆，请用筛选缩小范围` : rows.length ? `共 ${numberText(rows.length)} 辆` : '没有符合条件的车辆'
   }
+
+  const title = el('h2')
+  const badge = el('span')
+  const facts = ['所属单位', '速度', '方向', '定位时间', '坐标'].map((name) => [el('dt', { text: name }), el('dd')] as const)
+  const followText = el('span')
+  const followButton = el('button', { type: 'button', 'data-act': 'follow', onclick: () => follow(!following) }, icon('current-location'), followText)
+  const replayLink = el('a', { class: 'btn btn-sm' }, icon('route'), '今日轨迹')
+  const detailLink = el('a', { class: 'btn btn-sm' }, icon('car'), '车辆详情')
+  card.append(
+    el('header', {}, title, badge, el('button', { type: 'button', class: 'btn-close', 'aria-label': '关闭', onclick: () => select(null) })),
+    el('dl', {}, ...facts.map(([name, value]) => el('div', {}, name, value))),
+    el('div', { class: 'btn-list' }, followButton, replayLink, detailLink),
+  )
 
   function drawCard(): void {
     const vehicle = selected === null ? undefined : vehicles.get(selected)
     card.hidden = !vehicle
     if (!vehicle) return
-    const fact = (name: string, value: string): HTMLElement => el('div', {}, el('dt', { text: name }), el('dd', { text: value }))
-    const detail = link(config.vehicle_url, vehicle.id)
-    const replay = link(config.replay_url, vehicle.id)
-    const hadFocus = card.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.act : undefined
-    const act = (name: string, attributes: Record<string, string | ((event: Event) => void)>, symbol: string, text: string): HTMLButtonElement =>
-      el('button', { type: 'button', 'data-act': name, ...attributes }, icon(symbol), text)
-    card.replaceChildren(
-      el('header', {}, el('h2', { text: vehicle.plate }), el('span', { class: `zg-state zg-map-state-${vehicle.state}`, text: titleOf(vehicle.state) }), el('button', { type: 'button', class: 'btn-close', 'aria-label': '关闭', onclick: () => select(null) })),
-      el('dl', {}, fact('所属单位', organs.get(vehicle.organ) ?? '—'), fact('速度', `${numberText(Math.round(vehicle.speed))} km/h`), fact('方向', headingText(vehicle.heading)), fact('定位时间', vehicle.at ? timeText(vehicle.at) : '—'), fact('坐标', `${vehicle.lon.toFixed(5)}, ${vehicle.lat.toFixed(5)}`)),
-      el(
-        'div',
-        { class: 'btn-list' },
-        act('follow', { class: `btn btn-sm ${following ? 'btn-primary' : ''}`, 'aria-pressed': String(following), onclick: () => follow(!following) }, 'current-location', following ? '取消跟随' : '跟随'),
-        replay && el('a', { class: 'btn btn-sm', href: replay }, icon('route'), '今日轨迹'),
-        detail && el('a', { class: 'btn btn-sm', href: detail }, icon('car'), '车辆详情'),
-      ),
-    )
-    if (hadFocus) card.querySelector<HTMLElement>(`[data-act="${hadFocus}"]`)?.focus()
+    setText(title, vehicle.plate)
+    badge.className = `zg-state zg-map-state-${vehicle.state}`
+    setText(badge, titleOf(vehicle.state))
+    const values = [organs.get(vehicle.organ) ?? '—', `${numberText(Math.round(vehicle.speed))} km/h`, headingText(vehicle.heading), vehicle.at ? timeText(vehicle.at) : '—', `${vehicle.lon.toFixed(5)}, ${vehicle.lat.toFixed(5)}`]
+    facts.forEach(([, node], index) => setText(node, values[index] ?? ''))
+    followButton.className = `btn btn-sm ${following ? 'btn-primary' : ''}`
+    followButton.setAttribute('aria-pressed', String(following))
+    setText(followText, following ? '取消跟随' : '跟随')
+    for (const [node, template] of [[replayLink, config.replay_url], [detailLink, config.vehicle_url]] as const) {
+      const href = link(template, vehicle.id)
+      node.hidden = !href
+      if (href) node.href = href
+    }
   }
 
   function draw(): void {
