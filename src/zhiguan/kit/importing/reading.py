@@ -1,16 +1,21 @@
 """Reading an uploaded table: xlsx, xls, ods or delimited text in any usual Chinese encoding, as one grid of values.
 
-Formulas give the value Excel last stored. Nothing here knows what the columns mean.
+Formulas give the value Excel last stored; those that ended in an error give its name (in xlsx; the reading library
+drops them, and an error taken for an empty cell would be a loss nobody sees). Nothing here knows what columns mean.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from xml.etree import ElementTree
 
+from openpyxl.utils import column_index_from_string
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
 from zhiguan.kit.errors import Invalid
@@ -69,15 +74,42 @@ def _workbook(content: bytes, wanted: str, titles: set[str]) -> Table:
         name = wanted if wanted in names else names[0]
         found = book.get_sheet_by_name(name)
         grid = found.to_python(skip_empty_area=False)
+        if content[:2] == b"PK":
+            for row, column, name_of_error in _error_cells(content, name):
+                if row <= len(grid) and column <= len(grid[row - 1]):
+                    grid[row - 1][column - 1] = name_of_error
         merged = [(a[0] + 1, a[1] + 1, b[0] + 1, b[1] + 1) for a, b in (found.merged_cell_ranges or [])]
     except PasswordError as error:
         raise Invalid("文件设有密码，请取消密码后再导入。", code="protected_file") from error
-    except (CalamineError, ValueError, OSError, KeyError, IndexError) as error:
+    except (CalamineError, ElementTree.ParseError, zipfile.BadZipFile, ValueError, OSError, LookupError) as error:
         raise Invalid("无法读取该工作簿，请用 Excel 或 WPS 另存为 .xlsx 后再导入。", code="not_a_workbook") from error
     table = _table([(number, row) for number, row in enumerate(grid, 1)], titles)
     table.sheet = name
     table.merged = [area for area in merged if area[2] > table.header_row]
     return table
+
+
+_ERROR_CELL = re.compile(
+    rb'<c\s[^>]*?\br="([A-Z]{1,3})(\d{1,7})"[^>]*?\bt="e"[^>]*>(?:(?!</c>).)*?<v>([^<]*)</v>', re.S
+)
+_REL = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+
+
+def _error_cells(content: bytes, sheet: str) -> Iterator[tuple[int, int, str]]:
+    """Yield (row, column, error) of an xlsx sheet's cells whose formula ended in an error."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = set(archive.namelist())
+        if "xl/workbook.xml" not in names or "xl/_rels/workbook.xml.rels" not in names:
+            return
+        book = ElementTree.fromstring(archive.read("xl/workbook.xml"))  # noqa: S314 -- no external entities in expat
+        wanted = next((item.get(_REL) for item in book.iter() if item.get("name") == sheet and item.get(_REL)), None)
+        links = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))  # noqa: S314 -- as above
+        target = next((link.get("Target", "") for link in links if link.get("Id") == wanted), "")
+        path = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+        if path not in names:
+            return
+        for letters, row, error in _ERROR_CELL.findall(archive.read(path)):
+            yield int(row), column_index_from_string(letters.decode()), error.decode("ascii", "replace")
 
 
 def _text(content: bytes, titles: set[str]) -> Table:
@@ -99,7 +131,7 @@ def decode(content: bytes) -> str:
     """Return the text of a file in UTF-8, UTF-16 (with mark) or GB 18030; raises Invalid for anything else."""
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         encodings: tuple[str, ...] = ("utf-16",)
-    elif len(content) > 3 and content[1] == 0 and content[3] == 0:
+    elif b"\x00" in content:  # no text in UTF-8 or GB 18030 holds one
         encodings = ("utf-16-le",)
     else:
         encodings = ENCODINGS
