@@ -19,7 +19,6 @@ MANAGEMENT = {
 }
 """Commands that are another name for one of Django's; everything after them is handed on."""
 DELEGATES = {
-    "gateway": ("zhiguan.kernel.telemetry.gateway.server:main", "只运行终端接入网关"),
     "trace": ("zhiguan.kernel.trace.cli:main", "痕迹管理:导出与离线核验"),
     "gateway": ("zhiguan.kernel.telemetry.gateway.server:main", "只运行终端接入网关(JT/T 808)"),
 }

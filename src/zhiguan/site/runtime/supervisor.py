@@ -123,7 +123,7 @@ def _built(name: str) -> bool:
     """False while the part that a service runs is not in the code base."""
     from zhiguan.site.cli import DELEGATES
 
-    needs = {"live": "zhiguan.site.live", "gateway": "gateway" in DELEGATES, "fleet": "simulate" in DELEGATES}
+    needs = {"live": "zhiguan.site.live", "fleet": "simulate" in DELEGATES}
     need = needs.get(name, True)
     return importlib.util.find_spec(need) is not None if isinstance(need, str) else need
 
@@ -380,5 +380,6 @@ def up(args: argparse.Namespace) -> int:
         os.environ.setdefault("ZHIGUAN_HOSTS", ",".join(local_names(args.bind)))
         os.environ["ZHIGUAN_LIVE_PORT"] = str(args.live_port)
         os.environ["ZHIGUAN_GATEWAY_PORT"] = str(args.gateway_port)
+        os.environ.setdefault("ZHIGUAN_GATEWAY_STOP_TIMEOUT", "2")  # within CHILDREN_SECONDS
         django_secret_key(var)
         return Supervisor(args, var).run()

@@ -83,10 +83,10 @@ class Run:
         return [int(word) for word in path.read_text().split()] if path.exists() else []
 
 
-def wait(condition: Callable[[], object], seconds: float = 30) -> None:
+def wait(condition: Callable[[], object], seconds: float = 60, explain: Callable[[], str] = str) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "等待超时"
+        assert time.monotonic() < deadline, explain()
         time.sleep(0.05)
 
 
@@ -103,8 +103,9 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
 
     def start(*extra: str) -> Run:
         made.append(Run(tmp_path / "var", *extra))
-        wait(lambda: "已就绪" in made[-1].said() and made[-1].pids("quick"))
-        return made[-1]
+        running = made[-1]
+        wait(lambda: "已就绪" in running.said() and running.pids("quick"), 90, running.said)
+        return running
 
     yield start
     for each in made:
