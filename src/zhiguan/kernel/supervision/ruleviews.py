@@ -1,0 +1,73 @@
+"""The page of all rules: what each says, what it found, how often people agreed, whether it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from zhiguan.kit import actor as actors
+from zhiguan.kit import registry
+from zhiguan.kit.actor import Actor
+from zhiguan.kit.manifest import Line
+
+from . import queries
+from .declare import ON_DIRTY_DAYS, Rule
+from .lifecycle import OPEN
+from .models import RuleRun
+
+TONES = {"minor": "", "major": "warning", "serious": "danger"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One rule with its figures within the reader's scope."""
+
+    rule: Rule
+    area_name: str
+    counts: queries.Precision
+    run: RuleRun | None
+
+    @property
+    def tone(self) -> str:
+        return TONES[self.rule.severity]
+
+    @property
+    def cadence(self) -> str:
+        return "数据更新即运行" if self.rule.cadence == ON_DIRTY_DAYS else f"定时（{self.rule.cadence}）"
+
+    @property
+    def share(self) -> str:
+        return "—" if self.counts.share is None else f"{self.counts.share * 100:.1f}%"
+
+    @property
+    def url(self) -> str:
+        return f"{reverse('supervision.finding')}?{urlencode({'rule': self.rule.code})}"
+
+    @property
+    def open_url(self) -> str:
+        return f"{self.url}&{urlencode([('state', state) for state in OPEN])}"
+
+
+def area_names() -> dict[str, str]:
+    """Return the lines' names by area code."""
+    return {line.code: line.name for line in registry.current().all(Line)}
+
+
+def rows(actor: Actor) -> list[Row]:
+    """Return every declared rule in the order of its line."""
+    counts, runs, names = queries.precision(actor), queries.last_runs(), area_names()
+    return [
+        Row(rule, names.get(rule.area, rule.area), counts.get(rule.code, queries.Precision()), runs.get(rule.code))
+        for rule in queries.rules()
+    ]
+
+
+def view(request: HttpRequest) -> HttpResponse:
+    """Answer the page of all rules."""
+    actor = actors.current()
+    assert actor is not None  # the page's guard has seen to it
+    return render(request, "supervision/rules.html", {"rows": rows(actor)})
