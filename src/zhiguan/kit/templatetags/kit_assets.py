@@ -1,13 +1,14 @@
 """Template tags for built front-end files: ``{% asset %}``, ``{% asset_url %}`` and ``{% icon %}``.
 
-The build writes ``static/kit/dist/.vite/manifest.json``. File names in it already carry a content hash, so URLs are made from
-``STATIC_URL`` directly: passing them through a hashing static storage would give one module two addresses, and a browser that meets
-both runs it twice.
+The build writes ``static/kit/dist/.vite/manifest.json``. File names in it already carry a content hash, so URLs are
+made from ``STATIC_URL`` directly: passing them through a hashing static storage would give one module two addresses, and
+a browser that meets both runs it twice.
 """
 
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,18 @@ register = template.Library()
 DIST = Path(__file__).resolve().parent.parent / "static" / "kit" / "dist"
 DIST_URL = "kit/dist/"
 
-_cached: dict[str, dict[str, Any]] | None = None
-
-
 class AssetsNotBuilt(RuntimeError):
     """The front end was not built, or a page asks for an entry that the build does not make."""
+
+
+def _read_manifest() -> dict[str, dict[str, Any]]:
+    try:
+        return json.loads((DIST / ".vite" / "manifest.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise AssetsNotBuilt("前端资源尚未构建：请在 kit/frontend 执行 npm ci 与 npm run build。") from error
+
+
+_kept_manifest = cache(_read_manifest)
 
 
 def load_manifest() -> dict[str, dict[str, Any]]:
@@ -35,15 +43,7 @@ def load_manifest() -> dict[str, dict[str, Any]]:
     Raises:
         AssetsNotBuilt: the manifest file does not exist.
     """
-    global _cached
-    if _cached is not None and not settings.DEBUG:
-        return _cached
-    path = DIST / ".vite" / "manifest.json"
-    try:
-        _cached = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise AssetsNotBuilt("前端资源尚未构建：请在 src/zhiguan/kit/frontend 执行 npm ci 与 npm run build。") from error
-    return _cached
+    return _read_manifest() if settings.DEBUG else _kept_manifest()
 
 
 def _entry(name: str) -> dict[str, Any]:
@@ -54,7 +54,11 @@ def _entry(name: str) -> dict[str, Any]:
 
 
 def _url(file: str) -> str:
-    return PrefixNode.handle_simple("STATIC_URL") + DIST_URL + file
+    return f"{PrefixNode.handle_simple('STATIC_URL')}{DIST_URL}{file}"
+
+
+def _html(template_text: str, *values: object) -> SafeString:
+    return SafeString(format_html(template_text, *values))
 
 
 def _closure(name: str) -> tuple[list[str], list[str]]:
@@ -85,11 +89,11 @@ def asset(name: str) -> SafeString:
     """
     chunk = _entry(name)
     if name.endswith((".css", ".scss")):
-        return format_html('<link rel="stylesheet" href="{}">', _url(chunk["file"]))
+        return _html('<link rel="stylesheet" href="{}">', _url(chunk["file"]))
     if name == "head.ts":
-        return format_html('<script src="{}"></script>', _url(chunk["file"]))
+        return _html('<script src="{}"></script>', _url(chunk["file"]))
     styles, modules = _closure(name)
-    return format_html(
+    return _html(
         '{}{}<script type="module" src="{}"></script>',
         format_html_join("", '<link rel="stylesheet" href="{}">', ((_url(file),) for file in styles)),
         format_html_join("", '<link rel="modulepreload" href="{}">', ((_url(file),) for file in modules)),
@@ -107,10 +111,10 @@ def asset_url(name: str) -> str:
 def icon(name: str, extra: str = "") -> SafeString:
     """One decorative icon from the sprite: ``{% icon "car" %}``, ``{% icon "car" "icon-lg" %}``.
 
-    Names are listed in ``frontend/icons.json``; an unknown name draws the neutral ``point`` so that a menu never breaks.
+    Names are listed in ``frontend/icons.json``; an unknown name draws the neutral ``point``, so that no menu breaks.
     """
     sprite = _entry("icons.svg")
-    return format_html(
+    return _html(
         '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
         extra,
         _url(sprite["file"]),

@@ -132,6 +132,7 @@ export function drawChoropleth(root: HTMLElement, options: ChoroplethOptions): v
   }
   const drawShapes = (shapes: Shape[], frame: Frame, insideInset: boolean): void => {
     const labels: Node[] = []
+    const named: [x: number, y: number][] = []
     for (const shape of shapes) {
       const area = byCode.get(shape.code)
       const [x, y] = anchor(shape, frame)
@@ -143,6 +144,9 @@ export function drawChoropleth(root: HTMLElement, options: ChoroplethOptions): v
         continue
       }
       picture.append(link(area, describe(shape.name, area), part))
+      // Two names on one spot help nobody; the list beside and the tooltip have both.
+      if (named.some(([left, top]) => Math.abs(left - x) < 25 && Math.abs(top - y) < 24)) continue
+      named.push([x, y])
       if (!focus) labels.push(words(x, y, shape.name.replace(/(新区|区)$/, ''), area ? numberText(valueOf(area)) : ''))
     }
     picture.append(...labels)
