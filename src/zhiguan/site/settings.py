@@ -190,6 +190,7 @@ FORMAT_MODULE_PATH = "zhiguan.site.formats"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR / "static"
+STATICFILES_DIRS = [("geo", PACKAGE / "kernel" / "geo" / "data")]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -215,3 +216,6 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": os.environ.get("ZHIGUAN_LOG_LEVEL", "INFO")},
     "loggers": {"django.request": {"level": "ERROR"}},
 }
+ZHIGUAN_LIVE_URL = os.environ.get("ZHIGUAN_LIVE_URL", "")
+"""Where browsers reach the live process, e.g. behind a proxy; otherwise its port on the same host, if set."""
+ZHIGUAN_LIVE_PORT = os.environ.get("ZHIGUAN_LIVE_PORT", "")

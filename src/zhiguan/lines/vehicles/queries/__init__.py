@@ -9,10 +9,11 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from zhiguan.kernel.ledger import service as ledger
+from zhiguan.kernel.orgs.models import Unit
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.pages import Change, HistoryEntry
 
-from .models import DispatchOrder, Driver, ParkingPlace, Stop, Terminal, Trip, Vehicle, VehicleQuota
+from ..models import DispatchOrder, Driver, ParkingPlace, Stop, Terminal, Trip, Vehicle, VehicleDay, VehicleQuota
 
 
 def vehicles(actor: Actor) -> QuerySet[Vehicle]:
@@ -157,3 +158,15 @@ def quotas_with_held(actor: Actor) -> QuerySet[VehicleQuota]:
 def held_by(quota: VehicleQuota, actor: Actor) -> QuerySet[Vehicle]:
     """Return the vehicles that count against the quota."""
     return vehicles(actor).within(quota.unit).filter(kind=quota.kind).exclude(state="disposed")
+
+
+def fleet_units(actor: Actor) -> QuerySet[Unit]:
+    """Return the organs that have vehicles in the actor's scope, for choosing on the map."""
+    units = vehicles(actor).exclude(state="disposed").order_by().values("unit_id")
+    return Unit.objects.filter(pk__in=units).order_by("sort", "pos")
+
+
+def days_of(vehicle: Vehicle, actor: Actor) -> QuerySet[VehicleDay]:
+    """Return the days on which the vehicle sent positions, newest first."""
+    scope = actor.scope("vehicles.trip.view")
+    return VehicleDay.objects.filter(scope.q(), vehicle=vehicle).order_by("-day")[:31]

@@ -1,0 +1,8 @@
+"""Pages of official vehicles, one module for each part of the work."""
+
+from .cockpit import *  # noqa: F403
+from .desk import *  # noqa: F403
+from .maps import *  # noqa: F403
+from .orders import *  # noqa: F403
+from .register import *  # noqa: F403
+from .vehicles import *  # noqa: F403

@@ -1,0 +1,1 @@
+"""驾驶舱 for vehicles; filled in below."""

@@ -1,0 +1,48 @@
+"""What the line puts on everybody's desk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+
+from zhiguan.kit.desk import Figure, Shortcut, Todo
+
+from .. import queries
+
+
+def _order_line(order: Any) -> str:
+    return f"{order.code} · {order.purpose} · {order.destination}"
+
+
+def _order_detail(order: Any) -> str:
+    return f"{order.unit.name} {order.requester.name} · {timezone.localtime(order.planned_from):%m月%d日 %H:%M}"
+
+
+DESK = (
+    Todo("vehicles.approve", "待审批用车", 10, "vehicles.order.approve",
+         lambda actor: queries.to_approve(actor).select_related("unit", "requester").order_by("planned_from"),
+         "vehicles.order.approving", "vehicles.order.detail", _order_line, _order_detail, icon="checkbox"),
+    Todo("vehicles.dispatch", "待派车", 20, "vehicles.order.dispatch",
+         lambda actor: queries.to_dispatch(actor).select_related("unit", "requester").order_by("planned_from"),
+         "vehicles.order.dispatching", "vehicles.order.detail", _order_line, _order_detail, icon="steering-wheel"),
+    Todo("vehicles.drive", "待出车与收车", 30, "vehicles.order.drive",
+         lambda actor: queries.my_drives(actor).filter(state__in=("dispatched", "started"))
+         .select_related("unit", "requester").order_by("planned_from"),
+         "vehicles.order.driving", "vehicles.order.detail", _order_line, _order_detail, icon="car"),
+    Todo("vehicles.rate", "待评价", 40, "vehicles.order.request",
+         lambda actor: queries.my_requests(actor).filter(state="ended", rating__isnull=True)
+         .select_related("unit", "requester").order_by("-ended_at"),
+         "vehicles.order.mine", "vehicles.order.detail", _order_line, _order_detail, icon="star", query="state=ended"),
+    Shortcut("vehicles.request", "申请用车", 10, "vehicles.order.request", "vehicles.order.create", "car", "提交用车申请"),
+    Shortcut("vehicles.mine", "我的申请", 20, "vehicles.order.request", "vehicles.order.mine", "file-text", "查看办理进展"),
+    Shortcut("vehicles.drives", "出车任务", 30, "vehicles.order.drive", "vehicles.order.driving", "steering-wheel",
+             "出车、收车"),
+    Figure("vehicles.in_service", "在用车辆", 10, "vehicles.vehicle.view",
+           lambda actor: queries.vehicles(actor).filter(state="in_service"), "vehicles.vehicle", "state=in_service",
+           icon="car", unit="辆"),
+    Figure("vehicles.on_road", "出车中", 20, "vehicles.order.view",
+           lambda actor: queries.orders(actor).filter(state="started"), "vehicles.order", "state=started", unit="件"),
+    Figure("vehicles.waiting", "待派车", 30, "vehicles.order.dispatch", queries.to_dispatch, "vehicles.order.dispatching",
+           unit="件"),
+)  # fmt: skip

@@ -1,0 +1,86 @@
+"""What the pages of the line share: state badges, columns of orders and trips, filters, verbs of forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.urls import reverse
+
+from zhiguan.kernel.orgs.models import Unit
+from zhiguan.kit.actor import Actor
+from zhiguan.kit.pages import Badge, Column, DateTime, Number
+
+from .. import lifecycle
+from ..codes import Match
+
+
+def states(life: Any, title: str = "状态") -> Column:
+    return Badge("state", title, life.colours, choices=life.choices)
+
+
+def unit_options(permission: str) -> Callable[[Actor], Iterable[tuple]]:
+    """Return the unit filter's options: organs and districts that the permission reaches."""
+
+    def options(actor: Actor) -> Iterable[tuple]:
+        units = Unit.objects.open().of_kind("city", "district", "organ").filter(actor.scope(permission).q("pos"))
+        return units.values_list("code", "name", "pos", "pos_end")
+
+    return options
+
+
+def in_state(*states: str) -> Callable[[Any], bool]:
+    return lambda row: row.state in states
+
+
+def address_of(name: str) -> Callable[[Any, Actor], str]:
+    return lambda row, actor: reverse(name, args=[row.pk])
+
+
+def making(verb: Callable[..., Any]) -> Callable[[Actor, Any, dict[str, Any]], Any]:
+    """Return a form page's verb that makes something new."""
+    return lambda actor, row, values: verb(actor, **values)
+
+
+def changing(verb: Callable[..., Any]) -> Callable[[Actor, Any, dict[str, Any]], Any]:
+    return lambda actor, row, values: verb(actor, row, **values)
+
+
+VEHICLE_STATE = states(lifecycle.VEHICLE)
+ORDER_STATE = states(lifecycle.ORDER)
+MATCH = Badge("match", "匹配结果", {Match.MATCHED: "green", Match.OVERRUN: "yellow", Match.DEVIATED: "orange",
+                                 Match.NO_ORDER: "red"}, choices=Match.choices)  # fmt: skip
+MANAGE = "vehicles.vehicle.manage"
+
+ORDER_COLUMNS = (
+    Column("code", "单号", link=True, sortable=True),
+    ORDER_STATE,
+    Column("unit.name", "用车单位"),
+    Column("requester.name", "申请人"),
+    Column("purpose", "事由", wide=True),
+    Column("destination", "目的地"),
+    DateTime("planned_from", "用车时间", sortable=True),
+    DateTime("planned_to", "预计结束", shown=False),
+    Column("vehicle.plate", "车辆"),
+    Column("driver.person.name", "驾驶员"),
+    Column("kind", "类别", shown=False),
+    DateTime("created_at", "申请时间", sortable=True, shown=False),
+)
+TRIP_COLUMNS = (
+    DateTime("start_at", "出发", sortable=True, link=lambda trip: replay_url(trip.vehicle_id, trip.day, trip.pk)),
+    DateTime("end_at", "到达"),
+    Column("vehicle.plate", "车辆"),
+    Number("distance_km", "里程", value=lambda trip: trip.distance_m / 1000, needs=("distance_m",), sort="distance_m",
+           digits=1, unit="公里"),
+    Number("max_speed_kmh", "最高速度", digits=0, unit="公里/小时", shown=False),
+    MATCH,
+    Column("order.code", "派车单", link=lambda trip: reverse("vehicles.order.detail", args=[trip.order_id])
+           if trip.order_id else ""),
+    Column("unit.name", "单位"),
+)  # fmt: skip
+
+
+def replay_url(vehicle_id: int, day: Any, trip: int | None = None) -> str:
+    """Return the address of a vehicle's replay of one day."""
+    address = reverse("vehicles.replay", args=[vehicle_id]) + f"?day={day:%Y-%m-%d}"
+    return f"{address}&trip={trip}" if trip else address

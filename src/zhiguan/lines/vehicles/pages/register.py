@@ -1,0 +1,219 @@
+"""Parking places, terminals, drivers and quotas."""
+
+from __future__ import annotations
+
+from zhiguan.kit.pages import (
+    Badge,
+    Bool,
+    ChoiceFilter,
+    Column,
+    Date,
+    DateRangeFilter,
+    DateTime,
+    DetailPage,
+    EmptyState,
+    FormPage,
+    ListPage,
+    MenuItem,
+    Number,
+    PageAction,
+    Panel,
+    RelatedList,
+    UnitFilter,
+    VerbAction,
+)
+
+from .. import lifecycle, queries
+from ..domain import register
+from ..forms import DriverForm, PlaceForm, QuotaForm, TerminalForm
+from .parts import (
+    states,
+    unit_options,
+    in_state,
+    address_of,
+    making,
+    changing,
+    VEHICLE_STATE,
+    ORDER_COLUMNS,
+)
+
+PLACES = ListPage(
+    code="vehicles.place",
+    path="vehicles/place/",
+    title="停放地点",
+    menu=MenuItem("vehicles", order=36, icon="parking"),
+    permission="vehicles.place.view",
+    rows=queries.places,
+    columns=(Column("name", "名称", link=True, sortable=True), states(lifecycle.PLACE), Column("unit.name", "所属单位"),
+             Column("address", "地址"), Number("radius_m", "场地半径", unit="米"), Number("lat", "纬度", shown=False),
+             Number("lon", "经度", shown=False)),
+    search=("name", "address"),
+    search_hint="名称、地址",
+    filters=(ChoiceFilter("state", "状态", options=lifecycle.PLACE.choices),
+             UnitFilter("unit", "单位", options=unit_options("vehicles.place.view"))),
+    default_sort="name",
+    page_actions=(PageAction("登记停放地点", "vehicles.place.create", icon="plus", style="primary"),),
+    export_name="停放地点",
+    empty=EmptyState("还没有停放地点", "登记后才能为车辆指定停放地点。", PageAction("登记停放地点", "vehicles.place.create")),
+)  # fmt: skip
+PLACE = DetailPage(
+    code="vehicles.place", path="vehicles/place/<int:pk>/", title=lambda place: place.name,
+    permission="vehicles.place.view", rows=lambda actor: queries.places(actor).select_related("unit"),
+    badge=states(lifecycle.PLACE),
+    panels=(
+        Panel("基本信息", fields=(Column("name", "名称"), Column("unit.name", "所属单位"), Column("address", "地址"),
+                              Number("lat", "纬度", digits=6), Number("lon", "经度", digits=6),
+                              Number("radius_m", "场地半径", unit="米"))),
+        RelatedList("停放车辆", rows=lambda place, actor: queries.vehicles(actor).filter(place=place), tab="停放车辆",
+                    link="vehicles.vehicle.detail", permission="vehicles.vehicle.view",
+                    columns=(Column("plate", "车牌号", link=True), VEHICLE_STATE, Column("brand_model", "品牌型号"))),
+    ),
+    actions=(VerbAction("close", "停用", verb=register.close_place, permission="vehicles.place.manage", reason=True,
+                        when=in_state("active"), style="danger"),),
+    page_actions=(PageAction("变更", "vehicles.place.edit", icon="edit"),),
+    history=queries.history,
+)  # fmt: skip
+PLACE_NEW = FormPage(
+    code="vehicles.place.create", path="vehicles/place/new/", title="登记停放地点", permission="vehicles.place.manage",
+    form=PlaceForm, verb=making(register.add_place), success=address_of("vehicles.place.detail"),
+)  # fmt: skip
+PLACE_EDIT = FormPage(
+    code="vehicles.place.edit", path="vehicles/place/<int:pk>/edit/", title=lambda place: f"变更 {place.name}",
+    permission="vehicles.place.manage", form=PlaceForm, rows=queries.places, verb=changing(register.edit_place),
+    history=queries.history, success=address_of("vehicles.place.detail"),
+)  # fmt: skip
+
+TERMINALS = ListPage(
+    code="vehicles.terminal",
+    path="vehicles/terminal/",
+    title="定位终端",
+    menu=MenuItem("vehicles", order=38, icon="device-mobile"),
+    permission="vehicles.terminal.view",
+    rows=lambda actor: queries.terminals(actor).select_related("source__session"),
+    columns=(Column("number", "终端手机号", link=True, sortable=True), states(lifecycle.TERMINAL),
+             Column("vehicle.plate", "安装车辆"), Column("unit.name", "单位"), Column("maker", "制造商"),
+             Column("model", "型号"), DateTime("source.last_seen_at", "最近上线", sortable=True),
+             Date("installed_on", "安装日期", shown=False)),
+    search=("^number", "=vehicle.plate"),
+    search_hint="终端手机号、车牌号",
+    filters=(ChoiceFilter("state", "状态", options=lifecycle.TERMINAL.choices),
+             UnitFilter("unit", "单位", options=unit_options("vehicles.terminal.view")),
+             DateRangeFilter("seen", "最近上线", path="source.last_seen_at")),
+    default_sort="number",
+    page_actions=(PageAction("安装终端", "vehicles.terminal.create", icon="plus", style="primary"),),
+    export_name="定位终端",
+    empty=EmptyState("还没有定位终端", "安装终端后，车辆位置会出现在实时地图上。",
+                     PageAction("安装终端", "vehicles.terminal.create")),
+)  # fmt: skip
+TERMINAL = DetailPage(
+    code="vehicles.terminal", path="vehicles/terminal/<int:pk>/", title=lambda terminal: terminal.number,
+    permission="vehicles.terminal.view",
+    rows=lambda actor: queries.terminals(actor).select_related("unit", "vehicle", "source"),
+    badge=states(lifecycle.TERMINAL),
+    panels=(
+        Panel("终端", fields=(Column("number", "终端手机号"), Column("vehicle.plate", "安装车辆"), Column("unit.name", "单位"),
+                            Column("maker", "制造商"), Column("model", "型号"), Date("installed_on", "安装日期"))),
+        Panel("通信", fields=(DateTime("source.first_seen_at", "首次上线"), DateTime("source.last_seen_at", "最近上线"),
+                            Column("source.device_id", "终端设备编号"), Column("source.firmware", "固件版本"),
+                            Bool("source.active", "允许接入"))),
+    ),
+    actions=(VerbAction("close", "拆除", verb=register.remove_terminal, permission="vehicles.terminal.manage", reason=True,
+                        when=in_state("active"), style="danger", help="拆除后该终端不能再接入，历史轨迹保留。"),),
+    history=queries.history,
+)  # fmt: skip
+TERMINAL_NEW = FormPage(
+    code="vehicles.terminal.create", path="vehicles/terminal/new/", title="安装终端",
+    permission="vehicles.terminal.manage", form=TerminalForm, verb=making(register.install_terminal),
+    success=address_of("vehicles.terminal.detail"),
+)  # fmt: skip
+
+DRIVERS = ListPage(
+    code="vehicles.driver",
+    path="vehicles/driver/",
+    title="驾驶员",
+    menu=MenuItem("vehicles", order=34, icon="id-badge"),
+    permission="vehicles.driver.view",
+    scope_persons=("person_id",),
+    rows=queries.drivers,
+    columns=(Column("person.name", "姓名", link=True), states(lifecycle.DRIVER), Column("unit.name", "单位"),
+             Column("licence_class", "准驾车型"), Date("licence_expires_on", "驾驶证有效期至", sortable=True),
+             Column("phone", "联系电话")),
+    search=("=person.name", "^person.pinyin", "^person.initials"),
+    search_hint="姓名、拼音、首字母",
+    filters=(ChoiceFilter("state", "状态", options=lifecycle.DRIVER.choices), ChoiceFilter("licence_class", "准驾车型"),
+             UnitFilter("unit", "单位", options=unit_options("vehicles.driver.view")),
+             DateRangeFilter("licence_expires_on", "驾驶证有效期")),
+    default_sort="licence_expires_on",
+    page_actions=(PageAction("登记驾驶员", "vehicles.driver.create", icon="plus", style="primary"),),
+    export_name="驾驶员",
+    empty=EmptyState("还没有驾驶员", "", PageAction("登记驾驶员", "vehicles.driver.create")),
+    search_global=True,
+)  # fmt: skip
+DRIVER = DetailPage(
+    code="vehicles.driver", path="vehicles/driver/<int:pk>/", title=lambda driver: driver.person.name,
+    permission="vehicles.driver.view", scope_persons=("person_id",),
+    rows=lambda actor: queries.drivers(actor).select_related("unit", "person"), badge=states(lifecycle.DRIVER),
+    panels=(
+        Panel("基本信息", fields=(Column("person.name", "姓名"), Column("person.code", "人员编号"), Column("unit.name", "单位"),
+                              Column("licence_class", "准驾车型"), Date("licence_expires_on", "驾驶证有效期至"),
+                              Column("phone", "联系电话"))),
+        RelatedList("出车任务", rows=lambda driver, actor: queries.orders(actor).filter(driver=driver), tab="出车任务",
+                    columns=ORDER_COLUMNS[:7], link="vehicles.order.detail", permission="vehicles.order.view"),
+    ),
+    actions=(
+        VerbAction("close", "停驾", verb=register.close_driver, permission="vehicles.driver.manage", reason=True,
+                   when=in_state("active"), style="danger"),
+        VerbAction("reopen", "恢复驾驶", verb=register.reopen_driver, permission="vehicles.driver.manage",
+                   when=in_state("closed"), confirm="恢复该驾驶员出车？"),
+    ),
+    page_actions=(PageAction("变更", "vehicles.driver.edit", icon="edit"),),
+    history=queries.history,
+)  # fmt: skip
+DRIVER_NEW = FormPage(
+    code="vehicles.driver.create", path="vehicles/driver/new/", title="登记驾驶员", permission="vehicles.driver.manage",
+    form=DriverForm, verb=making(register.add_driver), success=address_of("vehicles.driver.detail"),
+)  # fmt: skip
+DRIVER_EDIT = FormPage(
+    code="vehicles.driver.edit", path="vehicles/driver/<int:pk>/edit/", title=lambda driver: f"变更 {driver.person.name}",
+    permission="vehicles.driver.manage", form=DriverForm, rows=queries.drivers, verb=changing(register.edit_driver),
+    history=queries.history, success=address_of("vehicles.driver.detail"),
+)  # fmt: skip
+
+QUOTAS = ListPage(
+    code="vehicles.quota",
+    path="vehicles/quota/",
+    title="车辆编制",
+    menu=MenuItem("vehicles", order=32, icon="list-numbers"),
+    permission="vehicles.quota.view",
+    rows=queries.quotas_with_held,
+    columns=(Column("unit.name", "单位", link=True), Column("kind", "车辆种类"),
+             Number("quota", "编制数", unit="辆", sortable=True), Number("held", "实有数", unit="辆"),
+             Badge("over", "超编", {True: "red", False: "green"}, choices={True: "超编", False: "未超编"},
+                   value=lambda row: row.held > row.quota, needs=("quota",)),
+             Date("valid_from", "起始日期", sortable=True), Date("valid_to", "终止日期"), Column("document_no", "批准文号")),
+    search=("unit.name", "document_no"),
+    search_hint="单位、批准文号",
+    filters=(ChoiceFilter("kind", "车辆种类"), UnitFilter("unit", "单位", options=unit_options("vehicles.quota.view"))),
+    default_sort=("scope_pos", "kind"),
+    page_actions=(PageAction("核定编制", "vehicles.quota.create", icon="plus", style="primary"),),
+    export_name="车辆编制",
+    empty=EmptyState("还没有核定编制", "", PageAction("核定编制", "vehicles.quota.create")),
+)  # fmt: skip
+QUOTA = DetailPage(
+    code="vehicles.quota", path="vehicles/quota/<int:pk>/",
+    title=lambda quota: f"{quota.unit.name} · {quota.get_kind_display()}", permission="vehicles.quota.view",
+    rows=lambda actor: queries.quotas(actor).select_related("unit"), badge=states(lifecycle.QUOTA),
+    panels=(
+        Panel("编制", fields=(Column("unit.name", "单位"), Column("kind", "车辆种类"), Number("quota", "编制数", unit="辆"),
+                            Date("valid_from", "起始日期"), Date("valid_to", "终止日期"), Column("document_no", "批准文号"))),
+        RelatedList("在编车辆", tab="在编车辆", link="vehicles.vehicle.detail", permission="vehicles.vehicle.view",
+                    rows=lambda quota, actor: queries.held_by(quota, actor),
+                    columns=(Column("plate", "车牌号", link=True), VEHICLE_STATE, Column("brand_model", "品牌型号"))),
+    ),
+    history=queries.history,
+)  # fmt: skip
+QUOTA_NEW = FormPage(
+    code="vehicles.quota.create", path="vehicles/quota/new/", title="核定编制", permission="vehicles.quota.manage",
+    form=QuotaForm, verb=making(register.set_quota), success=address_of("vehicles.quota.detail"),
+    help="核定新编制后，同一单位同一种类的现行编制自动终止于新编制的起始日期。",
+)  # fmt: skip

@@ -1,0 +1,165 @@
+"""The register of vehicles."""
+
+from __future__ import annotations
+
+from zhiguan.kit.pages import (
+    BulkAction,
+    ChoiceFilter,
+    Column,
+    Custom,
+    Date,
+    DateRangeFilter,
+    DateTime,
+    DetailPage,
+    EmptyState,
+    FormPage,
+    ImportPage,
+    ListPage,
+    MenuItem,
+    Money,
+    Number,
+    NumberRangeFilter,
+    PageAction,
+    Panel,
+    RelatedList,
+    RowAction,
+    Section,
+    UnitFilter,
+    VerbAction,
+)
+
+from .. import lifecycle, queries
+from ..queries import tracks
+from ..domain import register
+from ..forms import VehicleForm
+from ..importers import VEHICLE_IMPORT
+from .parts import (
+    states,
+    unit_options,
+    in_state,
+    address_of,
+    making,
+    changing,
+    VEHICLE_STATE,
+    MANAGE,
+    ORDER_COLUMNS,
+    TRIP_COLUMNS,
+)
+
+VEHICLES = ListPage(
+    code="vehicles.vehicle",
+    path="vehicles/vehicle/",
+    title="车辆台账",
+    menu=MenuItem("vehicles", order=30, icon="car"),
+    permission="vehicles.vehicle.view",
+    rows=queries.vehicles,
+    columns=(
+        Column("plate", "车牌号", link=True, sortable=True),
+        VEHICLE_STATE,
+        Column("unit.name", "所属单位", sortable=True, sort="scope_pos"),
+        Column("kind", "车辆种类"),
+        Column("brand_model", "品牌型号"),
+        Column("energy", "能源"),
+        Column("place.name", "停放地点"),
+        Money("price_yuan", "购置价格", sortable=True),
+        Date("bought_on", "购置日期", sortable=True),
+        Column("body", "车型", shown=False),
+        Column("seats", "核定载客", shown=False),
+        Column("vin", "车辆识别代号", shown=False),
+        DateTime("created_at", "登记时间", sortable=True, shown=False),
+    ),
+    search=("^plate", "=vin", "brand_model"),
+    search_hint="车牌号、车辆识别代号、品牌型号",
+    filters=(
+        ChoiceFilter("state", "状态", options=lifecycle.VEHICLE.choices),
+        ChoiceFilter("kind", "车辆种类"),
+        ChoiceFilter("energy", "能源类型"),
+        UnitFilter("unit", "单位", options=unit_options("vehicles.vehicle.view")),
+        DateRangeFilter("bought_on", "购置日期"),
+        NumberRangeFilter("price_yuan", "购置价格（元）"),
+    ),
+    default_sort="-created_at",
+    views=(("全部", ""), ("在用", "state=in_service"), ("维修", "state=repair"), ("封存", "state=laid_up")),
+    row_actions=(RowAction("变更", "vehicles.vehicle.edit", icon="edit"),),
+    bulk_actions=(
+        BulkAction("commission", "批量启用", verb=register.commission, permission=MANAGE, when=in_state("registered"),
+                   confirm="启用所选的 {count} 辆车？"),
+        BulkAction("lay_up", "批量封存", verb=register.lay_up, permission=MANAGE, reason=True, when=in_state("in_service"),
+                   confirm="封存所选的 {count} 辆车？"),
+    ),
+    page_actions=(
+        PageAction("登记车辆", "vehicles.vehicle.create", icon="plus", style="primary"),
+        PageAction("批量导入", "vehicles.vehicle.import", icon="upload"),
+    ),
+    export_name="车辆台账",
+    empty=EmptyState("还没有车辆", "登记车辆或从 Excel 批量导入后，在这里管理。",
+                     PageAction("登记车辆", "vehicles.vehicle.create")),
+    search_global=True,
+)  # fmt: skip
+
+VEHICLE = DetailPage(
+    code="vehicles.vehicle",
+    path="vehicles/vehicle/<int:pk>/",
+    title=lambda vehicle: vehicle.plate,
+    subtitle=lambda vehicle: f"{vehicle.unit.name} · {vehicle.get_kind_display()} · {vehicle.brand_model}",
+    permission="vehicles.vehicle.view",
+    rows=lambda actor: queries.vehicles(actor).select_related("unit", "place"),
+    badge=VEHICLE_STATE,
+    panels=(
+        Panel("基本信息", fields=(
+            Column("plate", "车牌号"), Column("unit.name", "所属单位"), Column("kind", "车辆种类"), Column("body", "车型"),
+            Column("brand_model", "品牌型号"), Column("vin", "车辆识别代号"), Column("energy", "能源类型"),
+            Number("displacement_l", "排气量", unit="升"), Money("price_yuan", "购置价格"), Column("seats", "核定载客"),
+            Date("bought_on", "购置日期"), Date("registered_on", "注册登记日期"), Column("place.name", "停放地点"),
+            Column("note", "备注"),
+        )),
+        Custom("vehicles/vehicle_position.html", context=lambda vehicle, actor, request: tracks.position(vehicle, actor),
+               title="当前位置", permission="vehicles.trip.view"),
+        RelatedList("派车单", rows=queries.orders_of, columns=ORDER_COLUMNS[:8], tab="派车单", link="vehicles.order.detail",
+                    permission="vehicles.order.view"),
+        RelatedList("行程", rows=queries.trips_of, columns=TRIP_COLUMNS, tab="行程", permission="vehicles.trip.view"),
+        RelatedList("定位终端", rows=queries.terminals_of, tab="定位终端", link="vehicles.terminal.detail",
+                    permission="vehicles.terminal.view",
+                    columns=(Column("number", "终端手机号", link=True), states(lifecycle.TERMINAL),
+                             Column("maker", "制造商"), Column("model", "型号"), Date("installed_on", "安装日期"))),
+    ),
+    actions=(
+        VerbAction("commission", "启用", verb=register.commission, permission=MANAGE, when=in_state("registered"),
+                   style="primary", confirm="启用后可以派车，确定启用？"),
+        VerbAction("send_to_repair", "送修", verb=register.send_to_repair, permission=MANAGE, reason=True,
+                   when=in_state("in_service")),
+        VerbAction("return_from_repair", "修毕", verb=register.return_from_repair, permission=MANAGE, when=in_state("repair"),
+                   style="primary", confirm="车辆已修好，恢复使用？"),
+        VerbAction("lay_up", "封存", verb=register.lay_up, permission=MANAGE, reason=True, when=in_state("in_service")),
+        VerbAction("recall", "解封", verb=register.recall, permission=MANAGE, when=in_state("laid_up"), style="primary",
+                   confirm="解除封存，恢复使用？"),
+        VerbAction("dispose", "处置", verb=register.dispose, permission=MANAGE, reason=True, style="danger",
+                   when=in_state("in_service", "laid_up", "repair"), help="处置后车辆不再参与派车，定位终端同时拆除。"),
+    ),
+    page_actions=(
+        PageAction("轨迹回放", "vehicles.replay", icon="route"),
+        PageAction("变更", "vehicles.vehicle.edit", icon="edit"),
+    ),
+    history=queries.history,
+    print=True,
+)  # fmt: skip
+
+_VEHICLE_SECTIONS = (
+    Section("车辆", ("plate", "kind", "body", "brand_model", "vin", "energy", "displacement_l", "seats")),
+    Section("归属与停放", ("unit", "place")),
+    Section("购置", ("price_yuan", "bought_on", "registered_on", "note")),
+)
+VEHICLE_NEW = FormPage(
+    code="vehicles.vehicle.create", path="vehicles/vehicle/new/", title="登记车辆", permission=MANAGE, form=VehicleForm,
+    verb=making(register.register), sections=_VEHICLE_SECTIONS, done="车辆已登记",
+    success=address_of("vehicles.vehicle.detail"), help="登记后为“待启用”状态，指定停放地点后启用即可派车。",
+)  # fmt: skip
+VEHICLE_EDIT = FormPage(
+    code="vehicles.vehicle.edit", path="vehicles/vehicle/<int:pk>/edit/", title=lambda vehicle: f"变更 {vehicle.plate}",
+    permission=MANAGE, form=VehicleForm, rows=queries.vehicles, verb=changing(register.edit),
+    sections=_VEHICLE_SECTIONS, history=queries.history, success=address_of("vehicles.vehicle.detail"),
+)  # fmt: skip
+VEHICLE_IMPORTING = ImportPage(
+    code="vehicles.vehicle", path="vehicles/vehicle/import/", title="批量导入车辆", permission=MANAGE,
+    importer=VEHICLE_IMPORT,
+)  # fmt: skip

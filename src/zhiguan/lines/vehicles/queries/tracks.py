@@ -1,0 +1,158 @@
+"""Where vehicles are and were, for maps. Positions come through telemetry's query seam, under the actor's scope."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from zhiguan.kernel.supervision import queries as supervision
+from zhiguan.kernel.telemetry import service as telemetry
+from zhiguan.kit.actor import Actor
+
+from .. import queries
+from ..domain import driving
+from ..models import Terminal, Vehicle
+
+OFFLINE = timedelta(minutes=10)
+MOVING_DKMH = 30
+"""From 3 km/h on a vehicle counts as moving (latest positions are in 0.1 km/h)."""
+ALARMS = 0b1111
+"""Alarm bits shown on the map: emergency button, overspeed, fatigue, danger warning (JT/T 808 位置信息汇报)."""
+DRAWN_POINTS = 20_000
+
+
+def live_terminals(actor: Actor) -> QuerySet[Terminal]:
+    """Return the terminals in use whose vehicles and positions the actor may see, with the latest position."""
+    scope = actor.scope("telemetry.position.view")
+    return (
+        queries.terminals(actor)
+        .filter(scope.q())
+        .filter(state="active", vehicle__isnull=False, source__latest__fix_at__isnull=False)
+        .select_related("source__latest", "vehicle")
+    )
+
+
+def state_of(latest: Any, now: datetime) -> str:
+    """Return the map's state code of a latest position: alarm, moving, idle or offline."""
+    if now - latest.received_at > OFFLINE:
+        return "offline"
+    if latest.alarm & ALARMS:
+        return "alarm"
+    return "moving" if latest.speed >= MOVING_DKMH else "idle"
+
+
+def map_row(terminal: Terminal, now: datetime) -> list[Any]:
+    """Return one vehicle as the live map reads it: id, lat, lon, speed, heading, state, plate, organ, moment."""
+    latest = terminal.source.latest
+    return [
+        terminal.vehicle_id, latest.lat / 1e6, latest.lon / 1e6, latest.speed / 10, latest.direction,
+        state_of(latest, now), terminal.vehicle.plate, terminal.unit_id, int(latest.at.timestamp()),
+    ]  # fmt: skip
+
+
+def snapshot(actor: Actor) -> dict[str, Any]:
+    """Return the live map's whole picture."""
+    now = timezone.now()
+    return {
+        "type": "snapshot",
+        "at": now.isoformat(),
+        "vehicles": [map_row(terminal, now) for terminal in live_terminals(actor)],
+    }
+
+
+def stream_url(request: HttpRequest) -> str:
+    """Return the address of the event stream for this browser; empty where no live process is configured."""
+    if settings.ZHIGUAN_LIVE_URL:
+        return settings.ZHIGUAN_LIVE_URL.rstrip("/") + "/live/vehicles"
+    if settings.ZHIGUAN_LIVE_PORT:
+        host = request.get_host().rsplit(":", 1)[0]
+        return f"{request.scheme}://{host}:{settings.ZHIGUAN_LIVE_PORT}/live/vehicles"
+    return ""
+
+
+def position(vehicle: Vehicle, actor: Actor) -> dict[str, Any]:
+    """Return the vehicle's present place for its page."""
+    terminal = live_terminals(actor).filter(vehicle=vehicle).first()
+    if terminal is None:
+        return {"latest": None}
+    latest, now = terminal.source.latest, timezone.now()
+    names = {"offline": "离线", "alarm": "告警", "moving": "行驶", "idle": "停车"}
+    return {
+        "latest": latest,
+        "lat": latest.lat / 1e6,
+        "lon": latest.lon / 1e6,
+        "speed_kmh": latest.speed / 10,
+        "state": names[state_of(latest, now)],
+    }
+
+
+def _epoch(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+def replay(vehicle: Vehicle, day: date, actor: Actor) -> dict[str, Any]:
+    """Return a vehicle's day as the replay reads it. Long tracks are thinned evenly to what can be drawn."""
+    actor.require("vehicles.trip.view", vehicle)
+    start, end = driving.day_bounds(day)
+    columns = telemetry.positions_of(list(driving.sources_of([vehicle.pk])), start, end)
+    order = np.argsort(columns["time_s"], kind="stable")
+    if order.size > DRAWN_POINTS:
+        order = order[np.linspace(0, order.size - 1, DRAWN_POINTS).astype(np.intp)]
+    fixed = order[(columns["lat"][order] != 0) | (columns["lon"][order] != 0)]
+    trips = queries.trips(actor).filter(vehicle=vehicle, day=day).select_related("order").order_by("start_at")
+    stops = queries.stops_of(vehicle, actor).filter(day=day).order_by("start_at")
+    orders = queries.orders(actor).filter(vehicle=vehicle, planned_from__lt=end, planned_to__gt=start)
+    orders = orders.filter(state__in=("dispatched", "started", "ended")).order_by("planned_from")
+    return {
+        "vehicle": {
+            "id": vehicle.pk, "plate": vehicle.plate, "organ": vehicle.unit.name, "kind": vehicle.get_kind_display(),
+            "href": reverse("vehicles.vehicle.detail", args=[vehicle.pk]),
+        },
+        "day": day.isoformat(),
+        "points": {
+            "t": columns["time_s"][fixed].astype(int).tolist(),
+            "lat": np.round(columns["lat"][fixed], 6).tolist(),
+            "lon": np.round(columns["lon"][fixed], 6).tolist(),
+            "speed": np.round(columns["speed_kmh"][fixed], 1).tolist(),
+        },
+        "trips": [
+            {"id": trip.pk, "start": _epoch(trip.start_at), "end": _epoch(trip.end_at), "metres": round(trip.distance_m),
+             "title": trip.get_match_display(),
+             "href": reverse("vehicles.order.detail", args=[trip.order_id]) if trip.order_id else None}
+            for trip in trips
+        ],
+        "stops": [
+            {"start": _epoch(stop.start_at), "end": _epoch(stop.end_at), "lat": stop.lat, "lon": stop.lon,
+             "name": vehicle.place.name if stop.at_place and vehicle.place else "停留"}
+            for stop in stops
+        ],
+        "findings": _findings(vehicle, day, actor),
+        "orders": [
+            {"id": order.pk, "no": order.code, "start": _epoch(order.planned_from), "end": _epoch(order.planned_to),
+             "title": order.purpose, "state": order.state_name,
+             "href": reverse("vehicles.order.detail", args=[order.pk])}
+            for order in orders
+        ],
+    }  # fmt: skip
+
+
+def _findings(vehicle: Vehicle, day: date, actor: Actor) -> list[dict[str, Any]]:
+    found = []
+    rows = supervision.of_subject(actor, vehicle).filter(Q(period=day.isoformat())).exclude(state="withdrawn")
+    for finding in rows:
+        timeline = finding.evidence.get("timeline") or [{}]
+        found.append(
+            {
+                "id": finding.pk, "title": finding.summary, "severity": finding.severity,
+                "at": _epoch(finding.occurred_at), "lat": timeline[0].get("lat"), "lon": timeline[0].get("lon"),
+                "href": reverse("supervision.finding.detail", args=[finding.pk]), "clause": finding.clause,
+            }
+        )  # fmt: skip
+    return found
