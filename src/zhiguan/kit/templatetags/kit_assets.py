@@ -1,8 +1,8 @@
 """Template tags for built front-end files: ``{% asset %}``, ``{% asset_url %}`` and ``{% icon %}``.
 
 The build writes ``static/kit/dist/.vite/manifest.json``. File names in it already carry a content hash, so URLs are
-made from ``STATIC_URL`` directly: passing them through a hashing static storage would give one module two addresses, and
-a browser that meets both runs it twice.
+made from ``STATIC_URL`` directly: passing them through a hashing static storage would give one module two addresses,
+and a browser that meets both runs it twice.
 """
 
 from __future__ import annotations

@@ -145,7 +145,7 @@ export function drawChoropleth(root: HTMLElement, options: ChoroplethOptions): v
       }
       picture.append(link(area, describe(shape.name, area), part))
       // Two names on one spot help nobody; the list beside and the tooltip have both.
-      if (named.some(([left, top]) => Math.abs(left - x) < 25 && Math.abs(top - y) < 24)) continue
+      if (named.some(([left, top]) => Math.abs(left - x) < 17 && Math.abs(top - y) < 22)) continue
       named.push([x, y])
       if (!focus) labels.push(words(x, y, shape.name.replace(/(新区|区)$/, ''), area ? numberText(valueOf(area)) : ''))
     }
