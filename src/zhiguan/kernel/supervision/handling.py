@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from datetime import date, timedelta
 from typing import Any
 
+from django.apps import apps
 from django.db.models import Q
 from django.utils import timezone
 
@@ -39,7 +39,7 @@ def due_date(finding: Finding, today: date) -> date:
         count = registry.current().get(Rule, finding.rule).due_in
     except KeyError:
         count = DUE_WORKING_DAYS[finding.severity]
-    if importlib.util.find_spec("zhiguan.kernel.calendar.service") is not None:
+    if apps.is_installed("zhiguan.kernel.calendar"):
         from zhiguan.kernel.calendar.service import add_working_days
 
         try:

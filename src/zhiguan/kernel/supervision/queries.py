@@ -37,10 +37,9 @@ def of_subject(actor: Actor, subject: Any) -> QuerySet[Finding]:
 
 def waiting(actor: Actor) -> Q:
     """Return the condition of the findings that wait for an act of this actor: to assign, explain or verify."""
-    condition = Q(pk__in=[])
-    for permission, states in ((ASSIGN, ("raised",)), (EXPLAIN, ("assigned",)), (VERIFY, ("explained", "rectified"))):
-        if actor.can(permission):
-            condition |= Q(state__in=states) & actor.scope(permission).q("scope_pos", PERSONS)
+    condition = Q(state="assigned") & actor.scope(EXPLAIN).q("scope_pos", PERSONS)
+    for permission, states in ((ASSIGN, ("raised",)), (VERIFY, ("explained", "rectified"))):
+        condition |= Q(state__in=states) & actor.scope(permission).q("scope_pos")
     return condition
 
 
