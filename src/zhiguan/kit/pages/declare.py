@@ -86,7 +86,6 @@ class ListPage(Page):
     names ORM paths, ``-`` for descending; the key is added so that the order is total. ``export_name`` empty means no
     export; ``export_permission`` defaults to the page's own. ``search_global`` lets /search look here too.
     ``detail`` is the URL name of the rows' page (default: code + ``.detail`` when declared).
-    ``card`` names up to three columns for the phone's cards (default: the first ones).
     """
 
     rows: Rows
