@@ -29,7 +29,7 @@ def verify(
 ) -> int:  # fmt: skip
     """Verify exported files; ``-`` is standard input. Returns 0 when all is well, 1 with named faults, 2 when it could
     not run (a file or key cannot be read). ``keys`` and ``checkpoints`` are paths."""
-    out = out or sys.stdout
+    told: IO[str] = out or sys.stdout
     faults: list[Fault] = []
     witnessed: list[dict[str, Any]] = []
     try:
@@ -54,9 +54,9 @@ def verify(
         return 2
     across = faults + forks(reports)
     if as_json:
-        _tell_json(out, reports, across)
+        _tell_json(told, reports, across)
     else:
-        _tell(out, reports, across)
+        _tell(told, reports, across)
     return 1 if across or not all(report.ok for report in reports) else 0
 
 
@@ -229,8 +229,8 @@ def _checkpoint(accept_new_key: bool) -> int:
             last = Checkpoint.objects.order_by("-size").first()
             if last is not None and bytes(last.public_key) != public:
                 actor = Actor(name="trace.checkpoint", via="command", system=True)
-                keys = {"before": {"key": proof.key_id(bytes(last.public_key))}, "after": {"key": proof.key_id(public)}}
-                record(actor, "trace.key.change", **keys)
+                before, after = {"key": proof.key_id(bytes(last.public_key))}, {"key": proof.key_id(public)}
+                record(actor, "trace.key.change", before=before, after=after)
     made = checkpoint(accept_new_key=accept_new_key)
     if made is None:
         print("还没有任何痕迹记录。", file=sys.stderr)

@@ -90,8 +90,10 @@ def _serialise(kind: str, fields: Sequence[tuple[str, Any]], values: Mapping[str
         raise Malformed(f"{kind}: fields differ: {sorted(values.keys() ^ {name for name, _ in fields})}")
     out = [f"{FORMAT}/{kind}\n".encode()]
     for name, wanted in fields:
-        value = values[name]
-        if value is None and (wanted is int or name.endswith("_digest")):
+        value: Any = values[name]
+        if value is None:
+            if wanted is not int and not name.endswith("_digest"):
+                raise Malformed(f"{kind}.{name} is missing")
             out.append(b"%b=-\n" % name.encode())
             continue
         if type(value) is not wanted or (wanted is list and any(type(item) is not str for item in value)):

@@ -1,5 +1,6 @@
 """Acts and their entries commit together; the database refuses everything but appending."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from zhiguan.kernel.trace import names, proof, queries, service, signing
+from zhiguan.kernel.trace import cli, names, proof, queries, service, signing
 from zhiguan.kernel.trace.canonical import snapshot
 from zhiguan.kernel.trace.checkpoints import LogDamaged
 from zhiguan.kernel.trace.declare import Subject
@@ -321,12 +322,15 @@ def test_the_key_is_private_and_made_once(keys):
         signing.private_key()
 
 
-def test_another_key_must_be_accepted_expressly(log, keys):
+def test_another_key_must_be_accepted_expressly(log, keys, capsys):
     keys.unlink()
     act()
     with pytest.raises(signing.KeyUnusable):
         service.checkpoint()
-    assert service.checkpoint(accept_new_key=True).size == 18
+    assert cli.main(["checkpoint"]) == 1
+    assert cli.main(["checkpoint", "--accept-new-key"]) == 0
+    assert json.loads(capsys.readouterr().out)["size"] == 19
+    assert '"code":"trace.key.change"' in exported()[-3]
 
 
 @pytest.mark.faults
