@@ -133,7 +133,7 @@ class Writer:
 
         Rows that the database itself refuses are kept in ``telemetry_raw`` and do not hold up the others.
         """
-        block = _without_repeats(block.sorted())
+        block = without_repeats(block.sorted())
         started = time.monotonic()
         delay = 0.05
         lane = await self._free.get()
@@ -308,7 +308,8 @@ class Writer:
             self._latest_due = 0.0
 
 
-def _without_repeats(block: Block) -> Block:
+def without_repeats(block: Block) -> Block:
+    """The rows of a sorted block, each key once."""
     rows = block.rows
     if len(rows) < 2:
         return block

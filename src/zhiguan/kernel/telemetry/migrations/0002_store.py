@@ -88,11 +88,12 @@ BEGIN
     IF wanted IS NULL OR wanted < DATE '2000-01-01' OR wanted > (now() AT TIME ZONE 'Asia/Shanghai')::date + 40 THEN
         RAISE EXCEPTION 'telemetry: no partition is made for %', wanted USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    IF to_regclass('public.' || part) IS NOT NULL THEN
+    IF EXISTS (SELECT FROM pg_class WHERE relname = part AND relnamespace = 'public'::regnamespace) THEN
         RETURN false;
     END IF;
     PERFORM pg_advisory_xact_lock({LOCK_PARTITION});
-    IF to_regclass('public.' || part) IS NOT NULL THEN
+    -- Read from the catalog, not to_regclass(): an advisory lock does not refresh the cache that it looks into.
+    IF EXISTS (SELECT FROM pg_class WHERE relname = part AND relnamespace = 'public'::regnamespace) THEN
         RETURN false;
     END IF;
     -- Made beside and attached: CREATE TABLE ... PARTITION OF would stop every writer while it waits its turn.
