@@ -65,8 +65,7 @@ def _sweep(cluster: Any, keep: str) -> None:
 @pytest.fixture(scope="session")
 def template_database(cluster: Any, django_db_blocker: Any, django_test_environment: None) -> str:
     """The name of a migrated, empty database of today's schema."""
-    from zhiguan.kit.actor import system
-    from zhiguan.site.management.commands.migrate_all import as_owner, prepare
+    from zhiguan.site.management.commands.migrate_all import as_owner, prepare, sync_data
     from zhiguan.site.runtime.paths import var_dir
     from zhiguan.site.runtime.postgres import bootstrap, drop_database
     from zhiguan.site.runtime.secrets import file_lock
@@ -85,12 +84,9 @@ def template_database(cluster: Any, django_db_blocker: Any, django_test_environm
         with django_db_blocker.unblock():
             prepare(urls.owner, "zhiguan_app", verbosity=0)
             from django.db import connection as django_connection
-            from django.db import transaction
 
-            from zhiguan.kernel.identity.service import sync_roles
-
-            with as_owner(urls.app), system("tests").acting(), transaction.atomic():
-                sync_roles()
+            with as_owner(urls.app):
+                sync_data()
             django_connection.close()
         with psycopg.connect(cluster.url("postgres", "postgres"), autocommit=True) as connection:
             connection.execute(sql.SQL("COMMENT ON DATABASE {} IS 'ready'").format(sql.Identifier(name)))

@@ -45,16 +45,25 @@ def prepare(url: str, app_role: str, *, verbosity: int = 1) -> list[str]:
     return changed
 
 
+def sync_data() -> None:
+    """Enter what we ship and the database lacks: built-in roles, standards, holidays. As the application."""
+    from zhiguan.kernel.calendar import service as calendar
+    from zhiguan.kernel.identity.service import sync_roles
+    from zhiguan.kernel.reference import service as reference
+
+    with system("site.sync").acting(), transaction.atomic():
+        sync_roles()
+        reference.sync()
+        calendar.sync()
+
+
 class Command(BaseCommand):
     help = "Migrate as the owner and synchronise row-level security and built-in roles."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from zhiguan.kernel.identity.service import sync_roles
-
         if not settings.DATABASE_OWNER_URL:
             raise CommandError("未配置数据库所有者连接 DATABASE_OWNER_URL，无法升级数据库结构。")
         changed = prepare(settings.DATABASE_OWNER_URL, settings.DATABASE_APP_ROLE, verbosity=options["verbosity"])
-        with system("identity.sync_roles").acting(), transaction.atomic():
-            sync_roles()
+        sync_data()
         if options["verbosity"]:
             self.stdout.write(f"数据库结构已是最新；{len(changed)} 张表的行级权限有更新。")
