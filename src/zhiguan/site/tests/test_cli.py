@@ -98,8 +98,8 @@ def test_every_command_line_names_a_function_that_exists() -> None:
         assert callable(getattr(importlib.import_module(module), function)), target
 
 
-def test_database_commands_start_use_copy_and_stop(tmp_path: Path) -> None:
-    var, copy = tmp_path / "var", tmp_path / "copy.dump"
+def test_database_commands_start_use_copy_and_stop(place: Path) -> None:
+    var, copy = place / "var", place / "copy.dump"
     try:
         assert zhiguan("db", "status", var=var).returncode == 3
         assert "已启动" in zhiguan("db", "start", var=var).stdout

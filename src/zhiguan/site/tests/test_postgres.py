@@ -32,8 +32,8 @@ SETTINGS = {
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "pg"
+def data_dir(place: Path) -> Iterator[Path]:
+    path = place / "pg"
     yield path
     postgres.stop(path)
 
@@ -151,8 +151,8 @@ def test_lost_secrets_are_replaced_without_losing_data(data_dir: Path) -> None:
         psycopg.connect(before.owner)
 
 
-def test_long_paths_get_a_short_private_socket(tmp_path: Path) -> None:
-    data_dir = tmp_path / ("很长的目录" * 8) / "pg"
+def test_long_paths_get_a_short_private_socket(place: Path) -> None:
+    data_dir = place / ("很长的目录" * 8) / "pg"
     try:
         cluster = postgres.ensure_cluster(data_dir, durable=False)
         assert cluster.socket_dir != data_dir
@@ -190,9 +190,9 @@ def test_stop_ends_an_open_transaction_in_time(data_dir: Path) -> None:
         connection.close()
 
 
-def test_published_urls_are_private_and_leave_the_superuser_out(data_dir: Path, tmp_path: Path) -> None:
+def test_published_urls_are_private_and_leave_the_superuser_out(data_dir: Path, place: Path) -> None:
     urls = postgres.bootstrap(postgres.ensure_cluster(data_dir, durable=False))
-    path = postgres.publish(urls, tmp_path)
+    path = postgres.publish(urls, place)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert json.loads(path.read_text()) == {"app": urls.app, "owner": urls.owner, "ingest": urls.ingest}
 

@@ -98,11 +98,11 @@ def alive(pid: int) -> bool:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
+def run(place: Path) -> Iterator[Callable[..., Run]]:
     made: list[Run] = []
 
     def start(*extra: str) -> Run:
-        made.append(Run(tmp_path / "var", *extra))
+        made.append(Run(place / "var", *extra))
         running = made[-1]
         wait(lambda: "已就绪" in running.said() and running.pids("quick"), 90, running.said)
         return running
@@ -115,7 +115,7 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
             for pid in each.pids(name):
                 if alive(pid):
                     os.kill(pid, signal.SIGKILL)
-    postgres.stop(tmp_path / "var" / "pg")
+    postgres.stop(place / "var" / "pg")
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
@@ -179,34 +179,34 @@ def zhiguan(var: Path, *words: str, **more: str) -> subprocess.CompletedProcess[
     )  # fmt: skip
 
 
-def test_a_second_up_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "run").mkdir()
-    with (tmp_path / "run" / "up.lock").open("w") as lock:
+def test_a_second_up_is_refused(place: Path) -> None:
+    (place / "run").mkdir()
+    with (place / "run" / "up.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.write("4711")
         lock.flush()
-        done = zhiguan(tmp_path, "up")
-        assert running_pid(tmp_path) == 4711
+        done = zhiguan(place, "up")
+        assert running_pid(place) == 4711
     assert done.returncode == 1
     assert "已在运行(进程 4711)" in done.stderr
-    assert not (tmp_path / "pg").exists()
-    assert running_pid(tmp_path) is None
+    assert not (place / "pg").exists()
+    assert running_pid(place) is None
 
 
-def test_a_busy_port_is_named_before_anything_starts(tmp_path: Path) -> None:
+def test_a_busy_port_is_named_before_anything_starts(place: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = zhiguan(tmp_path, "up", "--port", str(port))
+        done = zhiguan(place, "up", "--port", str(port))
     assert done.returncode == 1
     assert f"127.0.0.1:{port} 不能使用" in done.stderr
     assert "--port" in done.stderr
-    assert not (tmp_path / "pg").exists()
+    assert not (place / "pg").exists()
 
 
-def test_an_external_database_needs_all_three_urls(tmp_path: Path) -> None:
-    done = zhiguan(tmp_path, "db", "start", DATABASE_URL="postgresql://someone@/somewhere")
+def test_an_external_database_needs_all_three_urls(place: Path) -> None:
+    done = zhiguan(place, "db", "start", DATABASE_URL="postgresql://someone@/somewhere")
     assert done.returncode == 1
     assert "还缺 DATABASE_OWNER_URL、DATABASE_INGEST_URL" in done.stderr
 
