@@ -134,8 +134,8 @@ class Rule(Declared):
 class SubjectLink(Declared):
     """Where rows of a type are shown: ``code`` is the model's label (``vehicles.vehicle``), ``url_name`` takes ``pk``.
 
-    ``replay`` is the URL name of a JSON answer with one day's replay (config of the island ``map-replay``), taking
-    ``pk`` and ``day`` (ISO text); empty for subjects that do not move.
+    ``replay`` is the URL name of the JSON data of one day's replay (island ``map-replay``), taking ``pk``, the day as
+    ``?day=2026-03-01``; empty for subjects that do not move.
     """
 
     code: str

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
+from zhiguan.kernel.geo.maps import base_map
 from zhiguan.kit.actor import Actor
 
 from .models import Finding
@@ -87,10 +86,9 @@ def related(finding: Finding) -> list[dict[str, str]]:
 def replay(finding: Finding) -> dict[str, Any] | None:
     """Return the config of the island ``map-replay``, or None when the evidence has nothing to show on a map."""
     evidence = finding.evidence
-    base = _map_base()
     vehicle, day, track = evidence.get("vehicle"), evidence.get("day"), evidence.get("track")
     if isinstance(vehicle, int) and isinstance(day, str) and (url := replay_url(VEHICLE, vehicle, day)):
-        return {**base, "data_url": url}
+        return {**base_map(), "data_url": url}
     if not isinstance(track, Mapping):
         return None
     lists = {name: track.get(name) for name in ("t", "lat", "lon", "speed")}
@@ -105,21 +103,7 @@ def replay(finding: Finding) -> dict[str, Any] | None:
         "vehicle": {"id": finding.subject_id, "plate": finding.subject_label, "organ": finding.unit.name},
         "day": finding.period, "points": lists, "trips": [], "stops": [], "findings": [mark], "orders": [],
     }  # fmt: skip
-    return {**base, "data": data}
-
-
-def _map_base() -> dict[str, str]:
-    """Return the part of a map's config that the installation sets."""
-    base = {
-        "style_url": settings.ZHIGUAN_MAP_STYLE_URL,
-        "tiles_url": settings.ZHIGUAN_MAP_TILES_URL,
-        "approval_number": settings.ZHIGUAN_MAP_APPROVAL_NUMBER,
-    }
-    try:
-        base["districts_url"] = reverse("geo.districts")
-    except NoReverseMatch:
-        base["districts_url"] = ""
-    return {name: value for name, value in base.items() if value}
+    return {**base_map(), "data": data}
 
 
 def context(finding: Finding, actor: Actor, request: HttpRequest) -> dict[str, Any]:

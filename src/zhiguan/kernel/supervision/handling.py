@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
-from django.apps import apps
 from django.db.models import Q
 from django.utils import timezone
 
+from zhiguan.kernel.calendar.service import YearNotLoaded, add_working_days
 from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.orgs.service import Person
 from zhiguan.kit import registry
 from zhiguan.kit.actor import Actor
-from zhiguan.kit.errors import Conflict, Invalid, Refusal
+from zhiguan.kit.errors import Conflict, Invalid
 
 from .codes import ASSIGN, DISMISS, EXPLAIN, VERIFY, Outcome
 from .declare import DUE_WORKING_DAYS, LOCAL, Rule
@@ -33,25 +33,19 @@ def _required(text: str, name: str, field: str) -> str:
 
 
 def due_date(finding: Finding, today: date) -> date:
-    """Return the due date of a finding assigned today: the working days of its rule, by the calendar where there is
-    one (it refuses for a year whose holidays are not loaded), else Monday to Friday."""
+    """Return the due date of a finding assigned today: the working days of its rule.
+
+    Raises ``Invalid`` for a year whose holidays are not loaded: the date has to be given then.
+    """
     try:
         count = registry.current().get(Rule, finding.rule).due_in
     except KeyError:
         count = DUE_WORKING_DAYS[finding.severity]
-    if apps.is_installed("zhiguan.kernel.calendar"):
-        from zhiguan.kernel.calendar.service import add_working_days
-
-        try:
-            return add_working_days(today, count)
-        except Refusal as refusal:
-            message = f"{refusal.message} 请直接填写办理期限。"
-            raise Invalid(message, code="calendar", fields={"due_on": message}) from refusal
-    day = today
-    while count:
-        day += timedelta(days=1)
-        count -= day.weekday() < 5
-    return day
+    try:
+        return add_working_days(today, count)
+    except YearNotLoaded as refusal:
+        message = f"{refusal.message}也可直接填写办理期限。"
+        raise Invalid(message, code=refusal.code, fields={"due_on": message}) from refusal
 
 
 def find_assignee(finding: Finding, text: str) -> Person:

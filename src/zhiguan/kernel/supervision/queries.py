@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Count, Q, QuerySet
 from django.urls import NoReverseMatch, reverse
 
 from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.orgs.service import Unit
+from zhiguan.kit import actor as actors
 from zhiguan.kit import registry
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.pages import Change, HistoryEntry
+from zhiguan.kit.pages.links import may, targets
 
 from .codes import ASSIGN, EXPLAIN, VERIFY, VIEW, Outcome, Severity
 from .declare import Rule, SubjectLink
@@ -118,20 +121,32 @@ def runs(actor: Actor) -> QuerySet[RuleRun]:
 
 
 def subject_url(kind: str, key: Any) -> str:
-    """Return the address of a subject's own page; empty when its line declares none."""
-    try:
-        link = registry.current().get(SubjectLink, kind)
-        return reverse(link.url_name, kwargs={"pk": key})
-    except (KeyError, NoReverseMatch):
-        return ""
+    """Return the address of a subject's own page; empty when its line declares none, or not for the present actor."""
+    link = _link(kind)
+    return _address(link.url_name, key) if link is not None else ""
 
 
 def replay_url(kind: str, key: Any, day: str) -> str:
-    """Return the address of the data of a subject's replay of one day; empty when its line declares none."""
+    """Return the address of the data of a subject's replay of one day; empty as with :func:`subject_url`."""
+    link = _link(kind)
+    address = _address(link.replay, key) if link is not None and link.replay else ""
+    return address and f"{address}?{urlencode({'day': day})}"
+
+
+def _link(kind: str) -> SubjectLink | None:
     try:
-        link = registry.current().get(SubjectLink, kind)
-        return reverse(link.replay, kwargs={"pk": key, "day": day}) if link.replay else ""
-    except (KeyError, NoReverseMatch):
+        return registry.current().get(SubjectLink, kind)
+    except KeyError:
+        return None
+
+
+def _address(name: str, key: Any) -> str:
+    target, actor = targets().get(name), actors.current()
+    if target is not None and actor is not None and not may(actor, target.permission):
+        return ""
+    try:
+        return reverse(name, kwargs={"pk": key})
+    except NoReverseMatch:
         return ""
 
 

@@ -9,12 +9,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from zhiguan.kernel.calendar.service import YearNotLoaded, add_working_days, load_year
 from zhiguan.kernel.orgs import tree
 from zhiguan.kernel.orgs.models import Person, Unit
 from zhiguan.kernel.supervision.codes import ASSIGN, DISMISS, EXPLAIN, VERIFY, VIEW
 from zhiguan.kernel.supervision.declare import Hit, Rule, RuleContext
 from zhiguan.kit import registry
+from zhiguan.kit.actor import system
 
 DAY, NEXT = date(2026, 3, 2), date(2026, 3, 3)
 ALL = {code: "below" for code in (VIEW, ASSIGN, EXPLAIN, VERIFY, DISMISS, "orgs.unit.view")}
@@ -44,8 +47,19 @@ def make_world(make_actor: Callable[..., Any]) -> SimpleNamespace:
     )  # fmt: skip
 
 
+def load_calendar() -> None:
+    """Load this year and the next where nobody has: due dates must not depend on the day the tests run."""
+    year = timezone.localdate().year
+    for each in (2026, year, year + 1):
+        try:
+            add_working_days(date(each, 6, 1), 1)
+        except YearNotLoaded:
+            load_year(system("tests"), each, days_off={}, work_days=[], notice="测试用")
+
+
 @pytest.fixture
 def world(as_system: Any, make_actor: Callable[..., Any]) -> SimpleNamespace:
+    load_calendar()
     return make_world(make_actor)
 
 
@@ -67,7 +81,9 @@ class Truth:
                     summary=f"{person.name}于{day}移动 {metres:.0f} 米。",
                     evidence={
                         "figures": [{"name": "移动距离", "value": metres, "unit": "米"}],
-                        "timeline": [{"at": moment.isoformat(), "title": "离开", "metres": metres, "lat": 31.2, "lon": 121.4}],
+                        "timeline": [
+                            {"at": moment.isoformat(), "title": "离开", "metres": metres, "lat": 31.2, "lon": 121.4}
+                        ],
                         "related": [{"type": "orgs.person", "id": person.pk, "label": "人员"}],
                     },
                 )  # fmt: skip

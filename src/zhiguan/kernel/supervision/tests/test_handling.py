@@ -55,8 +55,10 @@ def test_the_whole_way_to_closing(world, finding, make_actor):
 
 
 def test_the_due_date_is_of_working_days(finding):
-    due = service.due_date(finding, date(2026, 3, 6))  # a Friday; no holiday follows in these two weeks
-    assert due == date(2026, 3, 13)
+    assert service.due_date(finding, date(2026, 3, 6)) == date(2026, 3, 13)  # a Friday; no holiday in these two weeks
+    with pytest.raises(Invalid, match="2031 年") as refused:
+        service.due_date(finding, date(2031, 3, 6))
+    assert "due_on" in refused.value.fields
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,8 @@ def test_moves_out_of_order_are_refused(world, finding):
     [
         ("assign", {"assignee": "王五"}, "assignee"), ("assign", {"assignee": "没有此人"}, "assignee"),
         ("assign", {"due_on": date(2020, 1, 1)}, "due_on"), ("dismiss", {"reason": "  "}, "reason"),
-        ("explain", {"explanation": "\0 "}, "explanation"), ("rectify", {"rectification": "长" * 2001}, "rectification"),
+        ("explain", {"explanation": "\0 "}, "explanation"),
+        ("rectify", {"rectification": "长" * 2001}, "rectification"),
         ("verify", {"verdict": ""}, "verdict"), ("send_back", {"reason": ""}, "reason"),
     ],
 )  # fmt: skip
@@ -121,7 +124,7 @@ def test_bad_input_names_the_field(world, finding, verb, values, field):
 def test_namesakes_are_told_apart_by_number(world, finding):
     Person.objects.create(code="P9", name="李四", unit=world.organ)
     with world.manager.acting():
-        with pytest.raises(Invalid, match="P2.*P9|P9.*P2"):
+        with pytest.raises(Invalid, match=r"P2.*P9|P9.*P2"):
             service.assign(world.manager, finding, assignee="李四")
         assert service.assign(world.manager, finding, assignee="P9").assignee.code == "P9"
 
@@ -132,7 +135,7 @@ def test_an_assignee_of_another_unit_is_refused(world, finding):
 
 
 def test_precision_counts_what_people_decided(world, rule, truth):
-    one, two, three = world.people
+    one, two, _ = world.people
     for person in world.people:
         truth.metres[person.pk, "2026-03-02"] = 80.0
         truth.metres[person.pk, "2026-03-03"] = 80.0
