@@ -20,6 +20,7 @@ MANAGEMENT = {
 """Commands that are another name for one of Django's; everything after them is handed on."""
 DELEGATES = {
     "trace": ("zhiguan.kernel.trace.cli:main", "痕迹管理:导出与离线核验"),
+    "metrics": ("zhiguan.kernel.metrics.cli:main", "指标:目录与取值"),
     "gateway": ("zhiguan.kernel.telemetry.gateway.server:main", "只运行终端接入网关(JT/T 808)"),
 }
 """Commands with a command line of their own: a function of the words after the command that returns the exit code."""
