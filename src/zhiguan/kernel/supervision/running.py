@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from croniter import croniter
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 from django.utils import timezone
@@ -112,9 +113,38 @@ def run_scheduled(rule: Rule, *, today: date | None = None) -> RunResult:
     start = end - timedelta(days=rule.lookback_days)
     if rule.subjects is None:
         raise ValueError(f"{rule.code} is not a scheduled rule")
-    with system(f"supervision.{rule.code}").acting(), transaction.atomic():
-        subjects = list(rule.subjects(start, end))
+    started = timezone.now()
+    try:
+        with system(f"supervision.{rule.code}").acting(), transaction.atomic():
+            subjects = list(rule.subjects(start, end))
+    except Exception as error:
+        _save(
+            RuleRun(rule=rule.code, started_at=started, start_on=start, end_on=end, subjects=0, error=_place_of(error))
+        )
+        raise
     return run(rule, subjects=subjects, start=start, end=end)
+
+
+def run_due(now: datetime | None = None) -> dict[str, RunResult]:
+    """Run the scheduled rules that have not run since their time last came; one that fails does not stop the others.
+
+    Asked every few minutes. A rule whose time passed while no worker ran is caught up once; a failed run is a run, and
+    is tried again at the rule's next time.
+    """
+    now = (now or timezone.now()).astimezone(LOCAL)
+    found: dict[str, RunResult] = {}
+    for rule in registry.current().all(Rule):
+        if rule.cadence == ON_DIRTY_DAYS:
+            continue
+        try:
+            since = croniter(rule.cadence, now + timedelta(seconds=1)).get_prev(datetime)
+            if RuleRun.objects.filter(rule=rule.code, started_at__gte=since).exists():
+                continue
+            found[rule.code] = run_scheduled(rule, today=now.date())
+        except Exception as error:
+            log.exception("rule %s failed", rule.code)
+            found[rule.code] = RunResult(error=_place_of(error))
+    return found
 
 
 def _one_at_a_time(rule: Rule) -> None:

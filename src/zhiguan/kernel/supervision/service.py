@@ -12,7 +12,7 @@ from .queries import (
     waiting,
     waiting_count,
 )
-from .running import BadHit, RunResult, run, run_all, run_dirty, run_scheduled
+from .running import BadHit, RunResult, run, run_all, run_dirty, run_due, run_scheduled
 
 __all__ = [
     "BadHit",
@@ -31,6 +31,7 @@ __all__ = [
     "run",
     "run_all",
     "run_dirty",
+    "run_due",
     "run_scheduled",
     "send_back",
     "subject_url",

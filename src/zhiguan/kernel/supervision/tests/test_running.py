@@ -6,16 +6,19 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
+from croniter import croniter
+from django.utils import timezone
 
 from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.ledger.models import LedgerEvent
 from zhiguan.kernel.supervision import service
-from zhiguan.kernel.supervision.declare import Hit, days, months
+from zhiguan.kernel.supervision.declare import ON_DIRTY_DAYS, Hit, Rule, days, months
 from zhiguan.kernel.supervision.models import Finding, RuleRun
 from zhiguan.kernel.supervision.running import AGAIN, NO_LONGER
+from zhiguan.kit import registry
 from zhiguan.kit.errors import Conflict
 
-from .conftest import DAY, NEXT, failing
+from .conftest import DAY, NEXT, declare, failing
 
 
 def _run(rule, subjects, **more):
@@ -233,3 +236,23 @@ def test_a_stale_copy_cannot_undo_a_withdrawal(world, rule, truth):
     _run(rule, world.people)
     with world.manager.acting(), pytest.raises(Conflict, match="已撤回"):
         service.assign(world.manager, stale, due_on=date.today() + timedelta(days=9))
+
+
+def test_scheduled_rules_run_once_per_time_and_are_caught_up(world, rule, truth, monkeypatch):
+    def lost(start, end):
+        raise RuntimeError("no subjects")
+
+    nightly = replace(rule, code="orgs.nightly", cadence="30 2 * * *", subjects=lambda start, end: world.people)
+    broken = replace(nightly, code="orgs.broken", subjects=lost)
+    declare(monkeypatch, broken, nightly)
+    now = timezone.now()
+    first = service.run_due(now)
+    assert first["orgs.nightly"] == service.RunResult() and first["orgs.broken"].error.startswith("RuntimeError")
+    assert RuleRun.objects.get(rule="orgs.broken").error
+    assert not {"orgs.nightly", "orgs.broken"} & service.run_due(now).keys()
+    assert {"orgs.nightly", "orgs.broken"} <= service.run_due(now + timedelta(days=1)).keys()
+
+
+def test_every_declared_cadence_can_be_read():
+    for each in registry.current().all(Rule):
+        assert each.cadence == ON_DIRTY_DAYS or croniter.is_valid(each.cadence), each.code
