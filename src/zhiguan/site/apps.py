@@ -8,6 +8,7 @@ class SiteConfig(AppConfig):
     label = "zhiguan_site"
 
     def ready(self) -> None:
-        from .registers import register
+        from . import registers, schedule
 
-        register()
+        registers.register()
+        schedule.register()

@@ -1,113 +1,216 @@
-"""The public door of the calendar: questions about working days, and loading a year."""
+"""Questions and verbs of the calendar. ``snapshot()`` gives the value to ask many times; the rest are shorthands."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
-from pathlib import Path
 from typing import Any
 
-import yaml
-from django.db import transaction
-from django.db.models import Count, Max
+from django.db import connection, transaction
 
+from zhiguan.kernel.orgs.tree import ROOT_POS
 from zhiguan.kernel.trace import service as trace
-from zhiguan.kernel.trace.declare import Subject
-from zhiguan.kit.actor import Actor, system
-from zhiguan.kit.errors import Invalid
+from zhiguan.kit.actor import Actor
+from zhiguan.kit.errors import Conflict, Invalid
 
-from .codes import DayKind
-from .models import CalendarYear, OfficeHours, SpecialDay
-from .working import Calendar, Hours, YearNotLoaded
+from .codes import HOURS_MANAGE, YEAR_MANAGE, DayKind, Origin
+from .declare import Hours, HoursNotSet, Interval, Mark, Snapshot, YearNotLoaded
+from .loading import BUILTIN, DayRow, YearRow, check_days, read_years
+from .models import Day, OfficeHours, Stamp, Year
 
-__all__ = ["YearNotLoaded", "add_working_days", "calendar", "is_working_day", "load_year", "sync", "within_office_hours"]
+__all__ = [
+    "DayRow", "HoursNotSet", "Snapshot", "YearNotLoaded", "add_working_days", "calendar", "import_years",
+    "is_working_day", "load_year", "office_hours", "set_office_hours", "snapshot", "sync", "within_office_hours", "working_days_between",
+]  # fmt: skip
 
-DATA = Path(__file__).parent / "data" / "holidays.yaml"
-DEFAULT_HOURS = (time(9, 0), time(12, 0), time(13, 0), time(17, 30))
-_cached: tuple[Any, Calendar] | None = None
+DEFAULT_HOURS = {"opens_at": time(9), "break_from": time(12), "break_to": time(13), "closes_at": time(17, 30)}
+DEFAULT_FROM = date(2000, 1, 1)
+
+_kept: dict[tuple[Any, ...], Snapshot] = {}
 
 
-def calendar() -> Calendar:
-    """Return the calendar as loaded now. Kept in memory until a year or the hours change."""
-    global _cached  # noqa: PLW0603 -- one snapshot for the process, replaced whole
-    mark = (
-        tuple(SpecialDay.objects.aggregate(Count("pk"), Max("pk")).values()),
-        tuple(OfficeHours.objects.aggregate(Count("pk"), Max("pk")).values()),
-        CalendarYear.objects.count(),
-    )
-    if _cached is None or _cached[0] != mark:
-        days = list(SpecialDay.objects.all())
-        hours = tuple(
-            Hours(row.valid_from, ((row.morning_from, row.morning_to), (row.afternoon_from, row.afternoon_to)))
-            for row in OfficeHours.objects.order_by("valid_from")
-        )
-        snapshot = Calendar(
-            years=frozenset(CalendarYear.objects.values_list("year", flat=True)),
-            off={day.day: day.name for day in days if day.kind == DayKind.OFF},
-            work=frozenset(day.day for day in days if day.kind == DayKind.WORK),
-            hours=hours,
-        )
-        _cached = (mark, snapshot)
-    return _cached[1]
+def snapshot() -> Snapshot:
+    """Return the calendar as it is now.
+
+    Two small queries; the rest is kept until somebody changes the calendar or moves a unit that has hours of its own.
+    """
+    stamp = Stamp.objects.values_list("value", flat=True).first()
+    if stamp is None:
+        return _read()
+    places = OfficeHours.objects.filter(unit__isnull=False).order_by("pk").values_list("unit__pos", "unit__pos_end")
+    key = (str(connection.settings_dict["NAME"]), stamp, *places)
+    found = _kept.get(key)
+    if found is None:
+        found = _read()
+        _kept.clear()
+        _kept[key] = found
+    return found
+
+
+calendar = snapshot
+"""The same under the name a rule reads well: ``calendar.calendar().office_hours(day)``."""
+
+
+def _read() -> Snapshot:
+    hours = OfficeHours.objects.select_related("unit").order_by("pk")
+    return Snapshot(
+        years=frozenset(Year.objects.values_list("year", flat=True)),
+        marks={day: Mark(kind, name) for day, kind, name in Day.objects.values_list("day", "kind", "name")},
+        hours=tuple(
+            Hours(
+                row.opens_at, row.closes_at, row.break_from, row.break_to, row.valid_from, row.valid_to,
+                row.unit.pos if row.unit else None, row.unit.pos_end if row.unit else None,
+            )
+            for row in hours
+        ),
+    )  # fmt: skip
+
+
+def _changed() -> None:
+    Stamp.objects.update_or_create(key=1, defaults={"value": uuid.uuid4()})
+
+
+def _pos(unit: Any) -> int | None:
+    return unit if unit is None or isinstance(unit, int) else unit.pos
 
 
 def is_working_day(day: date) -> bool:
-    """Tell whether offices work on the day. Raises ``YearNotLoaded``."""
-    return calendar().is_working_day(day)
+    """Tell whether offices work on the day. Raises ``YearNotLoaded`` rather than guess."""
+    return snapshot().is_working_day(day)
+
+
+def working_days_between(start: date, end: date) -> int:
+    """Return how many working days come after ``start`` up to and including ``end``."""
+    return snapshot().working_days_between(start, end)
 
 
 def add_working_days(start: date, count: int) -> date:
-    """Return the ``count``-th working day after ``start``. Raises ``YearNotLoaded``."""
-    return calendar().add_working_days(start, count)
+    """Return the ``count``-th working day after ``start`` (which is not counted itself)."""
+    return snapshot().add_working_days(start, count)
 
 
-def within_office_hours(moment: datetime) -> bool:
-    """Tell whether the moment lies in office hours. Raises ``YearNotLoaded``."""
-    return calendar().within_office_hours(moment)
+def office_hours(day: date, unit: Any = None, *, with_break: bool = False) -> tuple[Interval, ...]:
+    """Return the intervals worked on the day by ``unit`` (a unit or its position; None: the general hours)."""
+    return snapshot().office_hours(day, _pos(unit), with_break=with_break)
+
+
+def within_office_hours(moment: datetime, unit: Any = None, *, with_break: bool = False) -> bool:
+    """Tell whether an aware moment lies within the unit's office hours."""
+    return snapshot().within_office_hours(moment, _pos(unit), with_break=with_break)
 
 
 @transaction.atomic
 def load_year(
-    actor: Actor, year: int, *, days_off: Mapping[str, Iterable[date]], work_days: Iterable[date], notice: str,
-    number: str = "", verified: bool = False,
-) -> CalendarYear:  # fmt: skip
-    """装入年度安排: replace a year's holidays and swap days by those given. Raises ``Invalid`` for days outside it."""
-    actor.require("calendar.year.manage")
-    off = [(day, name) for name, days in days_off.items() for day in days]
-    work = list(work_days)
-    if stray := [day for day in [*(day for day, _ in off), *work] if day.year != year]:
-        raise Invalid(f"{stray[0]:%Y-%m-%d} 不在 {year} 年内。", fields={"days_off": "日期不在该年内。"})
-    if both := {day for day, _ in off} & set(work):
-        raise Invalid(f"{min(both):%Y-%m-%d} 既放假又上班。", fields={"work_days": "与放假日期重复。"})
-    row, _ = CalendarYear.objects.update_or_create(
-        year=year, defaults={"notice": notice, "number": number, "verified": verified}
+    actor: Actor, year: int, *, days_off: Mapping[str, Iterable[date]], notice: str,
+    work_days: Mapping[str, Iterable[date]] | Iterable[date] = (), number: str = "", issued_on: date | None = None,
+    verified: bool = False, note: str = "",
+) -> Year:  # fmt: skip
+    """装入年度节假日安排: the whole year from one notice, in place of what was loaded.
+
+    ``days_off`` and ``work_days`` are dates by the festival's name (``work_days`` may be plain dates); ``notice`` is the
+    notice's title. Raises ``Invalid`` naming each day that cannot be.
+    """
+    named = work_days if isinstance(work_days, Mapping) else {"": work_days}
+    days = [DayRow(day, DayKind.HOLIDAY, name) for name, dates in days_off.items() for day in dates]
+    days += [DayRow(day, DayKind.SWAP, name) for name, dates in named.items() for day in dates]
+    row = YearRow(year, notice, number, issued_on, verified, note, check_days(year, days, whole=False))
+    return _load(actor, row)
+
+
+@transaction.atomic
+def import_years(actor: Actor, content: bytes | str) -> list[Year]:
+    """装入节假日文件: every year of a file of the shipped form, or none of them."""
+    return [_load(actor, row) for row in read_years(content)]
+
+
+def _load(actor: Actor, row: YearRow) -> Year:
+    actor.require(YEAR_MANAGE, ROOT_POS)
+    before = Year.objects.select_for_update().filter(year=row.year).first()
+    old = _content(before) if before is not None else None
+    loaded = _write(row, Origin.LOCAL, actor.name)
+    trace.record(actor, "calendar.year.load", loaded, before=old, after=_content(loaded), reason=row.number or row.title)
+    return loaded
+
+
+def _content(year: Year) -> dict[str, Any]:
+    days = year.days.order_by("day").values_list("day", "kind", "name")
+    return {
+        "year": year.year, "number": year.number, "title": year.title, "verified": year.verified, "note": year.note,
+        "issued_on": year.issued_on.isoformat() if year.issued_on else "",
+        "days": [[day.isoformat(), kind, name] for day, kind, name in days],
+    }  # fmt: skip
+
+
+def _row_content(row: YearRow) -> dict[str, Any]:
+    return {
+        "year": row.year, "number": row.number, "title": row.title, "verified": row.verified, "note": row.note,
+        "issued_on": row.issued_on.isoformat() if row.issued_on else "",
+        "days": [[each.day.isoformat(), str(each.kind), each.name] for each in row.days],
+    }  # fmt: skip
+
+
+def _write(row: YearRow, origin: str, who: str) -> Year:
+    Year.objects.filter(year=row.year).delete()
+    loaded = Year.objects.create(
+        year=row.year, title=row.title, number=row.number, issued_on=row.issued_on, verified=row.verified,
+        note=row.note, origin=origin, loaded_by=who[:64],
+    )  # fmt: skip
+    Day.objects.bulk_create(Day(year=loaded, day=each.day, kind=each.kind, name=each.name) for each in row.days)
+    _changed()
+    return loaded
+
+
+@transaction.atomic
+def set_office_hours(
+    actor: Actor, unit: Any, *, opens_at: time, closes_at: time, valid_from: date, reason: str,
+    break_from: time | None = None, break_to: time | None = None,
+) -> OfficeHours:  # fmt: skip
+    """设定工作时间: of ``unit`` and all below it (None: the general hours) from a date on; what held before ends there.
+
+    Raises ``Invalid`` for times out of order, ``Conflict`` when a later rule is already set.
+    """
+    actor.require(HOURS_MANAGE, unit if unit is not None else ROOT_POS)
+    if not reason.strip():
+        raise Invalid("请填写依据或事由。", fields={"reason": "请填写依据或事由。"})
+    if (break_from is None) != (break_to is None):
+        raise Invalid("午休的开始和结束时间应同时填写。", fields={"break_to": "午休的开始和结束时间应同时填写。"})
+    times = [opens_at, *([break_from, break_to] if break_from and break_to else []), closes_at]
+    if any(later <= earlier for earlier, later in zip(times, times[1:], strict=False)):
+        message = "上班、午休开始、午休结束、下班应依次推后。"
+        raise Invalid(message, fields={"closes_at": message})
+    rows = OfficeHours.objects.select_for_update().filter(unit=unit)
+    if rows.filter(valid_from__gte=valid_from).exists():
+        raise Conflict("该单位已有自同日或更晚日期起执行的工作时间。", code="hours_later", fields={"valid_from": "日期过早。"})
+    rows.filter(valid_to__isnull=True).update(valid_to=valid_from)
+    made = OfficeHours.objects.create(
+        unit=unit, opens_at=opens_at, break_from=break_from, break_to=break_to, closes_at=closes_at,
+        valid_from=valid_from, reason=reason, origin=Origin.LOCAL,
+    )  # fmt: skip
+    _changed()
+    trace.record(
+        actor, "calendar.hours.set", made, after={"hours": str(made), "valid_from": valid_from.isoformat()}, reason=reason
     )
-    row.days.all().delete()
-    SpecialDay.objects.bulk_create(
-        [SpecialDay(year=row, day=day, kind=DayKind.OFF, name=name) for day, name in off]
-        + [SpecialDay(year=row, day=day, kind=DayKind.WORK) for day in work]
-    )
-    subject = Subject("calendar.year", str(year), f"{year} 年")
-    trace.record(actor, "calendar.year.load", subject, after={"days_off": len(off), "work_days": len(work)})
-    return row
+    return made
 
 
 @transaction.atomic
 def sync() -> int:
-    """Load the years we ship that are not loaded yet, and the usual office hours; return how many years were loaded."""
-    actor = system("calendar.sync")
-    loaded = 0
-    for year, entry in yaml.safe_load(DATA.read_text(encoding="utf-8"))["years"].items():
-        if CalendarYear.objects.filter(year=year).exists():
+    """Bring the shipped years and the general office hours in; years maintained locally are left alone.
+
+    Idempotent; run after migrations. Returns how many years were written.
+    """
+    known = {year.year: year for year in Year.objects.all()}
+    written = 0
+    for row in read_years(BUILTIN.read_bytes()):
+        have = known.get(row.year)
+        if have is not None and (have.origin == Origin.LOCAL or _content(have) == _row_content(row)):
             continue
-        load_year(
-            actor, year, days_off=entry["days_off"], work_days=entry["work_days"], notice=entry["notice"],
-            number=entry["number"], verified=entry["verified"],
-        )  # fmt: skip
-        loaded += 1
-    if not OfficeHours.objects.exists():
-        names = ("morning_from", "morning_to", "afternoon_from", "afternoon_to")
+        _write(row, Origin.BUILTIN, "系统")
+        written += 1
+    if not OfficeHours.objects.filter(unit__isnull=True).exists():
         OfficeHours.objects.create(
-            valid_from=date(2000, 1, 1), note="通用作息，可按本地规定调整", **dict(zip(names, DEFAULT_HOURS, strict=True))
+            **DEFAULT_HOURS, valid_from=DEFAULT_FROM, origin=Origin.BUILTIN, reason="系统初始值，请按本地规定设定"
         )
-    return loaded
+        _changed()
+    return written

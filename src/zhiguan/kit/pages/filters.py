@@ -157,9 +157,10 @@ class UnitFilter(ChoiceFilter):
 
 @dataclass(frozen=True)
 class BoolFilter(Filter):
-    """是 / 否. ``condition`` replaces the plain comparison when the question is not one field."""
+    """是 / 否. ``condition`` replaces the plain comparison when the question is not one field; callable when it
+    depends on the present moment."""
 
-    condition: Q | None = None
+    condition: Q | Callable[[], Q] | None = None
     yes: str = "是"
     no: str = "否"
     facets: bool = False
@@ -170,7 +171,8 @@ class BoolFilter(Filter):
         applied = Applied(self, {self.name: asked if asked in ("1", "0") else ""})
         applied.options = [Option("1", self.yes, asked == "1"), Option("0", self.no, asked == "0")]
         if asked in ("1", "0"):
-            wanted = self.condition if self.condition is not None else Q(**{self.orm: True})
+            wanted = self.condition() if callable(self.condition) else self.condition
+            wanted = Q(**{self.orm: True}) if wanted is None else wanted
             applied.condition = wanted if asked == "1" else ~wanted
             applied.chips = [(self.name, asked, f"{self.title}：{self.yes if asked == '1' else self.no}")]
         elif asked:

@@ -83,7 +83,7 @@ _POSITIONS = ("telemetry.source.view", "telemetry.position.view")
 _FINDINGS = ("supervision.finding.view",)
 
 ROLES = (
-    RoleTemplate("vehicles.leader", "车辆管理领导", (*_LOOK, *_POSITIONS, *_FINDINGS, "cockpit.view"), scope="city"),
+    RoleTemplate("vehicles.leader", "车辆管理领导", (*_LOOK, *_POSITIONS, *_FINDINGS), scope="city"),
     RoleTemplate(
         "vehicles.manager",
         "车辆主管（机管局）",
@@ -91,7 +91,7 @@ ROLES = (
             *_LOOK, *_POSITIONS, "vehicles.vehicle.manage", "vehicles.quota.manage", "vehicles.terminal.manage",
             "vehicles.driver.manage", "vehicles.place.manage", "vehicles.order.approve", "vehicles.order.dispatch",
             "telemetry.source.manage", "telemetry.command.send", "supervision.finding.view",
-            "supervision.finding.assign", "supervision.finding.verify", "cockpit.view",
+            "supervision.finding.assign", "supervision.finding.verify",
         ),
         scope="city",
     ),
@@ -101,7 +101,7 @@ ROLES = (
         (
             *_LOOK, *_POSITIONS, "vehicles.vehicle.manage", "vehicles.driver.manage", "vehicles.place.manage",
             "vehicles.order.request", "vehicles.order.dispatch", "telemetry.source.manage",
-            "supervision.finding.view", "supervision.finding.explain", "cockpit.view",
+            "supervision.finding.view", "supervision.finding.explain",
         ),
         scope="organ",
     ),
@@ -119,7 +119,7 @@ ROLES = (
     RoleTemplate(
         "vehicles.inspector",
         "监督人员（车辆）",
-        (*_LOOK, *_POSITIONS, "supervision.finding.view", "trace.entry.view", "cockpit.view"),
+        (*_LOOK, *_POSITIONS, "supervision.finding.view", "trace.entry.view"),
         scope="city",
     ),
 )  # fmt: skip

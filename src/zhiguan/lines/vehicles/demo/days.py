@@ -35,6 +35,8 @@ class Day:
     drives: list[Drive] = field(default_factory=list)
     outings: list[Outing] = field(default_factory=list)
     misuse: str = ""
+    last: Place | None = None
+    """Where the vehicle stood at midnight."""
 
 
 def generator(key: str, day: date) -> np.random.Generator:
@@ -48,9 +50,13 @@ def at(day: date, hour: float) -> datetime:
 
 
 def make_day(
-    net: RoadNet, key: str, home: Place, districts: tuple[str, ...], day: date, *, working: bool, misuse_rate: float = 0.07
-) -> Day:
-    """Invent the day of the vehicle ``key`` that lives at ``home``. ``working``: whether it is a working day."""
+    net: RoadNet, key: str, home: Place, districts: tuple[str, ...], day: date, *, working: bool, misuse_rate: float = 0.07,
+    first: bool = False,
+) -> Day:  # fmt: skip
+    """Invent the day of the vehicle ``key`` that lives at ``home``. ``working``: whether it is a working day.
+
+    A vehicle that was left outside the evening before is driven home in the morning; ``first`` days know no before.
+    """
     rng = generator(key, day)
     made = Day()
     if rng.random() < misuse_rate:
@@ -69,6 +75,14 @@ def make_day(
         where = goal
         return clock
 
+    before = day - timedelta(days=1)
+    if not first:
+        evening = make_day(
+            net, key, home, districts, before, working=before.weekday() < 5, misuse_rate=misuse_rate, first=True
+        )
+        if evening.misuse == "overnight" and evening.last is not None:
+            where = evening.last
+            go(home, at(day, 6.5))
     for number, hour in enumerate(starts):
         depart = max(at(day, float(hour)), clock + timedelta(minutes=20))
         if depart > at(day, 16):
@@ -92,4 +106,5 @@ def make_day(
     end = at(day, 24)
     if clock < end:
         made.drives.append(park(where, clock.timestamp(), end.timestamp(), rng, every_s=120))
+    made.last = where
     return made

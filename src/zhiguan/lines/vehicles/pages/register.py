@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from zhiguan.kit.pages import (
+    BoolFilter,
     Badge,
     Bool,
     ChoiceFilter,
@@ -26,6 +27,7 @@ from zhiguan.kit.pages import (
 from .. import lifecycle, queries
 from ..domain import register
 from ..forms import DriverForm, PlaceForm, QuotaForm, TerminalForm
+from ..queries import tracks
 from .parts import (
     states,
     unit_options,
@@ -98,7 +100,7 @@ TERMINALS = ListPage(
     search_hint="终端手机号、车牌号",
     filters=(ChoiceFilter("state", "状态", options=lifecycle.TERMINAL.choices),
              UnitFilter("unit", "单位", options=unit_options("vehicles.terminal.view")),
-             DateRangeFilter("seen", "最近上线", path="source.last_seen_at")),
+             DateRangeFilter("seen", "最近上线", path="source.last_seen_at"), BoolFilter("moving", "行驶中", condition=tracks.moving)),
     default_sort="number",
     page_actions=(PageAction("安装终端", "vehicles.terminal.create", icon="plus", style="primary"),),
     export_name="定位终端",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from django.db.models import Q
+
 from zhiguan.kit.pages import (
+    BoolFilter,
     BulkAction,
     ChoiceFilter,
     Column,
@@ -77,6 +80,7 @@ VEHICLES = ListPage(
         UnitFilter("unit", "单位", options=unit_options("vehicles.vehicle.view")),
         DateRangeFilter("bought_on", "购置日期"),
         NumberRangeFilter("price_yuan", "购置价格（元）"),
+        BoolFilter("held", "在账", condition=~Q(state="disposed")),
     ),
     default_sort="-created_at",
     views=(("全部", ""), ("在用", "state=in_service"), ("维修", "state=repair"), ("封存", "state=laid_up")),

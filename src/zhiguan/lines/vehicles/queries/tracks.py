@@ -39,6 +39,20 @@ def live_terminals(actor: Actor) -> QuerySet[Terminal]:
     )
 
 
+def moving(now: datetime | None = None) -> Q:
+    """Return the condition that a terminal's vehicle is on the move now."""
+    since = (now or timezone.now()) - OFFLINE
+    return Q(
+        state="active", vehicle__isnull=False, source__latest__fix_at__isnull=False,
+        source__latest__speed__gte=MOVING_DKMH, source__latest__received_at__gte=since,
+    )  # fmt: skip
+
+
+def moving_terminals(actor: Actor) -> QuerySet[Terminal]:
+    """Return the terminals whose vehicles are on the move now."""
+    return live_terminals(actor).filter(moving())
+
+
 def state_of(latest: Any, now: datetime) -> str:
     """Return the map's state code of a latest position: alarm, moving, idle or offline."""
     if now - latest.received_at > OFFLINE:
@@ -67,13 +81,13 @@ def snapshot(actor: Actor) -> dict[str, Any]:
     }
 
 
-def stream_url(request: HttpRequest) -> str:
+def stream_url(request: HttpRequest, path: str = "/live/vehicles") -> str:
     """Return the address of the event stream for this browser; empty where no live process is configured."""
     if settings.ZHIGUAN_LIVE_URL:
-        return settings.ZHIGUAN_LIVE_URL.rstrip("/") + "/live/vehicles"
+        return settings.ZHIGUAN_LIVE_URL.rstrip("/") + path
     if settings.ZHIGUAN_LIVE_PORT:
         host = request.get_host().rsplit(":", 1)[0]
-        return f"{request.scheme}://{host}:{settings.ZHIGUAN_LIVE_PORT}/live/vehicles"
+        return f"{request.scheme}://{host}:{settings.ZHIGUAN_LIVE_PORT}{path}"
     return ""
 
 

@@ -1,0 +1,49 @@
+"""What a line declares of its API: which pages are answered to programs, too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zhiguan.kit.manifest import Declared
+from zhiguan.kit.pages.declare import DetailPage, FormPage, ListPage
+
+
+@dataclass(frozen=True)
+class Resource(Declared):
+    """A subject under ``/api/v1/<line>/<subject>``: the same rows, permissions, filters, columns and acts as its pages.
+
+    ``code`` is line.subject and names path and operations (``vehicles_order_dispatch``). Made by :meth:`of`.
+    """
+
+    code: str
+    list: ListPage
+    detail: DetailPage
+    create: FormPage | None = None
+    edit: FormPage | None = None
+
+    def __post_init__(self) -> None:
+        if self.code.count(".") != 1:
+            raise ValueError(f"Resource {self.code!r}: the code must be line.subject")
+        if self.edit is not None and (self.edit.rows is None or "<int:pk>" not in self.edit.path):
+            raise ValueError(f"Resource {self.code!r}: the edit page must be about one row")
+
+    @classmethod
+    def of(
+        cls, *, list: ListPage, detail: DetailPage, create: FormPage | None = None, edit: FormPage | None = None
+    ) -> Resource:
+        """Return the resource of these pages; its code is the list's."""
+        return cls(list.code, list, detail, create, edit)
+
+    @property
+    def name(self) -> str:
+        """What the subject is called on screen."""
+        return self.list.menu_title
+
+    @property
+    def path(self) -> str:
+        """The path below ``/api/v1``: ``/vehicles/vehicle``."""
+        return "/" + self.code.replace(".", "/").replace("_", "-")
+
+    def operation(self, act: str) -> str:
+        """Return the operation's id: ``vehicles_vehicle_lay_up``."""
+        return f"{self.code.replace('.', '_')}_{act}"

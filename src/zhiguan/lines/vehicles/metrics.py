@@ -1,0 +1,135 @@
+"""Indicators of official vehicles, each defined once. SPEC D10, L4.5."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import F, QuerySet, Sum
+from django.urls import reverse
+
+from zhiguan.kernel.metrics.declare import Group, Metric, MetricQuery, Value
+from zhiguan.kernel.metrics.service import breakdown, ratio, share
+
+from .codes import Match, VehicleKind
+from .models import DispatchOrder, Trip, Vehicle, VehicleDay
+from .queries import tracks
+
+KIND = {"choices": {"kind": dict(VehicleKind.choices)}, "dimension_names": {"kind": "车辆种类"}}
+BUREAU = "机关事务管理局车辆管理部门"
+REGISTER, ORDERS, TRACKS = "公务用车台账", "派车单", "卫星定位行程"
+
+
+def _kind(query: MetricQuery, rows: QuerySet, path: str = "kind") -> QuerySet:
+    return rows.filter(**{path: query.dims["kind"]}) if "kind" in query.dims else rows
+
+
+def _vehicles(query: MetricQuery) -> QuerySet[Vehicle]:
+    return _kind(query, query.narrow(Vehicle.objects.exclude(state="disposed")))
+
+
+def _held(query: MetricQuery) -> Value | list[Group]:
+    rows = _vehicles(query)
+    return breakdown(query, rows, columns={"kind": "kind"}) if query.group_by else rows.count()
+
+
+def _in_service(query: MetricQuery) -> Value | list[Group]:
+    rows = _vehicles(query).filter(state="in_service")
+    return breakdown(query, rows, columns={"kind": "kind"}) if query.group_by else rows.count()
+
+
+def _on_road(query: MetricQuery) -> Value | list[Group]:
+    rows = query.narrow(DispatchOrder.objects.filter(state="started"))
+    return breakdown(query, rows) if query.group_by else rows.count()
+
+
+def _moving(query: MetricQuery) -> Value | list[Group]:
+    rows = query.narrow(tracks.moving_terminals(query.actor))
+    return breakdown(query, rows) if query.group_by else rows.count()
+
+
+def _orders(query: MetricQuery) -> Value | list[Group]:
+    rows = query.during(query.narrow(DispatchOrder.objects.all()), "planned_from")
+    return breakdown(query, rows, time="planned_from") if query.group_by else rows.count()
+
+
+def _mileage(query: MetricQuery) -> Value | list[Group]:
+    rows = query.on_days(query.narrow(Trip.objects.all()), "day")
+    if query.group_by:
+        return breakdown(query, rows, time="day", value=Sum(F("distance_m") / 1000.0))
+    metres = rows.aggregate(total=Sum("distance_m"))["total"] or 0.0
+    return metres / 1000
+
+
+def _trips(query: MetricQuery) -> QuerySet[Trip]:
+    return query.on_days(query.narrow(Trip.objects.all()), "day")
+
+
+def _unordered(query: MetricQuery) -> Value | list[Group]:
+    rows = _trips(query)
+    without = rows.filter(match=Match.NO_ORDER)
+    if not query.group_by:
+        return share(without.count(), rows.count())
+    return ratio(breakdown(query, without, time="day"), breakdown(query, rows, time="day"))
+
+
+def _used(query: MetricQuery) -> Value | list[Group]:
+    rows = query.on_days(query.narrow(VehicleDay.objects.all()), "day")
+    driven = rows.filter(trips__gt=0)
+    if not query.group_by:
+        return share(driven.count(), rows.count())
+    return ratio(breakdown(query, driven, time="day"), breakdown(query, rows, time="day"))
+
+
+def _list(page: str, period: str = "", **fixed: str) -> Any:
+    def rows(query: MetricQuery) -> str:
+        return query.address(reverse(page), period=period, kind=query.dims.get("kind", ""), **fixed)
+
+    return rows
+
+
+METRICS = (
+    Metric(
+        code="vehicles.held", name="车辆实有数", unit="辆", formula="台账中未处置的公务用车数量", permission="vehicles.vehicle.view",
+        dimensions=("organ", "district", "kind"), source=REGISTER, clause="《机关事务管理条例》第二十五条",
+        responsible=BUREAU, compute=_held, rows=_list("vehicles.vehicle", held="1"), **KIND,
+    ),
+    Metric(
+        code="vehicles.in_service", name="在用车辆", unit="辆", formula="状态为在用的公务用车数量",
+        permission="vehicles.vehicle.view", dimensions=("organ", "district", "kind"), source=REGISTER,
+        clause="《机关事务管理条例》第二十五条", responsible=BUREAU, compute=_in_service,
+        rows=_list("vehicles.vehicle", state="in_service"), **KIND,
+    ),
+    Metric(
+        code="vehicles.moving", name="行驶中车辆", unit="辆", formula="十分钟内有定位且速度达到 3 公里/小时的车辆数",
+        permission="vehicles.trip.view", dimensions=("organ", "district"), source="卫星定位实时数据",
+        clause="《机关事务管理条例》第二十六条", responsible=BUREAU, compute=_moving, rows=_list("vehicles.terminal", moving="1"),
+    ),
+    Metric(
+        code="vehicles.on_road", name="出车中", unit="件", formula="状态为出车中的派车单数量", permission="vehicles.order.view",
+        dimensions=("organ", "district"), source=ORDERS, clause="《机关事务管理条例》第二十六条", responsible=BUREAU,
+        compute=_on_road, rows=_list("vehicles.order", state="started"),
+    ),
+    Metric(
+        code="vehicles.orders", name="派车单数", unit="件", formula="计划用车时间在期间内的派车单数量",
+        permission="vehicles.order.view", dimensions=("organ", "district", "day", "month"), source=ORDERS,
+        clause="《机关事务管理条例》第二十六条", responsible=BUREAU, compute=_orders,
+        rows=_list("vehicles.order", "planned_from"),
+    ),
+    Metric(
+        code="vehicles.mileage", name="行驶里程", unit="公里", formula="期间内行程里程之和", permission="vehicles.trip.view",
+        dimensions=("organ", "district", "day", "month"), source=TRACKS, clause="《机关事务管理条例》第二十六条",
+        responsible=BUREAU, compute=_mileage, rows=_list("vehicles.trip", "day"), kind="number", digits=1,
+    ),
+    Metric(
+        code="vehicles.unordered_share", name="无派车单行程占比", unit="", formula="期间内无派车单的行程数 ÷ 行程总数",
+        permission="vehicles.trip.view", dimensions=("organ", "district", "day", "month"), source=TRACKS,
+        clause="《机关事务管理条例》第二十六条", responsible=BUREAU, direction="lower", additive=False, kind="percent",
+        compute=_unordered, rows=_list("vehicles.trip", "day"),
+    ),
+    Metric(
+        code="vehicles.use_rate", name="车辆使用率", unit="", formula="期间内有行程的车日数 ÷ 有定位数据的车日数",
+        permission="vehicles.trip.view", dimensions=("organ", "district", "day", "month"), source=TRACKS,
+        clause="《机关事务管理条例》第二十六条", responsible=BUREAU, direction="higher", additive=False, kind="percent",
+        compute=_used, rows=_list("vehicles.trip", "day"),
+    ),
+)  # fmt: skip
