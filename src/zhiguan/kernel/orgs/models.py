@@ -54,7 +54,9 @@ class Unit(models.Model):
     level = models.CharField("层级", max_length=16, choices=UnitLevel.choices, default=UnitLevel.MUNICIPAL)
     function = models.CharField("职能类别", max_length=16, choices=OrganFunction.choices, blank=True)
     district_code = models.CharField("行政区划代码", max_length=6, blank=True)
-    parent = models.ForeignKey("self", on_delete=models.PROTECT, related_name="children", null=True, blank=True)
+    parent = models.ForeignKey(
+        "self", on_delete=models.PROTECT, related_name="children", null=True, blank=True, db_index=False
+    )
     pos = models.BigIntegerField("位置", unique=True, editable=False)
     pos_end = models.BigIntegerField("位置终点", editable=False)
     valid_from = models.DateField("成立日期", null=True, blank=True)
@@ -167,7 +169,7 @@ class Person(UnitScoped):
     name = models.CharField("姓名", max_length=50)
     pinyin = models.CharField("拼音", max_length=150, blank=True, editable=False)
     initials = models.CharField("拼音首字母", max_length=50, blank=True, editable=False)
-    rank = models.ForeignKey(Rank, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    rank = models.ForeignKey(Rank, on_delete=models.PROTECT, related_name="+", null=True, blank=True, db_index=False)
     duty = models.CharField("职务", max_length=50, blank=True)
     phone = models.CharField("办公电话", max_length=40, blank=True)
     active = models.BooleanField("在职", default=True)
@@ -193,9 +195,13 @@ class Appointment(UnitScoped):
 
     row_rule = Shared("read before the actor is known, to work out what the actor may do; part of the address book")
 
-    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="appointments", verbose_name="人员")
+    person = models.ForeignKey(
+        Person, on_delete=models.PROTECT, related_name="appointments", verbose_name="人员", db_index=False
+    )
     post = models.CharField("职务", max_length=50)
-    rank = models.ForeignKey(Rank, on_delete=models.PROTECT, related_name="+", null=True, verbose_name="职级")
+    rank = models.ForeignKey(
+        Rank, on_delete=models.PROTECT, related_name="+", null=True, verbose_name="职级", db_index=False
+    )
     kind = models.CharField("任职类型", max_length=16, choices=AppointmentKind.choices, default=AppointmentKind.MAIN)
     valid_from = models.DateField("任职日期")
     valid_to = models.DateField("离任日期", null=True, blank=True)
@@ -207,10 +213,7 @@ class Appointment(UnitScoped):
     class Meta:
         verbose_name = verbose_name_plural = "任职"
         ordering = ("person", "valid_from")
-        indexes = [
-            models.Index(fields=["person", "valid_from"], name="orgs_appointment_person"),
-            models.Index(fields=["unit", "valid_from"], name="orgs_appointment_unit"),
-        ]
+        indexes = [models.Index(fields=["person", "valid_from"], name="orgs_appointment_person")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")), name="orgs_appointment_dates"
@@ -237,7 +240,6 @@ class Establishment(UnitScoped):
     class Meta:
         verbose_name = verbose_name_plural = "人员编制"
         ordering = ("unit", "kind", "valid_from")
-        indexes = [models.Index(fields=["unit", "kind", "valid_from"], name="orgs_establishment_unit")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")), name="orgs_establishment_dates"

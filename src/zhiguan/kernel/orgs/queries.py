@@ -223,21 +223,25 @@ def search_units(text: str, *, limit: int = 20, within: Unit | None = None) -> l
 def search_people(
     text: str, *, limit: int = 20, within: Unit | None = None, active: bool | None = True
 ) -> list[Person]:
-    """Return people whose name, pinyin, initials or code begins with the text, with unit and rank loaded.
+    """Return people whose name, pinyin, initials or code begins with the text, exact matches first.
 
-    ``active`` None includes those who have left.
+    Unit and rank are loaded; ``active`` None includes those who have left.
     """
     wanted = text.replace("\0", "").strip()
     if not wanted:
         return []
     if wanted.isascii():
-        spelled = _spelled(wanted)
-        match = Q(code__startswith=wanted)
-        if spelled:
-            match |= Q(pinyin__startswith=spelled) | Q(initials__startswith=spelled)
+        same, begins = Q(code=wanted), Q(code__startswith=wanted)
+        if spelled := _spelled(wanted):
+            same |= Q(pinyin=spelled) | Q(initials=spelled)
+            begins |= Q(pinyin__startswith=spelled) | Q(initials__startswith=spelled)
     else:
-        match = Q(name__startswith=wanted)
-    found = Person.objects.filter(match) if within is None else Person.objects.filter(match).within(within)
-    if active is not None:
-        found = found.filter(active=active)
-    return list(found.select_related("unit", "rank")[:limit])
+        same, begins = Q(name=wanted), Q(name__startswith=wanted)
+    # Unordered: sorting the 80,000 people of one surname to show twenty would cost more than finding them.
+    people = Person.objects.order_by().select_related("unit", "rank")
+    people = people if within is None else people.within(within)
+    people = people if active is None else people.filter(active=active)
+    found = list(people.filter(same)[:limit])
+    if len(found) < limit:
+        found += people.filter(begins).exclude(pk__in=[person.pk for person in found])[: limit - len(found)]
+    return found
