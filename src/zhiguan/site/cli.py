@@ -22,6 +22,7 @@ DELEGATES = {
     "trace": ("zhiguan.kernel.trace.cli:main", "痕迹管理:导出与离线核验"),
     "metrics": ("zhiguan.kernel.metrics.cli:main", "指标:目录与取值"),
     "gateway": ("zhiguan.kernel.telemetry.gateway.server:main", "只运行终端接入网关(JT/T 808)"),
+    "simulate": ("zhiguan.lines.vehicles.demo.simulator:main", "模拟车队(演示与压力测试)"),
 }
 """Commands with a command line of their own: a function of the words after the command that returns the exit code."""
 WEB_PORT, LIVE_PORT, GATEWAY_PORT = 8000, 8001, 8808
