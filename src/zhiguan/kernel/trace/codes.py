@@ -1,7 +1,6 @@
 """Permissions of the log and the acts the log itself can be subject of. There is no permission to delete."""
 
 from zhiguan.kernel.orgs.codes import ACTS
-from zhiguan.kernel.orgs.codes import ACTS as ORGS_ACTS
 from zhiguan.kit.manifest import Permission
 
 from .declare import TraceCode
@@ -14,6 +13,3 @@ KEY_CHANGE = TraceCode("trace.key.change", "更换检查点签名密钥")
 
 ORGS = tuple(TraceCode(code, name) for code, name in ACTS.items())
 """Acts of the organisation tree, which lies below the log and cannot declare them itself."""
-
-ORGS = tuple(TraceCode(code, name) for code, name in ORGS_ACTS.items())
-"""orgs lies below the log and cannot declare its acts itself."""
