@@ -80,7 +80,7 @@ def read(code: str, actor: Actor, **dims: Any) -> Reading:
         number = found.compute(query)
         if isinstance(number, list):
             raise TypeError(f"{code}: compute returned groups where one number was asked")
-        return Reading(found, query, number, text(found, number), found.rows(query))
+        return Reading(found, query, number, text(found, number), _rows(found, query))
 
 
 def series(code: str, actor: Actor, group_by: str, **dims: Any) -> list[Group]:
@@ -104,7 +104,7 @@ def rows_url(code: str, actor: Actor, **dims: Any) -> str:
     """Return the address of exactly the rows behind the value; see :func:`value`."""
     found = metric(code, actor)
     with working(actor):
-        return found.rows(_query(found, actor, dims))
+        return _rows(found, _query(found, actor, dims))
 
 
 def text(found: Metric, number: Value) -> str:
@@ -148,6 +148,19 @@ def _query(found: Metric, actor: Actor, dims: dict[str, Any]) -> MetricQuery:
         start, end = _later(start, day), _earlier(end, day)
     ranges, units = _units(asked)
     return MetricQuery(actor, found.permission, asked, None, start, end, ranges, units)
+
+
+def _rows(found: Metric, query: MetricQuery) -> str:
+    """Return the address of the rows; empty where units are chosen that the scope does not reach: lists offer only
+    units within the scope, and would show everything else instead of nothing."""
+    if query.ranges is None:
+        return found.rows(query)
+    reached = tuple(unit for unit in query.units if _reaches(query, unit))
+    return found.rows(replace(query, units=reached)) if reached else ""
+
+
+def _reaches(query: MetricQuery, unit: Chosen) -> bool:
+    return any(lo <= unit.pos_end and unit.pos <= hi for lo, hi in query.actor.scope(query.permission).ranges)
 
 
 def _later(one: date | None, other: date | None) -> date | None:
@@ -217,31 +230,26 @@ def _common(one: Ranges, other: Ranges) -> Ranges:
 def _addresses(found: Metric, query: MetricQuery, group_by: str, groups: list[Group]) -> list[str]:
     """Return the address of each group's rows; empty for groups without a key, which no list can be narrowed to."""
     if group_by not in UNITS:
+        days = {"start": query.start, "end": query.end} if found.timed else {}
         return [
-            found.rows(_query(found, query.actor, _dims(query, group_by, group.key))) if group.key else ""
+            _rows(found, _query(found, query.actor, {**query.dims, **days, group_by: group.key})) if group.key else ""
             for group in groups
         ]
     # One query for all units, not one per group.
     keys = [group.key for group in groups if group.key and group.key != MUNICIPAL]
     units = {
-        unit.code: Chosen(unit.pk, unit.code, unit.name, unit.pos, unit.pos_end)
+        unit.code: (Chosen(unit.pk, unit.code, unit.name, unit.pos, unit.pos_end),)
         for unit in Unit.objects.filter(code__in=keys)
     }
-    found_addresses = []
+    addresses = []
     for group in groups:
-        chosen = _chosen(group_by, MUNICIPAL) if group.key == MUNICIPAL else tuple(filter(None, [units.get(group.key)]))
+        if not group.key:
+            addresses.append("")
+            continue
+        chosen = _chosen(group_by, MUNICIPAL) if group.key == MUNICIPAL else units[group.key]
         mine = tuple((unit.pos, unit.pos_end) for unit in chosen)
         ranges = mine if query.ranges is None else _common(query.ranges, mine)
-        if group_by == "district" and "organ" in query.dims:
-            chosen = query.units
-        narrowed = replace(query, dims={**query.dims, group_by: group.key}, ranges=ranges, units=chosen)
-        found_addresses.append(found.rows(narrowed) if chosen else "")
-    return found_addresses
-
-
-def _dims(query: MetricQuery, group_by: str, key: str) -> dict[str, Any]:
-    return (
-        {**query.dims, "start": query.start, "end": query.end, group_by: key}
-        if query.start or query.end
-        else {**query.dims, group_by: key}
-    )
+        named = query.units if group_by == "district" and "organ" in query.dims else chosen
+        dims = {**query.dims, group_by: group.key}
+        addresses.append(_rows(found, replace(query, dims=dims, ranges=ranges, units=named)))
+    return addresses

@@ -52,8 +52,11 @@ def waiting_count(actor: Actor) -> int:
 
 
 def unit_options(actor: Actor) -> Iterable[tuple]:
-    """Return the unit filter's options: city, districts and organs that the permission reaches."""
-    units = Unit.objects.open().of_kind("city", "district", "organ").filter(actor.scope(VIEW).q("pos"))
+    """Return the unit filter's options: city, districts and organs that the permission reaches, or reaches into."""
+    reached = Q(pk__in=[])
+    for lo, hi in actor.scope(VIEW).ranges:
+        reached |= Q(pos__lte=hi, pos_end__gte=lo)
+    units = Unit.objects.open().of_kind("city", "district", "organ").filter(reached)
     return units.values_list("pk", "name", "pos", "pos_end")
 
 

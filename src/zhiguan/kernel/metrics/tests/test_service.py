@@ -90,6 +90,8 @@ def test_addresses_name_the_units(world):
     assert service.rows_url(CODE, world.mayor, organ="310000001") == f"/people/?unit={world.organ.pk}"
     both = service.rows_url(CODE, world.mayor, district="municipal")
     assert both == f"/people/?unit={world.organ.pk}&unit={world.other.pk}"
+    assert service.rows_url(CODE, world.head, district="municipal") == f"/people/?unit={world.organ.pk}"
+    assert service.rows_url(CODE, world.head, organ="310000002") == ""  # a list would show everything instead
     inside = service.rows_url(CODE, world.mayor, district="310101", organ="310101001")
     assert inside == f"/people/?unit={world.bureau.pk}"
 
