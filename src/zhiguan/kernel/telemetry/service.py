@@ -1,21 +1,34 @@
-"""Verbs of telemetry: register a device so that the gateway lets it in, move it, shut it out."""
+"""Verbs of telemetry: let a device in, move it, shut it out, ask something of it; and read where things are."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from zhiguan.kernel.orgs.models import Unit
 from zhiguan.kernel.trace import service as trace
 from zhiguan.kit.actor import Actor
-from zhiguan.kit.errors import Conflict
+from zhiguan.kit.errors import Conflict, Invalid
 
+from .codes import COMMAND_SEND
 from .declare import CHANNEL_SOURCE
-from .models import Source
+from .engine import Engine, latest
+from .gateway.message import message_of
+from .jt808 import MAX_BODY
+from .models import Command, Source
+
+__all__ = [
+    "COLUMNS", "Engine", "gateways", "latest", "normalised", "positions_of", "provision", "rebind", "send",
+    "set_active",
+]  # fmt: skip
 
 
 def normalised(number: str) -> str:
@@ -52,7 +65,7 @@ def rebind(actor: Actor, source: Source, *, key: str, unit: Unit) -> Source:
     register again."""
     actor.require("telemetry.source.manage", source)
     actor.require("telemetry.source.manage", unit)
-    Source.objects.filter(pk=source.pk).update(key=key, unit=unit, scope_pos=unit.pos)
+    Source.objects.filter(pk=source.pk).update(key=key, unit=unit, scope_pos=unit.pos, auth_digest="", device_id="")
     trace.record(actor, "telemetry.source.rebind", source, before={"key": source.key}, after={"key": key})
     source.refresh_from_db()
     _tell(source.pk)
@@ -71,28 +84,17 @@ def set_active(actor: Actor, source: Source, *, active: bool) -> Source:
     return source
 
 
-COLUMNS = ("source_id", "time_s", "lat", "lon", "speed_kmh", "alarm", "status")
-
-
 def positions_of(sources: Sequence[int], start: datetime, end: datetime) -> dict[str, npt.NDArray]:
-    """Return the located positions of the sources in ``[start, end)`` as columns, unordered.
+    """Return the located positions of the sources in ``[start, end)`` as columns, by source and device time.
 
     ``source_id``; ``time_s`` Unix seconds of device time; ``lat``, ``lon`` degrees WGS84; ``speed_kmh``; ``alarm`` and
-    ``status`` words. The caller has resolved which sources its actor may see; row-level security shows these and no
-    others.
+    ``status`` words. Hot and sealed rows alike. The caller has resolved which sources its actor may see.
     """
-    if not sources:
-        return {name: np.array([], dtype=np.int64 if name == "source_id" else np.float64) for name in COLUMNS}
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('zg.sources', %s, true)", [",".join(map(str, sources))])
-        cursor.execute(
-            "SELECT source_id, extract(epoch FROM at)::float8, lat / 1e6, lon / 1e6, speed / 10.0::float8, alarm, status "
-            "FROM telemetry_position WHERE source_id = ANY(%s) AND at >= %s AND at < %s AND status & 2 = 2",
-            [list(sources), start, end],
-        )
-        rows = cursor.fetchall()
-        cursor.execute("SELECT set_config('zg.sources', '', true)")
-    table = np.array(rows, dtype=np.float64).reshape(-1, len(COLUMNS))
-    columns = {name: table[:, index] for index, name in enumerate(COLUMNS)}
-    columns["source_id"] = columns["source_id"].astype(np.int64)
+    from .engine import Engine
+
+    names = ("source_id", "epoch_s", "lat", "lon", "speed_kmh", "alarm", "status")
+    text = f"SELECT {', '.join(names)} FROM positions WHERE located ORDER BY source_id, device_at"  # noqa: S608
+    table = Engine().sql(text, sources, start, end)
+    columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in names}
+    columns["time_s"] = columns.pop("epoch_s").astype(np.float64)
     return columns

@@ -23,6 +23,10 @@ TONES = {
 LONG = 40
 
 
+SHORT = 10
+"""Texts up to this length stay on one line in tables."""
+
+
 def tone(colour: str) -> str:
     """Return the state word's tone for a colour; empty for the neutral one."""
     return TONES.get(colour, "")
@@ -54,9 +58,11 @@ def cell_class(column: Column, cell: Cell | None = None) -> str:
     if (cell is not None and cell.numeric) or (
         cell is None and column.kind in ("integer", "number", "money", "percent")
     ):
-        return "num"
+        return "num nowrap"
     kind = cell.kind if cell is not None else column.kind
-    return "nowrap" if kind in ("badge", "date", "datetime", "code", "bool") else ""
+    # Chinese breaks anywhere: left to itself, a crowded table stands short words on end.
+    short = cell is not None and len(cell.text) <= SHORT
+    return "nowrap" if short or kind in ("badge", "date", "datetime", "code", "bool") else ""
 
 
 def rows_html(
