@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from django.db import models
 
+from zhiguan.kernel.trace.declare import TraceCode
 from zhiguan.kit.manifest import Permission
 
 SOURCE_VIEW = Permission("telemetry.source.view", "查看数据终端")
 SOURCE_MANAGE = Permission("telemetry.source.manage", "登记和停用数据终端")
 POSITION_VIEW = Permission("telemetry.position.view", "查看位置和轨迹")
 COMMAND_SEND = Permission("telemetry.command.send", "向终端下发指令")
+
+ACTS = (
+    TraceCode("telemetry.source.provision", "登记数据终端"),
+    TraceCode("telemetry.source.rebind", "变更数据终端归属"),
+    TraceCode("telemetry.source.activate", "启用数据终端"),
+    TraceCode("telemetry.source.deactivate", "停用数据终端"),
+    TraceCode("telemetry.source.erase", "删除数据终端的位置数据"),
+)
 
 
 class CommandKind(models.TextChoices):

@@ -113,7 +113,7 @@ class Engine:
         chosen = Selection(visible(who, sources), start, end)
         text = dialect.bound(template, values or {})
         with self._open(chosen, extra=extra) as opened:
-            return opened.execute(text).to_arrow_table()
+            return opened.sql(text).to_arrow_table()
 
     # --- parts, also used by the Spark engine
 

@@ -22,10 +22,10 @@ import uvloop
 
 from ..declare import CHANNEL_COMMAND, CHANNEL_SESSION, CHANNEL_SOURCE
 from ..ingest import Writer
-from ..jt808 import encode
 from .config import Config
 from .control import Control, Known, SessionRow, listen
 from .intake import Intake
+from .message import message_of
 from .session import Session
 
 log = logging.getLogger(__name__)
@@ -316,18 +316,6 @@ class Gateway:
             scratch.replace(folder / name)
         except OSError as error:
             log.warning("gateway: status not written: %s", error)
-
-
-def message_of(kind: str, payload: dict[str, Any], version_flag: int) -> tuple[int, bytes]:
-    """A downlink's message id and body. Raises ValueError or KeyError for a payload that makes none."""
-    if kind == "text":
-        flags = int(payload.get("flags", 0b0000_1101))
-        return 0x8300, encode.text_message(str(payload["text"]), flags=flags, version_flag=version_flag)
-    if kind == "query_location":
-        return 0x8201, b""
-    if kind == "raw":
-        return int(str(payload["msg_id"]), 16), bytes.fromhex(str(payload.get("body", "")))
-    raise ValueError(f"unknown kind of downlink: {kind}")
 
 
 def _memory() -> int:
