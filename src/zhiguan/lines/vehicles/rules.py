@@ -149,7 +149,7 @@ def outside_hours(context: RuleContext) -> Iterator[Hit]:
         for key, own in trips.items():
             vehicle = vehicles[key]
             kilometres = sum(trip.distance_m for trip in own) / 1000
-            what = "工作日非工作时间" if hours else known.name(day)
+            what = "工作日非工作时间" if hours else known.name_of(day)
             yield Hit(
                 subject=vehicle, period=text, unit=vehicle.unit, occurred_at=own[0].start_at,
                 summary=f"{vehicle.plate} 在{what}行驶 {len(own)} 次、{kilometres:.1f} 公里，无相应派车单"
