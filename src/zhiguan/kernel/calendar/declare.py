@@ -35,7 +35,8 @@ class YearNotLoaded(Refusal):
 
     def __init__(self, year: int) -> None:
         super().__init__(
-            f"{year}年的节假日安排尚未装入，无法计算工作日。请由基础数据管理人员在“节假日”中装入国务院办公厅公布的{year}年安排。"
+            f"{year} 年的节假日安排尚未装入，无法计算工作日。"
+            f"请由基础数据管理人员在“节假日”中装入国务院办公厅公布的 {year} 年安排。"
         )
         self.year = year
 
@@ -129,9 +130,9 @@ class Snapshot:
         return np.array(self._working, dtype=np.int64)
 
     def working_days_between(self, start: date, end: date) -> int:
-        """Return how many working days come after ``start`` up to and including ``end``; negative when ``end`` is first.
+        """Return how many working days come after ``start`` up to and including ``end``.
 
-        The day of acceptance is not counted, the last day is: the way time limits are counted.
+        Negative when ``end`` is first. The day of acceptance is not counted, the last day is: so time limits run.
         """
         self.need(min(start, end).year, max(start, end).year)
         return bisect_right(self._working, end.toordinal()) - bisect_right(self._working, start.toordinal())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
@@ -20,9 +21,22 @@ from .loading import BUILTIN, DayRow, YearRow, check_days, read_years
 from .models import Day, OfficeHours, Stamp, Year
 
 __all__ = [
-    "DayRow", "HoursNotSet", "Snapshot", "YearNotLoaded", "add_working_days", "calendar", "import_years",
-    "is_working_day", "load_year", "office_hours", "set_office_hours", "snapshot", "sync", "within_office_hours", "working_days_between",
-]  # fmt: skip
+    "DayRow",
+    "HoursNotSet",
+    "Snapshot",
+    "YearNotLoaded",
+    "add_working_days",
+    "calendar",
+    "import_years",
+    "is_working_day",
+    "load_year",
+    "office_hours",
+    "set_office_hours",
+    "snapshot",
+    "sync",
+    "within_office_hours",
+    "working_days_between",
+]
 
 DEFAULT_HOURS = {"opens_at": time(9), "break_from": time(12), "break_to": time(13), "closes_at": time(17, 30)}
 DEFAULT_FROM = date(2000, 1, 1)
@@ -108,10 +122,10 @@ def load_year(
 ) -> Year:  # fmt: skip
     """装入年度节假日安排: the whole year from one notice, in place of what was loaded.
 
-    ``days_off`` and ``work_days`` are dates by the festival's name (``work_days`` may be plain dates); ``notice`` is the
-    notice's title. Raises ``Invalid`` naming each day that cannot be.
+    ``days_off`` and ``work_days`` are dates by the festival's name (``work_days`` may be plain dates); ``notice`` is
+    the notice's title. Raises ``Invalid`` naming each day that cannot be.
     """
-    named = work_days if isinstance(work_days, Mapping) else {"": work_days}
+    named: Mapping[str, Iterable[date]] = work_days if isinstance(work_days, Mapping) else {"": work_days}
     days = [DayRow(day, DayKind.HOLIDAY, name) for name, dates in days_off.items() for day in dates]
     days += [DayRow(day, DayKind.SWAP, name) for name, dates in named.items() for day in dates]
     row = YearRow(year, notice, number, issued_on, verified, note, check_days(year, days, whole=False))
@@ -129,7 +143,8 @@ def _load(actor: Actor, row: YearRow) -> Year:
     before = Year.objects.select_for_update().filter(year=row.year).first()
     old = _content(before) if before is not None else None
     loaded = _write(row, Origin.LOCAL, actor.name)
-    trace.record(actor, "calendar.year.load", loaded, before=old, after=_content(loaded), reason=row.number or row.title)
+    why = row.number or row.title
+    trace.record(actor, "calendar.year.load", loaded, before=old, after=_content(loaded), reason=why)
     return loaded
 
 
@@ -176,21 +191,21 @@ def set_office_hours(
     if (break_from is None) != (break_to is None):
         raise Invalid("午休的开始和结束时间应同时填写。", fields={"break_to": "午休的开始和结束时间应同时填写。"})
     times = [opens_at, *([break_from, break_to] if break_from and break_to else []), closes_at]
-    if any(later <= earlier for earlier, later in zip(times, times[1:], strict=False)):
+    if any(later <= earlier for earlier, later in itertools.pairwise(times)):
         message = "上班、午休开始、午休结束、下班应依次推后。"
         raise Invalid(message, fields={"closes_at": message})
     rows = OfficeHours.objects.select_for_update().filter(unit=unit)
     if rows.filter(valid_from__gte=valid_from).exists():
-        raise Conflict("该单位已有自同日或更晚日期起执行的工作时间。", code="hours_later", fields={"valid_from": "日期过早。"})
+        message = "该单位已有自同日或更晚日期起执行的工作时间。"
+        raise Conflict(message, code="hours_later", fields={"valid_from": message})
     rows.filter(valid_to__isnull=True).update(valid_to=valid_from)
     made = OfficeHours.objects.create(
         unit=unit, opens_at=opens_at, break_from=break_from, break_to=break_to, closes_at=closes_at,
         valid_from=valid_from, reason=reason, origin=Origin.LOCAL,
     )  # fmt: skip
     _changed()
-    trace.record(
-        actor, "calendar.hours.set", made, after={"hours": str(made), "valid_from": valid_from.isoformat()}, reason=reason
-    )
+    after = {"hours": str(made), "valid_from": valid_from.isoformat()}
+    trace.record(actor, "calendar.hours.set", made, after=after, reason=reason)
     return made
 
 
