@@ -6,12 +6,16 @@ import uuid
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponse
+from django.http.request import split_domain_port
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_cache_control
 
-from zhiguan.kernel.identity.service import KEY_PREFIX, actor_for, key_for
+from zhiguan.kernel.identity.actors import actor_of
+from zhiguan.kernel.identity.service import KEY_PREFIX, key_for
 from zhiguan.kit.actor import Actor
+from zhiguan.kit.api.problems import Unauthorised, problem
 from zhiguan.kit.errors import Refusal
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -20,20 +24,22 @@ Handler = Callable[[HttpRequest], HttpResponse]
 WITHOUT_NEW_PASSWORD = ("/accounts/password/", "/accounts/logout/", "/static/", "/healthz")
 
 
-def problem(refusal: Refusal) -> JsonResponse:
-    """Return the refusal as problem+json (RFC 9457)."""
-    body = {"type": "about:blank", "title": "请求未办理", "status": refusal.status, "code": refusal.code,
-            "detail": refusal.message}  # fmt: skip
-    if refusal.fields:
-        body["errors"] = [{"path": path, "message": message} for path, message in refusal.fields.items()]
-    return JsonResponse(
-        body, status=refusal.status, content_type="application/problem+json", json_dumps_params={"ensure_ascii": False}
-    )
-
-
 def wants_json(request: HttpRequest) -> bool:
     """Tell whether the answer goes to a program."""
     return request.path.startswith("/api/")
+
+
+def live_origin(request: HttpRequest) -> str:
+    """Return the origin of the live process as this browser reaches it; empty where there is none."""
+    if settings.ZHIGUAN_LIVE_URL:
+        return "/".join(settings.ZHIGUAN_LIVE_URL.split("/")[:3])
+    if not settings.ZHIGUAN_LIVE_PORT:
+        return ""
+    try:
+        host, _ = split_domain_port(request.get_host())
+    except DisallowedHost:
+        return ""
+    return f"{request.scheme}://{host}:{settings.ZHIGUAN_LIVE_PORT}"
 
 
 class ContentSecurityPolicy:
@@ -46,14 +52,14 @@ class ContentSecurityPolicy:
                     (settings.ZHIGUAN_MAP_TILES_URL, settings.ZHIGUAN_MAP_STYLE_URL) if url.startswith("http")})
         )  # fmt: skip
         self.policy = (
-            f"default-src 'self'; img-src 'self' data: blob: {tiles}; connect-src 'self' {tiles}; "
+            f"default-src 'self'; img-src 'self' data: blob: {tiles}; connect-src 'self' {tiles} %s; "
             "style-src 'self' 'unsafe-inline'; script-src 'self'; worker-src 'self' blob:; object-src 'none'; "
             "base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
         )
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        response.headers.setdefault("Content-Security-Policy", self.policy)
+        response.headers.setdefault("Content-Security-Policy", self.policy % live_origin(request))
         response.headers.setdefault("Permissions-Policy", "geolocation=(self), camera=(self), microphone=()")
         return response
 
@@ -73,15 +79,16 @@ class ActorMiddleware:
             secret = header.removeprefix("Bearer ").strip()
             key = key_for(secret) if secret.startswith(KEY_PREFIX) else None
             if key is None:
-                return problem(Unauthorised("接口密钥无效、已停用或已过期。"))
-            request.actor = actor_for(
-                key.account, via="api", address=address, request_id=request.request_id, only=key.permissions
+                return problem(Unauthorised("接口密钥无效、已停用或已过期。"), request)
+            request.api_key_id = key.pk
+            request.actor = actor_of(
+                key.account, key=key, via="api", address=address, request_id=request.request_id
             )
             request._dont_enforce_csrf_checks = True  # a key is not sent by browsers on their own
         elif request.user.is_authenticated:
             if request.user.must_change_password and not request.path.startswith(WITHOUT_NEW_PASSWORD):
                 return redirect("account_change_password")
-            request.actor = actor_for(request.user, address=address, request_id=request.request_id)
+            request.actor = actor_of(request.user, address=address, request_id=request.request_id)
         response = self._answer(request, request.actor)
         if request.actor is not None:
             patch_cache_control(response, private=True)
@@ -92,13 +99,6 @@ class ActorMiddleware:
             return self.get_response(request)
         with actor.acting():
             return self.get_response(request)
-
-
-class Unauthorised(Refusal):
-    """Nobody is signed in, or the key is not valid."""
-
-    status = 401
-    code = "unauthorised"
 
 
 class RefusalMiddleware:
@@ -114,6 +114,6 @@ class RefusalMiddleware:
         if not isinstance(exception, Refusal):
             return None
         if wants_json(request) or request.headers.get("HX-Request"):
-            return problem(exception)
+            return problem(exception, request)
         return render(request, "kit/error.html", {"refusal": exception, "status": exception.status},
                       status=exception.status)  # fmt: skip

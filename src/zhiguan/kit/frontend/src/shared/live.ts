@@ -55,7 +55,8 @@ export function openLive<T>(options: LiveOptions<T>): () => void {
   const connect = (): void => {
     if (ended || !options.streamUrl) return fallBack()
     source?.close()
-    source = new EventSource(options.streamUrl)
+    // The stream comes from another port of the same host; the session's cookie must go with it.
+    source = new EventSource(options.streamUrl, { withCredentials: true })
     for (const name of ['message', 'snapshot', 'delta']) source.addEventListener(name, receive as EventListener)
     watch = window.setTimeout(fallBack, FIRST_WAIT_MS)
     source.addEventListener('error', () => {

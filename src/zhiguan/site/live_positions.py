@@ -1,0 +1,178 @@
+"""The changing places of vehicles, read once for everybody who watches: what the live process keeps in memory.
+
+The gateway announces which devices have a new latest position. At most once a second these are read in one query and
+handed to the watchers that may see them. Nothing here decides what anybody may see: each watcher brings that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from typing import Any
+
+import psycopg
+from django.db import Error as DatabaseError
+from django.db import close_old_connections, connections, transaction
+from django.utils import timezone
+
+from zhiguan.kernel.telemetry.declare import CHANNEL_LIVE
+from zhiguan.kit.actor import Actor, system
+from zhiguan.lines.vehicles.queries import tracks
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 1.0
+SWEEP_S = 10.0
+"""How often devices are looked for that have fallen silent: silence announces nothing."""
+BACK_OFF_S = (0.5, 10.0)
+READ_AT_ONCE = 5_000
+
+
+def in_database(work: Callable[[], Any]) -> Any:
+    """Do the work in one transaction on the calling thread's connection; a connection that died is replaced."""
+    close_old_connections()
+    try:
+        with transaction.atomic():
+            return work()
+    finally:
+        close_old_connections()
+
+
+def look(actor: Actor) -> dict[int, tuple[list[Any], float]]:
+    """Return device key → (row as the map reads it, moment received) of all that the actor may see now."""
+    now = timezone.now()
+    with actor.acting():
+        return {
+            terminal.source_id: (tracks.map_row(terminal, now), terminal.source.latest.received_at.timestamp())
+            for terminal in tracks.live_terminals(actor)
+        }
+
+
+def _read(sources: list[int]) -> dict[int, tuple[list[Any], float]]:
+    now = timezone.now()
+    actor = system("live.positions")
+    with actor.acting():
+        return {
+            terminal.source_id: (tracks.map_row(terminal, now), terminal.source.latest.received_at.timestamp())
+            for terminal in tracks.live_terminals(actor).filter(source__in=sources)
+        }
+
+
+class Watcher:
+    """One open map. ``pending`` holds the newest row of each vehicle that changed since it was last served."""
+
+    def __init__(self) -> None:
+        self.visible: frozenset[int] | None = None
+        self.pending: dict[int, list[Any]] = {}
+        self.stale = False
+        self.wake = asyncio.Event()
+        self._early: dict[int, list[Any]] = {}
+
+    def offer(self, rows: dict[int, list[Any]]) -> None:
+        """Take the rows that this watcher may see."""
+        if self.visible is None:
+            self._early.update(rows)  # changed while the first picture is being made
+            return
+        mine = self.visible.intersection(rows)
+        if mine:
+            self.pending.update((source, rows[source]) for source in mine)
+            self.wake.set()
+
+    def starts(self, visible: Iterable[int]) -> None:
+        """From now on these devices may be seen; what changed in the meantime is served next."""
+        self.visible, self.pending, early, self._early = frozenset(visible), {}, self._early, {}
+        self.offer(early)
+
+    def renews(self) -> None:
+        """The picture is made anew: collect until :meth:`starts`."""
+        self.visible, self.stale = None, False
+
+
+class Positions:
+    """Hears of changes, reads them, hands them on. ``run`` works until cancelled."""
+
+    def __init__(self, pool: Executor) -> None:
+        self.pool = pool
+        self.watchers: set[Watcher] = set()
+        self.reads = 0
+        self.listening = False
+        self._changed: set[int] = set()
+        self._woken = asyncio.Event()
+        self._received: dict[int, float] = {}
+
+    async def run(self) -> None:
+        """Listen, read and sweep together."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._listen())
+            group.create_task(self._serve())
+            group.create_task(self._sweep())
+
+    def know(self, rows: dict[int, tuple[list[Any], float]]) -> None:
+        """Remember when the devices were last heard of, to notice when they fall silent."""
+        for source, (row, received) in rows.items():
+            if row[5] == "offline":
+                self._received.pop(source, None)
+            else:
+                self._received[source] = received
+
+    async def _listen(self) -> None:
+        wait, most = BACK_OFF_S
+        while True:
+            known = connections.settings["default"]
+            try:
+                connection = await psycopg.AsyncConnection.connect(
+                    dbname=known["NAME"], user=known["USER"], password=known["PASSWORD"] or None,
+                    host=known["HOST"] or None, port=known["PORT"] or None, autocommit=True, connect_timeout=5,
+                    application_name="zhiguan live", keepalives_idle=20, keepalives_interval=5, keepalives_count=3,
+                )  # fmt: skip
+                async with connection:
+                    await connection.execute(f"LISTEN {CHANNEL_LIVE}".encode())
+                    self.listening, wait = True, BACK_OFF_S[0]
+                    for watcher in self.watchers:  # what was announced meanwhile is lost
+                        watcher.stale = True
+                        watcher.wake.set()
+                    async for heard in connection.notifies():
+                        self._changed.update(int(text) for text in heard.payload.split(",") if text.isdigit())
+                        self._woken.set()
+            except (psycopg.Error, OSError) as error:
+                log.warning("live: no database, trying again in %.1f s: %s", wait, str(error).strip())
+            self.listening = False
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, most)
+
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            began = time.monotonic()
+            sources, self._changed = list(self._changed), set()
+            if self.watchers and sources:
+                try:
+                    for first in range(0, len(sources), READ_AT_ONCE):
+                        part = sources[first : first + READ_AT_ONCE]
+                        rows = await loop.run_in_executor(self.pool, lambda p=part: in_database(lambda: _read(p)))
+                        self.reads += 1
+                        self.know(rows)
+                        plain = {source: row for source, (row, _) in rows.items()}
+                        for watcher in tuple(self.watchers):
+                            watcher.offer(plain)
+                except DatabaseError as error:
+                    log.warning("live: positions could not be read: %s", str(error).strip())
+                    self._changed.update(sources)
+                    self._woken.set()
+            await asyncio.sleep(max(0.0, EVERY_S - (time.monotonic() - began)))
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            last = time.time() - tracks.OFFLINE.total_seconds()
+            silent = [source for source, received in self._received.items() if received < last]
+            for source in silent:
+                del self._received[source]
+            if silent:
+                self._changed.update(silent)
+                self._woken.set()
