@@ -11,7 +11,21 @@ from django.utils.functional import SimpleLazyObject
 
 from zhiguan import __version__
 from zhiguan.kernel.orgs.service import is_demo
+from zhiguan.kit.actor import Actor
 from zhiguan.kit.pages.menu import menu
+
+
+RIDES = (
+    ("vehicles.order.request", "vehicles.order.create"),
+    ("vehicles.order.drive", "vehicles.order.driving"),
+    ("vehicles.trip.view", "vehicles.live"),
+    ("vehicles.order.view", "vehicles.order"),
+)
+"""What 用车 on the phone's bottom bar opens: the first page whose permission the actor holds."""
+
+
+def _ride(actor: Actor | None) -> str:
+    return next((reverse(page) for permission, page in RIDES if actor is not None and actor.can(permission)), "/")
 
 
 def zg(request: HttpRequest) -> dict[str, Any]:
@@ -28,7 +42,7 @@ def zg(request: HttpRequest) -> dict[str, Any]:
         "password": reverse("account_change_password"),
         "sessions": reverse("usersessions_list"),
         "sign_out": reverse("account_logout"),
-        "ride": reverse("vehicles.order.create"),
+        "ride": _ride(actor),
     }
     return {
         "zg": {

@@ -115,5 +115,9 @@ class RefusalMiddleware:
             return None
         if wants_json(request) or request.headers.get("HX-Request"):
             return problem(exception, request)
-        return render(request, "kit/error.html", {"refusal": exception, "status": exception.status},
-                      status=exception.status)  # fmt: skip
+        titles = {403: "没有权限", 404: "没有找到", 409: "情况已变化", 412: "内容已被他人修改"}
+        context = {
+            "status": exception.status, "title": titles.get(exception.status, "没有办理"), "detail": exception.message,
+            "code": exception.code, "instance": getattr(request, "request_id", ""),
+        }  # fmt: skip
+        return render(request, "kit/error.html", context, status=exception.status)

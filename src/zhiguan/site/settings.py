@@ -199,9 +199,12 @@ STORAGES = {
         else "whitenoise.storage.CompressedStaticFilesStorage"
     },
 }
+WHITENOISE_IMMUTABLE_FILE_TEST = r"/kit/dist/assets/"
 WHITENOISE_USE_FINDERS = TESTING or DEBUG
 MEDIA_ROOT = VAR / "files"
 
+ZHIGUAN_TRACE_DIGEST = os.environ.get("ZHIGUAN_TRACE_DIGEST", "sha256")
+"""Digest of the trace: sha256 or sm3."""
 ZHIGUAN_CITY = os.environ.get("ZHIGUAN_CITY", "上海市")
 ZHIGUAN_SITE_NAME = os.environ.get("ZHIGUAN_SITE_NAME", "智管 · 机关事务数字化平台")
 ZHIGUAN_MAP_STYLE_URL = os.environ.get("ZHIGUAN_MAP_STYLE_URL", "")

@@ -7,9 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import include, path
 
+from zhiguan.kit.api.problems import problem
+from zhiguan.kit.errors import Refusal
 from zhiguan.kit.pages.urls import urlpatterns as pages
 
-from . import desk
+from . import api, desk
 
 
 def health(request: HttpRequest) -> HttpResponse:
@@ -36,12 +38,9 @@ def failed(request: HttpRequest) -> HttpResponse:
 
 def _error(request: HttpRequest, status: int, title: str, detail: str) -> HttpResponse:
     if request.path.startswith("/api/"):
-        from .middleware import problem
-        from zhiguan.kit.errors import Refusal
-
         refusal = Refusal(detail, code={404: "not_found", 403: "denied"}.get(status, "failed"))
         refusal.status = status
-        return problem(refusal)
+        return problem(refusal, request)
     context = {"status": status, "title": title, "detail": detail, "instance": getattr(request, "request_id", "")}
     return render(request, "kit/error.html", context, status=status)
 
@@ -54,5 +53,6 @@ urlpatterns = [
     path("todo/", desk.todo, name="todo"),
     path("me/", desk.me, name="me"),
     path("accounts/", include("allauth.urls")),
+    *api.urlpatterns(),
     *pages(),
 ]

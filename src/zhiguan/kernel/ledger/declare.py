@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from zhiguan.kernel.trace.declare import TraceCode
 from zhiguan.kit.manifest import Declared
 
 
@@ -50,6 +51,10 @@ class Lifecycle(Declared):
             if move.code == code:
                 return move
         raise KeyError(f"{self.code} has no move {code!r}")
+
+    def trace_codes(self) -> tuple[TraceCode, ...]:
+        """The names of the moves in the trace."""
+        return tuple(TraceCode(f"{self.code}.{move.code}", f"{self.name}{move.name}") for move in self.moves)
 
     def moves_from(self, state: str) -> tuple[Move, ...]:
         """Return the moves possible in ``state``."""

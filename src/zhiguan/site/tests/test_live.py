@@ -1,0 +1,265 @@
+"""The live process as a browser meets it: the real application, real sessions, positions committed as by the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import transaction
+
+from zhiguan.kernel.identity.models import Account, Grant, Role
+from zhiguan.kernel.telemetry.columns import MICROS, Block
+from zhiguan.kernel.telemetry.ingest import Writer
+from zhiguan.kit.actor import system
+from zhiguan.lines.vehicles.domain import register
+from zhiguan.lines.vehicles.tests.conftest import make_world
+from zhiguan.site import live
+
+WAIT_S = 10.0
+
+
+class Browser:
+    """One open stream: ``status``, ``headers``, then events one by one."""
+
+    def __init__(self, app: Any, path: str, session: str = "", origin: str = "http://testserver:8000", **more: str):
+        headers = {"host": "testserver:8001", "origin": origin} | more
+        if session:
+            headers["cookie"] = f"sessionid={session}"
+        target, _, query = path.partition("?")
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+            "path": target, "raw_path": target.encode(), "query_string": query.encode(), "client": ("127.0.0.1", 4),
+            "server": ("testserver", 8001), "app": app, "root_path": "",
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items() if value],
+        }  # fmt: skip
+        self.status, self.headers, self.closed = 0, {}, False
+        self._text, self._news, self._left = "", asyncio.Event(), asyncio.Event()
+        self._first = True
+        self.task = asyncio.create_task(app(scope, self._receive, self._send))
+
+    async def _receive(self) -> dict:
+        if self._first:
+            self._first = False
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self._left.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: dict) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = {name.decode().lower(): value.decode() for name, value in message["headers"]}
+        else:
+            self._text += message.get("body", b"").decode()
+            self.closed = not message.get("more_body", False)
+        self._news.set()
+
+    async def event(self, wait: float = WAIT_S) -> tuple[str, Any]:
+        """The next event's name and data, or ("closed", None)."""
+        async with asyncio.timeout(wait):
+            while True:
+                whole, found, rest = self._text.partition("\n\n")
+                if found:
+                    self._text = rest
+                    lines = dict(line.split(": ", 1) for line in whole.split("\n") if not line.startswith(":"))
+                    if "data" in lines:
+                        return lines["event"], json.loads(lines["data"])
+                elif self.closed:
+                    return "closed", None
+                else:
+                    self._news.clear()
+                    await self._news.wait()
+
+    async def answered(self) -> int:
+        """Wait for the status."""
+        async with asyncio.timeout(WAIT_S):
+            while not self.status:
+                self._news.clear()
+                await self._news.wait()
+        return self.status
+
+    async def leave(self) -> None:
+        self._left.set()
+        await asyncio.wait_for(self.task, WAIT_S)
+
+
+@pytest.fixture
+def town(committed_db, make_actor) -> SimpleNamespace:
+    """Two organs with a located car each, and an account that sees the first only."""
+    with system("tests").acting() as boss, transaction.atomic():
+        world = make_world(make_actor)
+        sources = []
+        for number, unit in enumerate((world.organ, world.other)):
+            place = register.add_place(boss, unit=unit, name="车库", lat=31.23, lon=121.47)
+            car = register.register(
+                boss, plate=f"沪A1234{number}", unit=unit, kind="emergency", brand_model="荣威", price_yuan=150_000,
+                bought_on=datetime(2022, 1, 1, tzinfo=UTC).date(), place=place,
+            )  # fmt: skip
+            register.commission(boss, car)
+            sources.append(register.install_terminal(boss, vehicle=car, number=f"1391111000{number}").source_id)
+        world.account = Account.objects.create(
+            username="fleet", person=world.people["申请人"], unit=world.organ, must_change_password=False
+        )
+        world.account.set_password("not used here")
+        world.account.save()
+        role = Role.objects.get(code="vehicles.fleet")
+        Grant.objects.create(
+            account=world.account, role=role, scope="organ", unit=world.organ, state="active", reason="test"
+        )
+    world.sources, world.urls = sources, committed_db
+    return world
+
+
+def sign_in(account: Account) -> str:
+    session = SessionStore()
+    session[SESSION_KEY] = str(account.pk)
+    session[BACKEND_SESSION_KEY] = "zhiguan.kernel.identity.backends.AccountBackend"
+    session[HASH_SESSION_KEY] = account.get_session_auth_hash()
+    session.create()
+    return session.session_key
+
+
+def run(town: SimpleNamespace, act: Callable[[Any, Any], Awaitable[None]]) -> None:
+    """Run the application with its lifespan and do something with it and a writer of positions."""
+
+    async def whole() -> None:
+        writer = Writer(town.urls.ingest, lanes=1)
+
+        async def report(*sources: int, lat: float = 31.2, ago_s: float = 0.0) -> float:
+            """Commit a position of each; returns the moment of the acknowledgement."""
+            moment = datetime.now(UTC) - timedelta(seconds=ago_s)
+            at = round(moment.timestamp() * MICROS)
+            rows = [(each, at, at, round(lat * 1e6), 121_500_000, 5, 300, 0, 0, 3, -1) for each in sources]
+            await writer.commit(Block.of(rows), [])
+            return time.monotonic()
+
+        async with live.app.router.lifespan_context(live.app):
+            process = live.app.state.process
+            while not process.positions.listening:
+                await asyncio.sleep(0.05)
+            try:
+                await act(live.app, report)
+            finally:
+                await writer.close()
+
+    asyncio.run(asyncio.wait_for(whole(), 60))
+
+
+def test_a_map_gets_a_picture_then_what_changes_within_two_seconds_and_only_what_it_may_see(town):
+    session = sign_in(town.account)
+    mine, other = town.sources
+
+    async def act(app, report):
+        await report(mine, other)
+        browser = Browser(app, "/live/vehicles", session)
+        name, picture = await browser.event()
+        assert browser.status == 200
+        assert browser.headers["access-control-allow-origin"] == "http://testserver:8000"
+        assert browser.headers["access-control-allow-credentials"] == "true"
+        assert (name, picture["type"]) == ("snapshot", "snapshot")
+        assert [row[6] for row in picture["vehicles"]] == ["沪A12340"]
+        waits = []
+        for number in range(3):
+            await asyncio.sleep(1.1)  # the writer announces at most once a second
+            told = await report(mine, other, lat=31.21 + number / 100)
+            name, change = await browser.event()
+            waits.append(time.monotonic() - told)
+            assert name == "delta"
+            assert [(row[6], row[1]) for row in change["vehicles"]] == [("沪A12340", round(31.21 + number / 100, 6))]
+        assert max(waits) < 2.0, waits
+        await browser.leave()
+        assert not app.state.process.positions.watchers
+        assert not app.state.process.streams
+
+    run(town, act)
+
+
+def test_one_query_serves_all_maps(town):
+    session = sign_in(town.account)
+
+    async def act(app, report):
+        await report(town.sources[0])
+        browsers = [Browser(app, "/live/vehicles", session) for _ in range(6)]
+        for browser in browsers:
+            assert (await browser.event())[0] == "snapshot"
+        before = app.state.process.positions.reads
+        await asyncio.sleep(1.1)
+        await report(town.sources[0], lat=31.4)
+        for browser in browsers:
+            name, change = await browser.event()
+            assert (name, change["vehicles"][0][1]) == ("delta", 31.4)
+        assert app.state.process.positions.reads - before <= 2
+        for browser in browsers:
+            await browser.leave()
+
+    run(town, act)
+
+
+def test_kick_out_and_withdrawn_roles_end_the_stream(town, monkeypatch):
+    monkeypatch.setattr(live, "CHECK_S", 0.4)
+    first, second = sign_in(town.account), sign_in(town.account)
+
+    async def act(app, report):
+        await report(town.sources[0])
+        kicked, kept = Browser(app, "/live/vehicles", first), Browser(app, "/live/vehicles", second)
+        assert (await kicked.event())[0] == (await kept.event())[0] == "snapshot"
+        await asyncio.to_thread(lambda: SessionStore(first).delete())
+        assert (await kicked.event())[0] == "closed"
+        assert not kept.closed
+        await asyncio.to_thread(lambda: Grant.objects.filter(account=town.account).update(state="revoked"))
+        assert (await kept.event())[0] == "closed"
+
+    run(town, act)
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ({"session": ""}, 401),
+        ({"session": "neverissued0000000000000000000000"}, 403),
+        ({"origin": "http://elsewhere.example"}, 403),
+        ({"host": "elsewhere.example", "origin": ""}, 400),
+    ],
+)
+def test_strangers_get_no_stream(town, more, status):
+    session = sign_in(town.account)
+
+    async def act(app, report):
+        browser = Browser(app, "/live/vehicles", **({"session": session} | more))
+        assert await browser.answered() == status
+        assert "access-control-allow-origin" not in browser.headers or "origin" not in more
+
+    run(town, act)
+
+
+def test_a_password_still_to_be_changed_opens_no_stream(town):
+    with transaction.atomic():
+        Account.objects.filter(pk=town.account.pk).update(must_change_password=True)
+    session = sign_in(town.account)
+
+    async def act(app, report):
+        for path in ("/live/vehicles", "/live/cockpit"):
+            assert await Browser(app, path, session).answered() == 403
+
+    run(town, act)
+
+
+def test_the_cockpit_gets_the_figures_of_its_page(town):
+    session = sign_in(town.account)
+
+    async def act(app, report):
+        await report(town.sources[0])
+        browser = Browser(app, "/live/cockpit?code=310000001", session)
+        name, update = await browser.event()
+        assert name == "message"
+        assert update["kpis"]["vehicles.in_service"] == 1
+        await browser.leave()
+
+    run(town, act)
