@@ -1,14 +1,29 @@
-"""Jobs of the worker: scheduled rules."""
+"""Periodic work of supervision: scheduled rules, and forgetting old runs."""
 
 from __future__ import annotations
 
-from procrastinate.contrib.django import app
+from datetime import timedelta
 
+from django.db import transaction
+from django.utils import timezone
+
+from zhiguan.kit.actor import system
+from zhiguan.kit.jobs import Periodic
+
+from .models import RuleRun
 from .running import run_due
 
+KEEP = timedelta(days=60)
+"""Rules on dirty days run many times an hour; what older runs did stands in the findings' own histories."""
 
-@app.periodic(cron="*/5 * * * *", periodic_id="supervision.scheduled")
-@app.task(name="supervision.scheduled", queueing_lock="supervision.scheduled")
-def scheduled_rules(timestamp: int) -> None:
-    """Run every scheduled rule whose time has come since its last run."""
-    run_due()
+
+def scheduled() -> str:
+    """Run every scheduled rule whose time has come since its last run, and drop runs older than :data:`KEEP`."""
+    found = run_due()
+    with system("supervision.scheduled").acting(), transaction.atomic():
+        RuleRun.objects.filter(started_at__lt=timezone.now() - KEEP).delete()
+    failed = sum(bool(result.error) for result in found.values())
+    return f"运行规则 {len(found)} 条，失败 {failed} 条" if found else ""
+
+
+SCHEDULED = Periodic("supervision.scheduled", "运行定时监督规则", "*/5 * * * *", scheduled)

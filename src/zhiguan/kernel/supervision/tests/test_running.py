@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.ledger.models import LedgerEvent
-from zhiguan.kernel.supervision import service
+from zhiguan.kernel.supervision import jobs, service
 from zhiguan.kernel.supervision.declare import ON_DIRTY_DAYS, Hit, Rule, days, months
 from zhiguan.kernel.supervision.models import Finding, RuleRun
 from zhiguan.kernel.supervision.running import AGAIN, NO_LONGER
@@ -256,3 +256,13 @@ def test_scheduled_rules_run_once_per_time_and_are_caught_up(world, rule, truth,
 def test_every_declared_cadence_can_be_read():
     for each in registry.current().all(Rule):
         assert each.cadence == ON_DIRTY_DAYS or croniter.is_valid(each.cadence), each.code
+
+
+def test_the_job_says_what_it_did_and_forgets_old_runs(world, rule, truth, monkeypatch):
+    _run(rule, world.people)
+    RuleRun.objects.update(started_at=timezone.now() - jobs.KEEP - timedelta(days=1))
+    _run(rule, world.people)
+    declare(monkeypatch, replace(rule, code="orgs.nightly", cadence="30 2 * * *", subjects=lambda a, b: world.people))
+    assert "失败 0 条" in jobs.SCHEDULED.run()
+    assert sorted(RuleRun.objects.values_list("rule", flat=True))[:2] == ["orgs.moved", "orgs.nightly"]
+    assert RuleRun.objects.filter(rule="orgs.moved").count() == 1
