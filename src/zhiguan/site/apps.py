@@ -8,7 +8,9 @@ class SiteConfig(AppConfig):
     label = "zhiguan_site"
 
     def ready(self) -> None:
-        from . import registers, schedule
+        from . import seams, signins
+        from .registers import register
 
-        registers.register()
-        schedule.register()
+        register()
+        seams.install()
+        signins.connect()

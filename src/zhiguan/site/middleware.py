@@ -77,7 +77,7 @@ class ActorMiddleware:
         header = request.headers.get("Authorization", "")
         if header.startswith("Bearer ") and wants_json(request):
             secret = header.removeprefix("Bearer ").strip()
-            key = key_for(secret) if secret.startswith(KEY_PREFIX) else None
+            key = key_for(secret) if secret.startswith(KEY_PREFIX) and secret.isascii() and secret.isprintable() else None
             if key is None:
                 return problem(Unauthorised("接口密钥无效、已停用或已过期。"), request)
             request.api_key_id = key.pk

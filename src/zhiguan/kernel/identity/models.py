@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from zhiguan.kit.rowscope.declare import Shared
+from zhiguan.kit.rowscope.declare import ByPerson, Shared
 
 from .codes import GrantState, RoleKind, ScopeKind
 
@@ -35,6 +35,8 @@ class Account(AbstractBaseUser):
     password_history = models.JSONField("历史口令摘要", default=list, blank=True)
     failed_count = models.PositiveIntegerField("连续失败次数", default=0)
     locked_until = models.DateTimeField("锁定至", null=True, blank=True)
+    access_version = models.PositiveBigIntegerField("权限版本", default=1, editable=False)
+    """Raised with every change of the account's grants or roles: whoever keeps its permissions sees that they are old."""
     created_at = models.DateTimeField("创建时间", default=timezone.now)
 
     USERNAME_FIELD = "username"
@@ -168,3 +170,43 @@ class AllowedApp(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SavedFilter(models.Model):
+    """常用筛选: a named query of a list, kept by the account that made it."""
+
+    row_rule = ByPerson()
+    account = models.ForeignKey(Account, models.CASCADE, related_name="+", verbose_name="账号")
+    page = models.CharField("页面", max_length=80)
+    name = models.CharField("名称", max_length=20)
+    query = models.CharField("筛选条件", max_length=2000)
+    created_at = models.DateTimeField("创建时间", default=timezone.now)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "常用筛选"
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["account", "page", "name"], name="identity_savedfilter_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class KeptAnswer(models.Model):
+    """接口答复: what a request with an Idempotency-Key was answered, so that sending it again does nothing more."""
+
+    row_rule = ByPerson()
+    account = models.ForeignKey(Account, models.CASCADE, related_name="+", verbose_name="账号")
+    key = models.CharField("提交标识", max_length=128)
+    digest = models.CharField("请求摘要", max_length=64)
+    status = models.PositiveSmallIntegerField("状态码")
+    headers = models.JSONField("答复头", default=dict)
+    body = models.BinaryField("答复内容")
+    created_at = models.DateTimeField("时间", default=timezone.now)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "接口答复"
+        indexes = [models.Index(fields=["created_at"], name="identity_keptanswer_at")]
+        constraints = [models.UniqueConstraint(fields=["account", "key"], name="identity_keptanswer_once")]
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.status}"

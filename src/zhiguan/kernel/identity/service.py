@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from zhiguan.kit import registry
@@ -94,6 +94,12 @@ def actor_for(
     )
 
 
+def grants_changed(*accounts: int) -> None:
+    """Note that what these accounts may do has changed (none named: everybody's)."""
+    rows = Account.objects.filter(pk__in=accounts) if accounts else Account.objects.all()
+    rows.update(access_version=F("access_version") + 1)
+
+
 def sync_roles() -> None:
     """Bring the built-in roles in line with what lines and parts declare. Run after migrations."""
     known = {permission.code for permission in registry.current().all(Permission)}
@@ -108,6 +114,7 @@ def sync_roles() -> None:
                 "builtin": True,
             },
         )
+    grants_changed()
 
 
 def _administrator_clash(account: Account, role: Role) -> bool:
@@ -157,6 +164,7 @@ def decide_grant(actor: Actor, grant: Grant, *, agree: bool) -> Grant:
     )
     if not changed:
         raise Conflict("该授权已被处理，请刷新后查看。")
+    grants_changed(grant.account_id)
     grant.refresh_from_db()
     return grant
 
@@ -170,6 +178,7 @@ def revoke_grant(actor: Actor, grant: Grant) -> Grant:
         state=GrantState.REVOKED, decided_at=timezone.now()
     ):
         raise Conflict("该授权已失效，请刷新后查看。")
+    grants_changed(grant.account_id)
     grant.refresh_from_db()
     return grant
 

@@ -1,0 +1,324 @@
+"""What each operation does. Permission, scope, form, verb and version check are those of the page."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Mapping
+from typing import IO, Any
+
+from django import forms
+from django.db import IntegrityError, transaction
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
+from django.http.request import RequestDataTooBig
+from django.utils import timezone
+from pydantic import ValidationError
+
+from zhiguan.kit.actor import Actor
+from zhiguan.kit.errors import Conflict, Denied, Invalid, Stale
+from zhiguan.kit.pages import ports as page_ports
+from zhiguan.kit.pages.actions import VerbAction
+from zhiguan.kit.pages.columns import Column
+from zhiguan.kit.pages.declare import DetailPage, Page, Panel
+from zhiguan.kit.pages.detailview import _allowed, _form_class
+from zhiguan.kit.pages.formview import initial_of, version_of
+from zhiguan.kit.pages.guard import working
+from zhiguan.kit.pages.links import may
+from zhiguan.kit.pages.scope import one
+
+from . import ports
+from .declare import Resource
+from .problems import TooLarge, VersionRequired, invalid
+from .rows import (
+    DEFAULT_LIMIT,
+    MAX_LIMIT,
+    Shape,
+    cursor_for,
+    cut,
+    dumps,
+    listing_of,
+    parameters_of,
+    read_cursor,
+    shape_for,
+    whole_number,
+)
+from .schemas import Body, model_of
+
+Handler = Callable[..., HttpResponseBase]
+KEY_LENGTH = 128
+REPLAYED = ("ETag", "Location")
+
+
+def answer(value: Any, status: int = 200, **headers: str) -> HttpResponse:
+    """Return JSON."""
+    return HttpResponse(
+        dumps(value), status=status, content_type="application/json",
+        headers={name.replace("_", "-"): text for name, text in headers.items()},
+    )  # fmt: skip
+
+
+def permit(page: Page, actor: Actor) -> None:
+    """Raise Denied unless the actor may open the page."""
+    if not page.allows(actor):
+        raise Denied("您没有办理该事项的权限，请联系本单位的权限管理人员。", code="permission_missing")
+
+
+def no_query(request: HttpRequest) -> None:
+    """Raise Invalid when there are query parameters where none are known."""
+    if request.GET:
+        wrong = {name[:60]: "没有该参数。" for name in request.GET}
+        raise Invalid("查询参数不符合要求，请按 errors 逐项更正。", code="invalid_query", fields=wrong)
+
+
+def read_body(request: HttpRequest, model: type[Body]) -> dict[str, Any]:
+    """Return the members that were sent, checked against ``model``; an empty body is an empty object."""
+    try:
+        raw = request.body or b"{}"
+    except RequestDataTooBig as error:
+        raise TooLarge("请求内容过大。") from error
+    try:
+        return model.model_validate_json(raw).model_dump(exclude_unset=True)
+    except ValidationError as error:
+        raise invalid(error.errors(include_url=False, include_input=False)) from error
+
+
+def cleaned(form: forms.Form) -> dict[str, Any]:
+    """Return the form's values; raises Invalid with the message of each field."""
+    if form.is_valid():
+        return form.cleaned_data
+    fields, general = {}, []
+    for name, errors in form.errors.items():
+        text = "".join(str(error) for error in errors)
+        if name in form.fields:
+            fields[name] = text
+        else:
+            general.append(text)
+    message = "".join(general) or "填写的内容不符合要求，请按 errors 逐项更正。"
+    raise Invalid(message, fields=fields)
+
+
+def once(request: HttpRequest, actor: Actor, work: Callable[[], HttpResponse]) -> HttpResponse:
+    """Do ``work`` once per Idempotency-Key; the same request again gets the same answer, another one is refused."""
+    key = request.headers.get("Idempotency-Key", "")
+    if not key:
+        return work()
+    if len(key) > KEY_LENGTH or not key.isascii() or not key.isprintable():
+        message = f"应为不超过 {KEY_LENGTH} 个可见的 ASCII 字符。"
+        raise Invalid("请求头 Idempotency-Key 不符合要求。", code="bad_idempotency_key", fields={"Idempotency-Key": message})
+    digest = hashlib.sha256(
+        b"\0".join((str(request.method).encode(), request.get_full_path().encode(), request.body))
+    ).hexdigest()
+    found = ports.answers().find(actor, key)
+    if found is not None:
+        if found.digest != digest:
+            raise Invalid("该 Idempotency-Key 已用于另一次不同的请求，请换用新的。", code="idempotency_key_reused",
+                          fields={"Idempotency-Key": "已用于另一次不同的请求。"})  # fmt: skip
+        return HttpResponse(
+            found.body, status=found.status, content_type="application/json",
+            headers={**found.headers, "Idempotency-Replayed": "true"},
+        )  # fmt: skip
+    done = work()
+    kept = {name: done[name] for name in REPLAYED if name in done}
+    ports.answers().keep(actor, key, ports.Answer(digest, done.status_code, kept, done.content))
+    return done
+
+
+def acted(work: Callable[[], Any]) -> Any:
+    """Run a verb in a savepoint: a refusal leaves nothing behind."""
+    try:
+        with transaction.atomic():
+            return work()
+    except IntegrityError as error:
+        raise Conflict("填写的内容与已有记录冲突（例如编号重复，或同一时段已被占用），请核对后重新提交。") from error
+
+
+class Operations:
+    """The operations of one resource."""
+
+    def __init__(self, resource: Resource) -> None:
+        self.resource = resource
+        page = resource.detail
+        panels = [panel for panel in page.panels if isinstance(panel, Panel)]
+        self._columns: list[tuple[Column, str]] = [(column, column.permission) for column in resource.list.columns]
+        self._columns += [(page.badge, "")] if page.badge is not None else []
+        self._columns += [
+            (column, permission)
+            for panel in panels
+            for column in panel.fields
+            for permission in (panel.permission or column.permission,)
+        ]
+        self.bodies: dict[str, type[Body]] = {}
+        prefix = "".join(part.title() for part in resource.code.replace("_", ".").split("."))
+        if resource.create is not None:
+            self.bodies["create"] = model_of(resource.create.form, f"{prefix}Create")
+        if resource.edit is not None:
+            self.bodies["edit"] = model_of(resource.edit.form, f"{prefix}Edit", partial=True)
+        for act in page.actions:
+            name = "".join(part.title() for part in act.code.split("_"))
+            self.bodies[act.code] = model_of(_form_class(act), f"{prefix}{name}")
+
+    # --- reading
+
+    def list(self, request: HttpRequest) -> HttpResponseBase:
+        page, actor = self.resource.list, request.actor  # type: ignore[attr-defined]
+        permit(page, actor)
+        with working(actor):
+            query = request.GET
+            listing = listing_of(page, actor, query, allowed=parameters_of(page))
+            limit = whole_number(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+            counting = whole_number(query, "count", 0, 0, 1)
+            after = read_cursor(page, query, query["cursor"]) if query.get("cursor") else None
+            rows = cut(listing.filtered().order_by(*listing.order), listing.order, after)
+            paths = tuple(expression.expression.name for expression in listing.order)
+            items, places = shape_for(page, actor, rows).dicts(rows[: limit + 1], paths)
+            more = len(items) > limit
+            body: dict[str, Any] = {
+                "items": items[:limit], "next": cursor_for(page, query, places[limit - 1]) if more else None,
+            }  # fmt: skip
+            if counting:
+                body["count"] = min(listing.count, page.count_cap)
+                body["count_capped"] = listing.capped
+            return answer(body)
+
+    def export(self, request: HttpRequest) -> HttpResponseBase:
+        page, actor = self.resource.list, request.actor  # type: ignore[attr-defined]
+        permit(page, actor)
+        if not may(actor, page.export_permission or page.permission):
+            raise Denied("您没有导出该列表的权限。", code="permission_missing")
+        allowed = [name for name in parameters_of(page) if name not in ("limit", "cursor", "count")]
+        # Written whole before it is sent: the answer goes out after the transaction has ended.
+        target: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=4 * 2**20)  # noqa: SIM115 -- the response closes it
+        with working(actor):
+            listing = listing_of(page, actor, request.GET, allowed=allowed)
+            rows = listing.filtered().order_by(*listing.order)
+            items, _ = shape_for(page, actor, rows).dicts(rows[: page.export_limit + 1])
+            if len(items) > page.export_limit:
+                raise Invalid(f"符合条件的记录超过 {page.export_limit:,} 条，请缩小筛选范围后分批导出。", code="too_many_rows")
+            for item in items:
+                target.write(dumps(item) + b"\n")
+            page_ports.ports().on_export(actor, page, len(items), "ndjson")
+        target.seek(0)
+        name = f"{page.export_name}-{timezone.localtime():%Y%m%d-%H%M}.ndjson"
+        return FileResponse(target, as_attachment=True, filename=name, content_type="application/x-ndjson")
+
+    def shape(self, actor: Actor, model: Any) -> Shape:
+        """Return the shape of one whole row: the list's columns and the detail's, less what permissions hide."""
+        return Shape(model, [column for column, permission in self._columns if not permission or may(actor, permission)])
+
+    def whole(self, actor: Actor, obj: Any) -> dict[str, Any]:
+        """Return the row as ``get`` answers it, with the acts that can be done on it now."""
+        found = self.shape(actor, type(obj)).one(obj)
+        found["acts"] = [
+            act.code.replace("_", "-")
+            for act in self.resource.detail.actions
+            if _allowed(act, actor, obj) and (act.when is None or act.when(obj))
+        ]
+        return found
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        page, actor = self.resource.detail, request.actor  # type: ignore[attr-defined]
+        permit(page, actor)
+        no_query(request)
+        with working(actor):
+            obj = one(page, actor, pk)
+            etag = self.etag(page, obj)
+            if etag in _tags(request, "If-None-Match"):
+                return HttpResponse(status=304, headers={"ETag": etag})
+            return answer(self.whole(actor, obj), ETag=etag)
+
+    # --- changing
+
+    def create(self, request: HttpRequest) -> HttpResponseBase:
+        page, actor = self.resource.create, request.actor  # type: ignore[attr-defined]
+        assert page is not None
+        permit(page, actor)
+        no_query(request)
+
+        def work() -> HttpResponse:
+            given = read_body(request, self.bodies["create"])
+            blank = page.form(actor=actor)
+            first = {name: field.initial for name, field in blank.fields.items() if field.initial is not None}
+            form = page.form({**first, **_filled(given)}, actor=actor)
+            row = acted(lambda: page.verb(actor, None, cleaned(form)))
+            return self._answer_for(request, actor, row.pk, 201)
+
+        with working(actor):
+            return once(request, actor, work)
+
+    def edit(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        page, actor = self.resource.edit, request.actor  # type: ignore[attr-defined]
+        assert page is not None
+        permit(page, actor)
+        no_query(request)
+        with working(actor):
+            obj = one(page, actor, pk)
+            self._match(request, obj, required=True)
+            given = read_body(request, self.bodies["edit"])
+            form_fields = page.form(actor=actor, obj=obj).fields
+            if unknown := {name: "该项不能修改。" for name in given if name not in form_fields}:
+                raise Invalid("填写的内容不符合要求，请按 errors 逐项更正。", fields=unknown)
+            initial = dict(page.initial(actor, obj, {})) if page.initial else initial_of(page.form, obj, {})
+            form = page.form({**_filled(initial), **_filled(given)}, actor=actor, obj=obj)
+            acted(lambda: page.verb(actor, obj, cleaned(form)))
+            return self._answer_for(request, actor, pk, 200)
+
+    def act(self, request: HttpRequest, pk: int, act: VerbAction) -> HttpResponseBase:
+        page, actor = self.resource.detail, request.actor  # type: ignore[attr-defined]
+        permit(page, actor)
+        no_query(request)
+
+        def work() -> HttpResponse:
+            one(page, actor, pk)  # who cannot see the row learns no more than that
+            if not may(actor, act.permission):
+                actor.require(act.permission)
+            obj = one(page, actor, pk, act.permission)
+            self._match(request, obj, required=False)
+            given = read_body(request, self.bodies[act.code])
+            if act.when is not None and not act.when(obj):
+                raise Conflict(f"当前状态不能办理“{act.title}”。", code="state_unfit")
+            form = _form_class(act)(_filled(given), actor=actor, obj=obj)
+            values = cleaned(form)
+            acted(lambda: act.verb(actor, obj, **values))
+            return self._answer_for(request, actor, pk, 200)
+
+        with working(actor):
+            return once(request, actor, work)
+
+    # --- parts
+
+    def etag(self, page: DetailPage | Any, obj: Any) -> str:
+        """Return the row's version as an entity tag; of a row without one, a digest of what it shows."""
+        version = version_of(obj, page.version)
+        if not version:
+            version = hashlib.sha256(dumps(Shape(type(obj), [c for c, _ in self._columns]).one(obj))).hexdigest()[:24]
+        return f'"{version}"'
+
+    def _match(self, request: HttpRequest, obj: Any, *, required: bool) -> None:
+        tags = _tags(request, "If-Match")
+        if not tags:
+            if required:
+                raise VersionRequired("请在 If-Match 请求头中提供所依据的版本（读取时返回的 ETag）。")
+            return
+        if "*" not in tags and self.etag(self.resource.detail, obj) not in tags:
+            raise Stale("该记录已被他人修改，请重新读取后再提交。")
+
+    def _answer_for(self, request: HttpRequest, actor: Actor, pk: int, status: int) -> HttpResponse:
+        """Answer with the row after the act; with its key alone when the act took it out of the actor's sight."""
+        page = self.resource.detail
+        headers = {}
+        if status == 201:
+            headers["Location"] = f"{request.path.rstrip('/')}/{pk}"
+        obj = page.rows(actor).filter(pk=pk).first() if page.allows(actor) else None
+        if obj is None:
+            return answer({"id": pk}, status, **headers)
+        return answer(self.whole(actor, obj), status, ETag=self.etag(page, obj), **headers)
+
+
+def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as a form takes them: nothing as empty text, lists as they are."""
+    return {name: "" if value is None else value for name, value in values.items()}
+
+
+def _tags(request: HttpRequest, header: str) -> set[str]:
+    text = request.headers.get(header, "")
+    return {part.strip().removeprefix("W/") for part in text.split(",") if part.strip()}
