@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,8 +17,10 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 
 from zhiguan.kernel.identity.models import Account, Grant, Role
-from zhiguan.kernel.telemetry.columns import MICROS, Block
-from zhiguan.kernel.telemetry.ingest import Writer
+from zhiguan.kernel.telemetry.gateway.config import Config
+from zhiguan.kernel.telemetry.gateway.server import Gateway
+from zhiguan.kernel.telemetry.jt808 import encode
+from zhiguan.kernel.telemetry.tests.terminal import Terminal
 from zhiguan.kit.actor import system
 from zhiguan.lines.vehicles.domain import register
 from zhiguan.lines.vehicles.tests.conftest import make_world
@@ -91,7 +94,7 @@ class Browser:
 
 
 @pytest.fixture
-def town(committed_db, make_actor) -> SimpleNamespace:
+def town(committed_db, make_actor, tmp_path) -> SimpleNamespace:
     """Two organs with a located car each, and an account that sees the first only."""
     with system("tests").acting() as boss, transaction.atomic():
         world = make_world(make_actor)
@@ -113,7 +116,7 @@ def town(committed_db, make_actor) -> SimpleNamespace:
         Grant.objects.create(
             account=world.account, role=role, scope="organ", unit=world.organ, state="active", reason="test"
         )
-    world.sources, world.urls = sources, committed_db
+    world.sources, world.urls, world.folder = sources, committed_db, tmp_path
     return world
 
 
@@ -127,27 +130,41 @@ def sign_in(account: Account) -> str:
 
 
 def run(town: SimpleNamespace, act: Callable[[Any, Any], Awaitable[None]]) -> None:
-    """Run the application with its lifespan and do something with it and a writer of positions."""
+    """Run the application and a gateway, and do something with the application and what its terminals report."""
 
     async def whole() -> None:
-        writer = Writer(town.urls.ingest, lanes=1)
+        gate = Gateway(Config(database_url=town.urls.ingest, port=0, var=town.folder, commit_interval_ms=20))
+        ready = asyncio.Event()
+        serving = asyncio.create_task(gate.serve(ready))
+        await ready.wait()
+        terminals = {
+            source: await Terminal(f"1391111000{number}", device=f"DEV000{number}").enter(gate.port)
+            for number, source in enumerate(town.sources)
+        }
 
-        async def report(*sources: int, lat: float = 31.2, ago_s: float = 0.0) -> float:
-            """Commit a position of each; returns the moment of the acknowledgement."""
-            moment = datetime.now(UTC) - timedelta(seconds=ago_s)
-            at = round(moment.timestamp() * MICROS)
-            rows = [(each, at, at, round(lat * 1e6), 121_500_000, 5, 300, 0, 0, 3, -1) for each in sources]
-            await writer.commit(Block.of(rows), [])
+        began, seconds = datetime.now(UTC) - timedelta(minutes=5), count()
+
+        async def report(*sources: int, lat: float = 31.2) -> float:
+            """Send a position of each; returns the moment the last was acknowledged."""
+            moment = began + timedelta(seconds=next(seconds))  # device time has whole seconds
+            for source in sources:
+                body = encode.location(lat, 121.5, moment, status=3, speed_kmh=30)
+                assert (await terminals[source].ask(0x0200, body))["result"] == 0
             return time.monotonic()
 
-        async with live.app.router.lifespan_context(live.app):
-            process = live.app.state.process
-            while not process.positions.listening:
-                await asyncio.sleep(0.05)
-            try:
+        try:
+            async with live.app.router.lifespan_context(live.app):
+                process = live.app.state.process
+                while not process.positions.listening:
+                    await asyncio.sleep(0.05)
+                await report(town.sources[0])
+                await asyncio.sleep(1.5)  # until the latest positions are written, so that the first picture has them
                 await act(live.app, report)
-            finally:
-                await writer.close()
+        finally:
+            for terminal in terminals.values():
+                await terminal.leave()
+            gate.stop()
+            await serving
 
     asyncio.run(asyncio.wait_for(whole(), 60))
 
@@ -157,7 +174,6 @@ def test_a_map_gets_a_picture_then_what_changes_within_two_seconds_and_only_what
     mine, other = town.sources
 
     async def act(app, report):
-        await report(mine, other)
         browser = Browser(app, "/live/vehicles", session)
         name, picture = await browser.event()
         assert browser.status == 200
@@ -167,7 +183,6 @@ def test_a_map_gets_a_picture_then_what_changes_within_two_seconds_and_only_what
         assert [row[6] for row in picture["vehicles"]] == ["沪A12340"]
         waits = []
         for number in range(3):
-            await asyncio.sleep(1.1)  # the writer announces at most once a second
             told = await report(mine, other, lat=31.21 + number / 100)
             name, change = await browser.event()
             waits.append(time.monotonic() - told)
@@ -185,12 +200,10 @@ def test_one_query_serves_all_maps(town):
     session = sign_in(town.account)
 
     async def act(app, report):
-        await report(town.sources[0])
         browsers = [Browser(app, "/live/vehicles", session) for _ in range(6)]
         for browser in browsers:
             assert (await browser.event())[0] == "snapshot"
         before = app.state.process.positions.reads
-        await asyncio.sleep(1.1)
         await report(town.sources[0], lat=31.4)
         for browser in browsers:
             name, change = await browser.event()
@@ -207,7 +220,6 @@ def test_kick_out_and_withdrawn_roles_end_the_stream(town, monkeypatch):
     first, second = sign_in(town.account), sign_in(town.account)
 
     async def act(app, report):
-        await report(town.sources[0])
         kicked, kept = Browser(app, "/live/vehicles", first), Browser(app, "/live/vehicles", second)
         assert (await kicked.event())[0] == (await kept.event())[0] == "snapshot"
         await asyncio.to_thread(lambda: SessionStore(first).delete())
@@ -255,7 +267,6 @@ def test_the_cockpit_gets_the_figures_of_its_page(town):
     session = sign_in(town.account)
 
     async def act(app, report):
-        await report(town.sources[0])
         browser = Browser(app, "/live/cockpit?code=310000001", session)
         name, update = await browser.event()
         assert name == "message"
