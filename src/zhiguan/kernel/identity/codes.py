@@ -63,7 +63,6 @@ ROLES = (
             "identity.app.manage",
             "orgs.unit.view",
             "orgs.unit.manage",
-            "reference.view",
             "events.job.view",
         ),
         scope="city",
