@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import sqlglot
 from sqlglot import exp
@@ -37,7 +37,7 @@ def bound(text: str, values: Mapping[str, float | int | datetime]) -> str:
         if isinstance(value, datetime):
             if value.tzinfo is None:
                 raise TypeError(f"{match.group(1)}: a moment must carry a time zone")
-            return f"TIMESTAMP '{value.astimezone(timezone.utc).replace(tzinfo=None).isoformat(' ')}'"
+            return f"TIMESTAMP '{value.astimezone(UTC).replace(tzinfo=None).isoformat(' ')}'"
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise TypeError(f"{match.group(1)}: only numbers and moments can be parameters")
         return repr(value) if value >= 0 else f"({value!r})"

@@ -27,10 +27,25 @@ from .columns import Block
 from .lake import FILE_SCHEMA, Lake, to_arrow
 from .store import SHANGHAI
 
-COLUMNS = (
-    "source_id day device_at received_at lat lon lat_e6 lon_e6 altitude_m speed_kmh direction_deg alarm status mileage_m "
-    "extra located epoch_s"
-).split()
+COLUMNS = [
+    "source_id",
+    "day",
+    "device_at",
+    "received_at",
+    "lat",
+    "lon",
+    "lat_e6",
+    "lon_e6",
+    "altitude_m",
+    "speed_kmh",
+    "direction_deg",
+    "alarm",
+    "status",
+    "mileage_m",
+    "extra",
+    "located",
+    "epoch_s",
+]
 """Columns of the relation ``positions``."""
 DEFAULT_COLUMNS = ("source_id", "device_at", "lat", "lon", "speed_kmh", "direction_deg", "alarm", "status", "mileage_m",
                    "located")  # fmt: skip

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from zhiguan.kernel.orgs.models import Unit
+from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kernel.trace import service as trace
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict, Invalid
@@ -26,7 +26,7 @@ from .jt808 import MAX_BODY
 from .models import Command, Source
 
 __all__ = [
-    "COLUMNS", "Engine", "gateways", "latest", "normalised", "positions_of", "provision", "rebind", "send",
+    "Engine", "gateways", "latest", "normalised", "positions_of", "provision", "rebind", "send",
     "set_active",
 ]  # fmt: skip
 
@@ -90,11 +90,44 @@ def positions_of(sources: Sequence[int], start: datetime, end: datetime) -> dict
     ``source_id``; ``time_s`` Unix seconds of device time; ``lat``, ``lon`` degrees WGS84; ``speed_kmh``; ``alarm`` and
     ``status`` words. Hot and sealed rows alike. The caller has resolved which sources its actor may see.
     """
-    from .engine import Engine
-
     names = ("source_id", "epoch_s", "lat", "lon", "speed_kmh", "alarm", "status")
     text = f"SELECT {', '.join(names)} FROM positions WHERE located ORDER BY source_id, device_at"  # noqa: S608
     table = Engine().sql(text, sources, start, end)
     columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in names}
     columns["time_s"] = columns.pop("epoch_s").astype(np.float64)
     return columns
+
+
+def send(
+    actor: Actor, source: Source, kind: str, payload: dict[str, Any], *, valid: timedelta = timedelta(hours=1)
+) -> Command:
+    """下发指令: ask something of a terminal. It goes out when the terminal is connected, within ``valid``.
+
+    ``text``: {"text", "flags"}; ``query_location``: {}; ``raw``: {"msg_id" and "body" in hexadecimal}. Raises
+    ``Invalid`` for a payload that makes no message. The answer is found on the command later.
+    """
+    actor.require(COMMAND_SEND.code, source)
+    try:
+        _, body = message_of(kind, payload, 1)
+    except (ValueError, KeyError, TypeError, UnicodeError) as error:
+        raise Invalid("指令内容无法下发，请检查后重试。", fields={"payload": str(error)}) from error
+    if len(body) > MAX_BODY:
+        raise Invalid("指令内容过长，请缩短后重试。", fields={"payload": f"{len(body)} 字节，上限 {MAX_BODY}"})
+    with transaction.atomic():
+        command = Command.objects.create(
+            source=source, kind=kind, payload=payload, created_by_id=actor.account_id,
+            expires_at=timezone.now() + valid,
+        )  # fmt: skip
+        trace.record(actor, "telemetry.command.send", source, after={"kind": kind, "command": command.pk})
+    return command
+
+
+def gateways(var: Path) -> list[dict[str, Any]]:
+    """State of the gateway processes as they last told it (see ``gateway.server.Gateway.status``), newest first."""
+    found = []
+    for path in (var / "run").glob("gateway*.json"):
+        try:
+            found.append(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            continue
+    return sorted(found, key=lambda state: state.get("at", ""), reverse=True)

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -43,17 +43,19 @@ def positions(
     decoded = bulk.parse_location_bulk(bodies)
     sizes = np.fromiter(map(len, bodies), np.int64, len(bodies))
     who, when = np.array(sources, np.int64), np.array(received_us, np.int64)
-    return _rows(decoded, bodies.__getitem__, sizes, who, when, config)
+    return rows_of(decoded, b"".join(bodies), np.cumsum(sizes) - sizes, sizes, who, when, config)
 
 
-def _rows(  # noqa: PLR0917 -- columns of one batch
+def rows_of(
     decoded: np.ndarray,
-    body: Callable[[int], bytes],
+    content: bytes,
+    starts: np.ndarray,
     sizes: np.ndarray,
     sources: np.ndarray,
     received: np.ndarray,
     config: Config,
 ) -> tuple[Block, list[Raw]]:
+    """As :func:`positions`, of bodies that begin at ``starts`` in ``content``; ``decoded`` is POSITION_DTYPE."""
     count = len(decoded)
     rows = np.zeros(count, POSITION)
     rows["source_id"] = sources
@@ -69,15 +71,12 @@ def _rows(  # noqa: PLR0917 -- columns of one batch
     rows["direction"] = decoded["direction_deg"]
     rows["alarm"] = decoded["alarm"]
     rows["status"] = decoded["status"]
-    rows["mileage_m"] = -1
+    rows["mileage_m"], begins = _mileage(content, starts, sizes)
+    ends = starts + sizes
     extras: list[bytes | None] = [None] * count
-    for i in np.flatnonzero(sizes > POSITION_SIZE).tolist():
-        items = body(i)[POSITION_SIZE:]
-        if items[:2] == b"\x01\x04" and len(items) >= 6:
-            rows["mileage_m"][i] = int.from_bytes(items[2:6], "big") * 100
-            items = items[6:]
-        if items:
-            extras[i] = items
+    odd = np.flatnonzero(ends > begins)
+    for i, start, end in zip(odd.tolist(), begins[odd].tolist(), ends[odd].tolist(), strict=True):
+        extras[i] = content[start:end]
     rows["digest"] = digests(rows, extras)
     now_us = int(received.max()) if count else 0
     sane = timed & plausible(rows, now_us, past_days=config.past_days, ahead_s=config.ahead_s)
@@ -90,9 +89,19 @@ def _rows(  # noqa: PLR0917 -- columns of one batch
     for i in np.flatnonzero(~good).tolist():
         reason = SHORT if not whole[i] else PLACE if not placed[i] else TIME
         at = int(rows["at"][i]) if timed[i] and whole[i] else None
-        kept = body(i)
+        kept = content[int(starts[i]) : int(ends[i])]
         raws.append(Raw(int(sources[i]), int(received[i]), reason, kept, 0x0200, at=at, once=_key(kept)))
     return block.take(good), raws
+
+
+def _mileage(content: bytes, starts: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mileage in metres (-1: none) where it is the first additional item, as nearly always; where the others begin."""
+    data = np.frombuffer(content + bytes(POSITION_SIZE + 6), np.uint8)
+    begins = starts + POSITION_SIZE
+    head = data[begins[:, None] + np.arange(6)].astype(np.int64) if len(starts) else np.zeros((0, 6), np.int64)
+    told = (sizes >= POSITION_SIZE + 6) & (head[:, 0] == 1) & (head[:, 1] == 4)
+    tenths = head[:, 2] << 24 | head[:, 3] << 16 | head[:, 4] << 8 | head[:, 5]
+    return np.where(told, tenths * 100, -1), begins + np.where(told, 6, 0)
 
 
 def _key(body: bytes) -> bytes:
@@ -192,7 +201,7 @@ class Intake:
             self.counts["batch_failed"] += 1
             log.error("gateway: a batch failed and was not acknowledged", exc_info=task.exception())
 
-    async def _batch(  # noqa: PLR0917 -- what was collected in one interval
+    async def _batch(
         self,
         frames: list[bytes],
         sessions: list[Session],
@@ -209,15 +218,12 @@ class Intake:
             if len(good) != len(frames):
                 self._set_aside(parsed, frames, sessions, received)
             places = good.tolist()
-            sizes = parsed.body_size[good]
             who = np.fromiter((sessions[i].source_id for i in places), np.int64, len(places))
             when = np.fromiter((received[i] for i in places), np.float64, len(places)) * MICROS
-            content, starts = parsed.content.tobytes(), parsed.body_start[good].tolist()
-
-            def body(i: int) -> bytes:
-                return content[starts[i] : starts[i] + int(sizes[i])]
-
-            block, odd = _rows(parsed.positions, body, sizes, who, when.astype(np.int64), self.config)
+            content, starts = parsed.content.tobytes(), parsed.body_start[good]
+            block, odd = rows_of(
+                parsed.positions, content, starts, parsed.body_size[good], who, when.astype(np.int64), self.config
+            )
             blocks = [block, *blocks]
             raws = [*odd, *raws]
         rows = join(blocks)
@@ -250,11 +256,11 @@ class Intake:
             if not len(index):
                 continue
             group = [chosen[i] for i in index.tolist()]
-            head = np.frombuffer(b"".join([s.answer_head(flag) for s in group]), np.uint8).reshape(-1, width)
+            head = np.frombuffer(b"".join([s.heads[flag] for s in group]), np.uint8).reshape(-1, width)
             frame = np.empty((len(group), width + 10), np.uint8)
             frame[:, 0] = frame[:, -1] = 0x7E
             frame[:, 1 : width + 1] = head
-            own = np.fromiter((s.next_serial() for s in group), np.uint16, len(group))
+            own = np.array([s.next_serial() for s in group], np.uint16)
             frame[:, width + 1], frame[:, width + 2] = own >> 8, own & 0xFF
             frame[:, width + 3], frame[:, width + 4] = serials[index] >> 8, serials[index] & 0xFF
             frame[:, width + 5], frame[:, width + 6], frame[:, width + 7] = 2, 0, 0
@@ -270,11 +276,10 @@ class Intake:
 
 def _send(sessions: list[Session], pieces: list[bytes]) -> None:
     """Send each session its answers, those that follow each other in one go."""
-    last, held = sessions[0], pieces[0]
-    for session, piece in zip(sessions[1:], pieces[1:], strict=True):
-        if session is last:
-            held += piece
-        else:
-            last.send(held)
-            last, held = session, piece
-    last.send(held)
+    first, count = 0, len(sessions)
+    while first < count:
+        session, last = sessions[first], first + 1
+        while last < count and sessions[last] is session:
+            last += 1
+        session.send(pieces[first] if last == first + 1 else b"".join(pieces[first:last]))
+        first = last

@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Coroutine, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ class Gateway:
         self.with_parts: set[Session] = set()
         self.by_address: Counter[str] = Counter()
         self.port = config.port
-        self.started_at = datetime.now(timezone.utc)
+        self.started_at = datetime.now(UTC)
         self._gone: list[SessionRow] = []
         self._announce: list[int] = []
         self._tasks: set[asyncio.Task] = set()
@@ -176,7 +176,7 @@ class Gateway:
             older.close("replaced")
         if session.source is None:
             session.source, session.source_id = known, known.id
-            session.connected_at = datetime.now(timezone.utc)
+            session.connected_at = datetime.now(UTC)
             self.counts["accepted"] += 1
         session.changed = True
         self._announce.append(known.id)
@@ -283,7 +283,7 @@ class Gateway:
             "bind": self.config.bind,
             "port": self.port,
             "started_at": self.started_at.isoformat(),
-            "at": datetime.now(timezone.utc).isoformat(),
+            "at": datetime.now(UTC).isoformat(),
             "connections": len(self.sessions),
             "terminals": len(self.live),
             "positions_per_s": round(rate, 1),

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..columns import MICROS
@@ -50,10 +50,41 @@ class Session(asyncio.Protocol):
     """Protocol of one connection. ``source`` is set once the terminal was let in."""
 
     __slots__ = (
-        "_heads", "_part_at", "_reading", "_serial", "_tick", "_tick_frames", "address", "before", "changed",
-        "close_reason", "connected_at", "edition", "firmware", "frames", "gate", "held", "last_row", "parts", "phone",
-        "positions", "protocol_version", "received_bytes", "seen", "sent", "serials", "source", "source_id",
-        "splitter", "started", "stuck_at", "transport", "version_flag", "waiting", "wire_phone", "wrong",
+        "_part_at",
+        "_reading",
+        "_serial",
+        "_tick",
+        "_tick_frames",
+        "address",
+        "before",
+        "changed",
+        "close_reason",
+        "connected_at",
+        "edition",
+        "firmware",
+        "frames",
+        "gate",
+        "heads",
+        "held",
+        "last_row",
+        "parts",
+        "phone",
+        "positions",
+        "protocol_version",
+        "received_bytes",
+        "seen",
+        "sent",
+        "serials",
+        "source",
+        "source_id",
+        "splitter",
+        "started",
+        "stuck_at",
+        "transport",
+        "version_flag",
+        "waiting",
+        "wire_phone",
+        "wrong",
     )  # fmt: skip
 
     def __init__(self, gate: Gateway) -> None:
@@ -84,7 +115,8 @@ class Session(asyncio.Protocol):
         self.stuck_at = 0.0
         self._reading = True
         self._serial = 0
-        self._heads: tuple[bytes, bytes] = (b"", b"")
+        self.heads: tuple[bytes, bytes] = (b"", b"")
+        """Header of 0x8001 up to the number, in the layout before 2019 and of 2019."""
         self._part_at = 0.0
         self._tick = -1
         self._tick_frames = 0
@@ -283,7 +315,7 @@ class Session(asyncio.Protocol):
         elif msg_id == 0x0102:
             self._begin(self._authenticate(head, body))
         elif msg_id == 0x0004 and head.phone:
-            self._send_message(0x8004, encode.server_time(datetime.now(timezone.utc)))
+            self._send_message(0x8004, encode.server_time(datetime.now(UTC)))
         elif not self.source_id:
             self.gate.counts["before_accepted"] += 1
             self._general(head, FAILED)
@@ -388,7 +420,7 @@ class Session(asyncio.Protocol):
         padded = head.phone or ""
         old = b"\x80\x01\x00\x05" + bytes.fromhex(padded[-12:].rjust(12, "0"))
         new = b"\x80\x01\x40\x05" + bytes((self.protocol_version,)) + bytes.fromhex(padded[-20:].rjust(20, "0"))
-        self._heads = (old, new)
+        self.heads = (old, new)
 
     async def _register(self, head: Header, body: bytes) -> None:
         fields, _ = decode_body(0x0100, body, head.version_flag or 0)
@@ -454,13 +486,9 @@ class Session(asyncio.Protocol):
         self._serial = serial + 1 & 0xFFFF
         return serial
 
-    def answer_head(self, newer: bool) -> bytes:
-        """Header of 0x8001 up to the number, in one of the two layouts."""
-        return self._heads[newer]
-
     def _general_frame(self, serial: int, msg_id: int, result: int) -> bytes:
         content = (
-            self._heads[self.version_flag]
+            self.heads[self.version_flag]
             + self.next_serial().to_bytes(2, "big")
             + serial.to_bytes(2, "big")
             + msg_id.to_bytes(2, "big")
@@ -502,10 +530,10 @@ class Session(asyncio.Protocol):
     def row(self, now: float) -> SessionRow:
         """State for the pages."""
         self.last_row, self.changed = now, False
-        seen = datetime.fromtimestamp(self.seen, timezone.utc)
+        seen = datetime.fromtimestamp(self.seen, UTC)
         return SessionRow(
             self.source_id, self.address, self.connected_at or seen, seen,
-            datetime.now(timezone.utc) if self.transport is None else None, self.close_reason, self.frames,
+            datetime.now(UTC) if self.transport is None else None, self.close_reason, self.frames,
             self.positions, self.received_bytes, self.edition, self.firmware.replace("\x00", ""),
         )  # fmt: skip
 

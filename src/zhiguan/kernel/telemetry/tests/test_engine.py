@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import random
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection, transaction
@@ -52,8 +52,8 @@ def mixed(fleet, lake):
     return fleet
 
 
-def actor(*scopes: Scope, code: str = "telemetry.position.view") -> Actor:
-    return Actor("测试", permissions={code: scope for scope in scopes})
+def actor(scope: Scope, code: str = "telemetry.position.view") -> Actor:
+    return Actor("测试", permissions={code: scope})
 
 
 def below(unit) -> Scope:
@@ -161,7 +161,7 @@ def test_nearby_finds_who_was_there(fleet, lake):
     table = Engine().ask("nearby", system("tests"), START, END, lat=31.23, lon=121.47, within_m=200)
     assert table.column("source_id").to_pylist() == [fleet.ids[0]]
     assert table.column("metres").to_pylist()[0] == pytest.approx(14.6, abs=0.2)
-    assert table.column("first_at").to_pylist() == [NOON.astimezone(timezone.utc).replace(tzinfo=None)]
+    assert table.column("first_at").to_pylist() == [NOON.astimezone(UTC).replace(tzinfo=None)]
 
 
 def test_mileage_against_known_legs(fleet, lake):

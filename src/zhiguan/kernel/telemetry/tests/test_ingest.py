@@ -23,7 +23,7 @@ def count(fleet, where: str = "true") -> int:
 def test_repeated_batch_is_stored_once(fleet):
     at = ago(minutes=5)
     batch = [row(fleet.ids[0], at + timedelta(seconds=i), lat=31 + i / 1000) for i in range(50)]
-    assert fleet.write(batch, batch, batch + [row(fleet.ids[1], at)]) == [50, 0, 1]
+    assert fleet.write(batch, batch, [*batch, row(fleet.ids[1], at)]) == [50, 0, 1]
     assert count(fleet) == 51
 
 
@@ -126,7 +126,7 @@ def test_a_row_the_database_refuses_is_kept_and_the_others_written(fleet):
     """A year far ahead has no partition and cannot get one."""
     good = [row(fleet.ids[0], ago(minutes=5) + timedelta(seconds=i)) for i in range(7)]
     bad = row(fleet.ids[1], ago(days=-9000))
-    assert fleet.write(good[:3] + [bad] + good[3:]) == [7]
+    assert fleet.write([*good[:3], bad, *good[3:]]) == [7]
     assert fleet.sql("SELECT source_id, reason FROM telemetry_raw") == [(fleet.ids[1], "refused")]
 
 

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +63,7 @@ def test_a_closed_day_is_sealed_and_its_partition_dropped(fleet, lake):
 
 
 def test_days_that_are_not_over_stay(fleet, lake):
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     fleet.write([row(fleet.ids[0], now), row(fleet.ids[0], now - timedelta(days=1))])
     assert seal.seal_closed_days(url=fleet.urls.ingest, lake=lake) == []
 
@@ -165,7 +165,9 @@ seal.seal_day(date.fromisoformat(sys.argv[1]), url=os.environ["URL"], lake=Lake(
 
 @pytest.mark.faults
 @pytest.mark.parametrize("again", [False, True], ids=["first", "rewrite"])
-@pytest.mark.parametrize("step", "written renamed committed synced verified detached returned dropped".split())
+@pytest.mark.parametrize(
+    "step", ["written", "renamed", "committed", "synced", "verified", "detached", "returned", "dropped"]
+)
 def test_killed_at_any_step(fleet, lake, step, again):
     total = 150
     fleet.write(points(fleet, 50))
