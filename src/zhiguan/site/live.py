@@ -84,7 +84,7 @@ class Process:
         """Return the cockpit's update as JSON; those who may see the same share one computation in two seconds."""
         key = f"{code}|{sorted(actor.permissions.items())!r}"
         known = self.figures.get(key)
-        if known is not None and time.monotonic() - known[0] < FIGURES_S * 0.9:
+        if known is not None and (not known[1].done() or time.monotonic() - known[0] < FIGURES_S * 0.9):
             return await asyncio.shield(known[1])
         made = asyncio.ensure_future(self.ask(_figures, actor, code))
         self.figures[key] = (time.monotonic(), made)
