@@ -7,7 +7,7 @@ import string
 
 from django.utils import timezone
 
-from zhiguan.kernel.orgs.models import Person, Unit
+from zhiguan.kernel.orgs.service import Person, Unit
 from zhiguan.kit import registry
 from zhiguan.kit.manifest import RoleTemplate
 

@@ -8,7 +8,7 @@ from django import forms
 from django.utils import timezone
 
 from zhiguan.kernel.orgs import queries as orgs
-from zhiguan.kernel.orgs.models import Person, Unit
+from zhiguan.kernel.orgs.service import Person, Unit
 from zhiguan.kit.pages import PageForm
 
 from . import queries

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from django.db import transaction
 
-from zhiguan.kernel.orgs.models import Unit
+from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Invalid
 from zhiguan.kit.pages import ImportColumn, Importer, ImportRow, Problem

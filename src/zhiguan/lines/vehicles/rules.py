@@ -17,8 +17,8 @@ from zhiguan.kernel.calendar import service as calendar
 from zhiguan.kernel.geo.service import haversine_m
 from zhiguan.kernel.reference import service as reference
 from zhiguan.kernel.supervision.declare import Hit, Rule, RuleContext, SubjectLink
-from zhiguan.kernel.telemetry import service as telemetry
 
+from . import queries
 from .codes import Match
 from .domain import driving
 from .models import DispatchOrder, Stop, Trip, Vehicle
@@ -75,14 +75,11 @@ def moved_without_order(context: RuleContext) -> Iterator[Hit]:
         day = date.fromisoformat(text)
         away_m = float(reference.value("vehicles.detection.away_m", on=day))
         needed = int(reference.value("vehicles.detection.away_points", on=day))
-        start, end = driving.day_bounds(day)
+        start, end = queries.day_bounds(day)
         spans = _spans(vehicles, start, end)
-        by_vehicle: dict[int, list[int]] = defaultdict(list)
-        for source, vehicle_id in driving.sources_of(vehicle.pk for vehicle in vehicles).items():
-            by_vehicle[vehicle_id].append(source)
-        columns = telemetry.positions_of([s for sources in by_vehicle.values() for s in sources], start, end)
+        columns = queries.positions_of([vehicle.pk for vehicle in vehicles], start, end)
         for vehicle in vehicles:
-            mine = np.flatnonzero(np.isin(columns["source_id"], by_vehicle[vehicle.pk]))
+            mine = np.arange(*np.searchsorted(columns["vehicle"], [vehicle.pk, vehicle.pk + 1]))
             hit = _away(vehicle, text, columns, mine, spans[vehicle.pk], away_m, needed)
             if hit is not None:
                 yield hit
@@ -92,7 +89,6 @@ def _away(
     vehicle: Vehicle, period: str, columns: dict[str, np.ndarray], mine: np.ndarray,
     spans: list[tuple[datetime, datetime]], away_m: float, needed: int,
 ) -> Hit | None:  # fmt: skip
-    mine = mine[np.argsort(columns["time_s"][mine], kind="stable")]
     if mine.size < needed:
         return None
     seconds = columns["time_s"][mine]
@@ -139,17 +135,23 @@ def outside_hours(context: RuleContext) -> Iterator[Hit]:
     for text in context.days:
         day = date.fromisoformat(text)
         margin = timedelta(minutes=float(reference.value("vehicles.detection.hours_margin_min", on=day)))
-        hours = known.office_hours(day, with_break=False)
-        allowed = (hours[0][0] - margin, hours[-1][1] + margin) if hours else None
+        working = known.is_working_day(day)
+        allowed: dict[int, tuple[datetime, datetime] | None] = {}
+        for vehicle in vehicles.values():
+            if vehicle.scope_pos not in allowed:
+                hours = known.office_hours(day, vehicle.scope_pos)
+                allowed[vehicle.scope_pos] = (hours[0][0] - margin, hours[-1][1] + margin) if hours else None
         trips: dict[int, list[Trip]] = defaultdict(list)
         rows = Trip.objects.filter(vehicle__in=list(vehicles), day=day).exclude(match__in=(Match.MATCHED, Match.DEVIATED))
         for trip in rows.order_by("start_at"):
-            if allowed is None or trip.start_at < allowed[0] or trip.end_at > allowed[1]:
+            permitted = allowed[vehicles[trip.vehicle_id].scope_pos]
+            if permitted is None or trip.start_at < permitted[0] or trip.end_at > permitted[1]:
                 trips[trip.vehicle_id].append(trip)
         for key, own in trips.items():
             vehicle = vehicles[key]
             kilometres = sum(trip.distance_m for trip in own) / 1000
-            what = "工作日非工作时间" if hours else known.name_of(day)
+            permitted = allowed[vehicle.scope_pos]
+            what = "工作日非工作时间" if working else known.name_of(day)
             yield Hit(
                 subject=vehicle, period=text, unit=vehicle.unit, occurred_at=own[0].start_at,
                 summary=f"{vehicle.plate} 在{what}行驶 {len(own)} 次、{kilometres:.1f} 公里，无相应派车单"
@@ -157,7 +159,7 @@ def outside_hours(context: RuleContext) -> Iterator[Hit]:
                 evidence={
                     "figures": [_figure("行驶次数", len(own), "次"), _figure("里程", round(kilometres, 1), "公里"),
                                 _figure("日期性质", what),
-                                _figure("允许时段", f"{_local(allowed[0])}—{_local(allowed[1])}" if allowed else "无")],
+                                _figure("允许时段", f"{_local(permitted[0])}—{_local(permitted[1])}" if permitted else "无")],
                     "timeline": [
                         {"at": trip.start_at.isoformat(), "until": trip.end_at.isoformat(),
                          "title": trip.get_match_display(), "metres": round(trip.distance_m),
@@ -169,6 +171,16 @@ def outside_hours(context: RuleContext) -> Iterator[Hit]:
                     "vehicle": vehicle.pk, "day": text,
                 },
             )  # fmt: skip
+
+
+def _uncovered(start: datetime, end: datetime, spans: list[tuple[datetime, datetime]]) -> timedelta:
+    """Return how much of ``[start, end)`` lies in none of the spans."""
+    left = timedelta(0)
+    for first, last in sorted(spans):
+        if first > start:
+            left += max(min(first, end) - start, timedelta(0))
+        start = max(start, min(last, end))
+    return left + max(end - start, timedelta(0))
 
 
 def overnight_outside(context: RuleContext) -> Iterator[Hit]:
@@ -189,9 +201,9 @@ def overnight_outside(context: RuleContext) -> Iterator[Hit]:
             vehicle = vehicles[stop.vehicle_id]
             metres = float(haversine_m(stop.lat, stop.lon, vehicle.place.lat, vehicle.place.lon)) - vehicle.place.radius_m
             first, last = max(stop.start_at, night_from), min(stop.end_at, night_to)
-            covered = any(a <= first and last <= b for a, b in spans[stop.vehicle_id])
-            if metres > away_m and not covered:
-                stays[stop.vehicle_id].append((stop, metres, last - first))
+            outside = _uncovered(first, last, spans[stop.vehicle_id])
+            if metres > away_m and outside:
+                stays[stop.vehicle_id].append((stop, metres, outside))
         for key, own in stays.items():
             total = sum((length for _, _, length in own), timedelta(0))
             if total < least:

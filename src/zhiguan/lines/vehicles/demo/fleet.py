@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from zhiguan.kernel.ledger import service as ledger
-from zhiguan.kernel.orgs.models import Person, Unit
+from zhiguan.kernel.orgs.service import Person, Unit
 from zhiguan.kernel.telemetry.columns import LOCATED, POSITION, Block, digests
 from zhiguan.kernel.telemetry.ingest import Writer
 from zhiguan.kit.actor import Actor, system

@@ -6,9 +6,9 @@ nothing special: their day is computed again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,10 +17,12 @@ from django.db.models import Count
 from django.utils import timezone
 
 from zhiguan.kernel.geo.service import haversine_m
-from zhiguan.kernel.telemetry import service as telemetry
+from zhiguan.kernel.telemetry import store
+from zhiguan.kit.actor import system
 
 from ..codes import Match
-from ..models import DispatchOrder, Stop, Terminal, Trip, Vehicle, VehicleDay
+from ..models import DispatchOrder, Stop, Trip, Vehicle, VehicleDay
+from ..queries import day_bounds, fittings_of, positions_of
 from .track_points import TripPolicy
 from .trips import detect_many
 
@@ -28,12 +30,6 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 BEFORE = timedelta(minutes=30)
 """A trip may begin this long before, or end this long after, the times planned, and still belong to the order."""
 NEAR_DESTINATION_M = 1_000.0
-
-
-def day_bounds(day: date) -> tuple[datetime, datetime]:
-    """Return the day's first moment and the next day's, in UTC; days are those of Shanghai."""
-    start = datetime.combine(day, time.min, SHANGHAI)
-    return start.astimezone(UTC), (start + timedelta(days=1)).astimezone(UTC)
 
 
 @dataclass(frozen=True)
@@ -45,22 +41,13 @@ class Computed:
     stops: int
 
 
-def sources_of(vehicles: Iterable[int]) -> dict[int, int]:
-    """Return source key → vehicle key of every terminal that is or was in the vehicles."""
-    rows = Terminal.objects.filter(vehicle__in=list(vehicles)).values_list("source_id", "vehicle_id")
-    return dict(rows)
-
-
 def compute_day(vehicles: Sequence[Vehicle], day: date) -> Computed:
     """Compute the day of the vehicles anew and replace their trips, stops and day rows in one transaction."""
-    by_source = sources_of(vehicle.pk for vehicle in vehicles)
     known = {vehicle.pk: vehicle for vehicle in vehicles}
     start, end = day_bounds(day)
-    columns = telemetry.positions_of(list(by_source), start, end)
-    owner = np.array([by_source[source] for source in columns["source_id"].tolist()], dtype=np.int64)
-    order = np.lexsort((columns["time_s"], owner)) if owner.size else np.array([], dtype=np.intp)
-    owner, seconds = owner[order], columns["time_s"][order]
-    lat, lon, speed = (columns[name][order] for name in ("lat", "lon", "speed_kmh"))
+    columns = positions_of(known, start, end)
+    owner, seconds = columns["vehicle"], columns["time_s"]
+    lat, lon, speed = (columns[name] for name in ("lat", "lon", "speed_kmh"))
     policy = TripPolicy(latest_s=timezone.now().timestamp() + 86_400)
     tracks = detect_many(owner, seconds, lat, lon, speed, policy=policy)
     trips, stops = [], []
@@ -126,9 +113,14 @@ def _replace(
     VehicleDay.objects.filter(vehicle__in=keys, day=day).delete()
     VehicleDay.objects.bulk_create([row for row in days if row.points], batch_size=2000)
     touched |= {trip.order_id for trip in trips if trip.order_id}
-    counts = dict(Trip.objects.filter(order__in=touched).values_list("order").annotate(n=Count("pk")))
-    for order_id in touched:
-        DispatchOrder.objects.filter(pk=order_id).update(trip_count=counts.get(order_id, 0))
+    _count(touched)
+
+
+def _count(orders: set[int]) -> None:
+    """Bring the orders' number of trips up to date; not an event in their life, so outside the ledger."""
+    counts = dict(Trip.objects.filter(order__in=orders).values_list("order").annotate(n=Count("pk")))
+    for key in orders:
+        DispatchOrder.objects.filter(pk=key).update(trip_count=counts.get(key, 0))
 
 
 def _rows_of(owner: np.ndarray, vehicle: int) -> np.ndarray:
@@ -190,16 +182,33 @@ def span(order: DispatchOrder) -> tuple[datetime, datetime]:
     return order.planned_from - BEFORE, order.planned_to + BEFORE
 
 
-def rematch(order: DispatchOrder) -> None:
-    """Match the vehicle's trips again around the order, after it was dispatched, changed or cancelled."""
-    if order.vehicle_id is None:
-        return
-    first, last = (timezone.localtime(moment).date() for moment in span(order))
-    day = first
-    while day <= last:
-        trips = list(Trip.objects.filter(vehicle=order.vehicle_id, day=day))
-        match(trips, day)
-        for trip in trips:
-            Trip.objects.filter(pk=trip.pk).update(order=trip.order, match=trip.match)
-        day += timedelta(days=1)
-    DispatchOrder.objects.filter(pk=order.pk).update(trip_count=Trip.objects.filter(order=order).count())
+@transaction.atomic
+def rematch(order: DispatchOrder, vehicle: int | None = None) -> int:
+    """Match the vehicle's trips again around the order, after it was bound to it or let go of it.
+
+    ``vehicle`` (the order's) names one that the order had before. What was judged on these days is judged again soon:
+    they are marked to be computed. Returns the number of trips looked at. Sees all trips, whoever asks.
+    """
+    vehicle = vehicle or order.vehicle_id
+    start, end = span(order)
+    if vehicle is None or start > timezone.now():
+        return 0
+    first, last = (timezone.localtime(moment, SHANGHAI).date() for moment in (start, end))
+    looked = 0
+    with system("vehicles.rematch").acting():
+        known = VehicleDay.objects.filter(vehicle=vehicle, day__range=(first - timedelta(days=1), last))
+        days = list(known.values_list("day", flat=True))
+        touched = {order.pk}
+        for day in days:
+            trips = list(Trip.objects.filter(vehicle=vehicle, day=day))
+            touched |= {trip.order_id for trip in trips if trip.order_id}
+            match(trips, day)
+            for trip in trips:
+                Trip.objects.filter(pk=trip.pk).update(order=trip.order, match=trip.match)
+            touched |= {trip.order_id for trip in trips if trip.order_id}
+            looked += len(trips)
+        _count(touched)
+        pairs = [(each.source_id, day) for day in days for each in fittings_of([vehicle], *day_bounds(day))]
+    if pairs:
+        transaction.on_commit(lambda: store.mark_dirty(pairs), robust=True)
+    return looked

@@ -11,11 +11,12 @@ from django.utils import timezone
 from psycopg.types.range import Range
 
 from zhiguan.kernel.ledger import service as ledger
-from zhiguan.kernel.orgs.models import Person
+from zhiguan.kernel.orgs.service import Person
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict, Denied, Invalid
 
 from ..models import DispatchOrder, Driver, Vehicle
+from . import driving
 
 LONGEST = timedelta(days=15)
 """Longest time one order may bind a vehicle; a longer need is a loan of the vehicle, not a trip."""
@@ -109,10 +110,12 @@ def _clash(vehicle: Vehicle, driver: Driver, order: DispatchOrder) -> Conflict:
 def _bind(actor: Actor, order: DispatchOrder, code: str, vehicle: Vehicle, driver: Driver, reason: str) -> DispatchOrder:
     actor.require("vehicles.order.dispatch", order)
     actor.require("vehicles.order.dispatch", vehicle)
+    vehicle = Vehicle.objects.select_for_update(no_key=True).get(pk=vehicle.pk)
     _check_fit(order, vehicle, driver)
+    before = order.vehicle_id
     try:
         with transaction.atomic():
-            return ledger.move(
+            order = ledger.move(
                 order, code, actor, reason=reason, vehicle=vehicle, driver=driver, driver_person_id=driver.person_id,
                 dispatched_by=actor.name,
                 vehicle_busy=busy(vehicle.pk, order.planned_from, order.planned_to),
@@ -120,6 +123,10 @@ def _bind(actor: Actor, order: DispatchOrder, code: str, vehicle: Vehicle, drive
             )  # fmt: skip
     except IntegrityError as error:
         raise _clash(vehicle, driver, order) from error
+    if before not in (None, vehicle.pk):
+        driving.rematch(order, before)
+    driving.rematch(order)
+    return order
 
 
 @transaction.atomic
@@ -152,13 +159,15 @@ def end(actor: Actor, order: DispatchOrder, *, odometer_end_km: int) -> Dispatch
     )
 
 
+@transaction.atomic
 def cancel(actor: Actor, order: DispatchOrder, *, reason: str) -> DispatchOrder:
-    """取消: by the requester, or by those who approve or dispatch."""
+    """取消: by the requester, or by those who approve or dispatch. Trips that the order covered have none from now on."""
     own = actor.person_id is not None and actor.person_id == order.requester_id
-    if not own:
-        permission = "vehicles.order.dispatch" if actor.can("vehicles.order.dispatch") else "vehicles.order.approve"
-        actor.require(permission, order)
-    return ledger.move(order, "cancel", actor, reason=reason, vehicle_busy=None, driver_busy=None)
+    if not own and not actor.scope("vehicles.order.dispatch").covers(order.scope_pos):
+        actor.require("vehicles.order.approve", order)
+    order = ledger.move(order, "cancel", actor, reason=reason, vehicle_busy=None, driver_busy=None)
+    driving.rematch(order)
+    return order
 
 
 def rate(actor: Actor, order: DispatchOrder, *, rating: int, rating_note: str = "") -> DispatchOrder:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from zhiguan.kernel.orgs.models import Unit
+from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.pages import Badge, Column, DateTime, Number
 

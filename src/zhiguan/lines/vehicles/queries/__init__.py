@@ -3,17 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import numpy as np
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from zhiguan.kernel.ledger import service as ledger
-from zhiguan.kernel.orgs.models import Unit
+from zhiguan.kernel.orgs.service import Unit
+from zhiguan.kernel.telemetry import service as telemetry
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.pages import Change, HistoryEntry
 
 from ..models import DispatchOrder, Driver, ParkingPlace, Stop, Terminal, Trip, Vehicle, VehicleDay, VehicleQuota
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def day_bounds(day: date) -> tuple[datetime, datetime]:
+    """Return the day's first moment and the next day's, in UTC; days are those of Shanghai."""
+    start = datetime.combine(day, time.min, SHANGHAI)
+    return start.astimezone(UTC), (start + timedelta(days=1)).astimezone(UTC)
+
+
+def fittings_of(vehicles: Iterable[int], start: datetime, end: datetime) -> list[Terminal]:
+    """Return the terminals that were in the vehicles at any time in ``[start, end)``, each with its own period."""
+    rows = Terminal.objects.filter(vehicle__in=list(vehicles))
+    return list(rows.exclude(installed_at__gte=end).exclude(removed_at__lte=start).order_by("pk"))
+
+
+def positions_of(vehicles: Iterable[int], start: datetime, end: datetime) -> dict[str, np.ndarray]:
+    """Return the located positions of the vehicles in ``[start, end)`` by vehicle and device time.
+
+    Columns of ``telemetry.positions_of`` and ``vehicle``. A position belongs to the vehicle its terminal was in then.
+    The caller has resolved which vehicles its actor may see.
+    """
+    fittings = fittings_of(vehicles, start, end)
+    columns = telemetry.positions_of(sorted({each.source_id for each in fittings}), start, end)
+    source, seconds = columns["source_id"], columns["time_s"]
+    owner = np.full(source.size, -1, dtype=np.int64)
+    for each in fittings:
+        low, high = np.searchsorted(source, each.source_id, "left"), np.searchsorted(source, each.source_id, "right")
+        first, last = low, high
+        if each.installed_at is not None:
+            first = low + np.searchsorted(seconds[low:high], each.installed_at.timestamp(), "left")
+        if each.removed_at is not None:
+            last = low + np.searchsorted(seconds[low:high], each.removed_at.timestamp(), "left")
+        owner[first:last] = each.vehicle_id
+    rows = np.flatnonzero(owner >= 0)
+    rows = rows[np.lexsort((seconds[rows], owner[rows]))]
+    return {"vehicle": owner[rows]} | {name: values[rows] for name, values in columns.items()}
 
 
 def vehicles(actor: Actor) -> QuerySet[Vehicle]:

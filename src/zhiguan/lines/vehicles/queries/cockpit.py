@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from zhiguan.kernel.metrics import service as metrics
 from zhiguan.kernel.metrics.declare import MUNICIPAL, Group
-from zhiguan.kernel.orgs.models import Unit
+from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kernel.supervision import queries as supervision
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Denied

@@ -7,17 +7,15 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
 from zhiguan.kernel.supervision import queries as supervision
-from zhiguan.kernel.telemetry import service as telemetry
 from zhiguan.kit.actor import Actor
 
 from .. import queries
-from ..domain import driving
 from ..models import Terminal, Vehicle
 
 OFFLINE = timedelta(minutes=10)
@@ -28,6 +26,10 @@ ALARMS = 0b1111
 DRAWN_POINTS = 20_000
 
 
+SINCE_INSTALLED = Q(installed_at__isnull=True) | Q(source__latest__fix_at__gte=F("installed_at"))
+"""What the device reported from another vehicle is not this vehicle's place."""
+
+
 def live_terminals(actor: Actor) -> QuerySet[Terminal]:
     """Return the terminals in use whose vehicles and positions the actor may see, with the latest position."""
     scope = actor.scope("telemetry.position.view")
@@ -35,6 +37,7 @@ def live_terminals(actor: Actor) -> QuerySet[Terminal]:
         queries.terminals(actor)
         .filter(scope.q())
         .filter(state="active", vehicle__isnull=False, source__latest__fix_at__isnull=False)
+        .filter(SINCE_INSTALLED)
         .select_related("source__latest", "vehicle")
     )
 
@@ -45,7 +48,7 @@ def moving(now: datetime | None = None) -> Q:
     return Q(
         state="active", vehicle__isnull=False, source__latest__fix_at__isnull=False,
         source__latest__speed__gte=MOVING_DKMH, source__latest__received_at__gte=since,
-    )  # fmt: skip
+    ) & SINCE_INSTALLED  # fmt: skip
 
 
 def moving_terminals(actor: Actor) -> QuerySet[Terminal]:
@@ -114,9 +117,9 @@ def _epoch(moment: datetime) -> int:
 def replay(vehicle: Vehicle, day: date, actor: Actor) -> dict[str, Any]:
     """Return a vehicle's day as the replay reads it. Long tracks are thinned evenly to what can be drawn."""
     actor.require("vehicles.trip.view", vehicle)
-    start, end = driving.day_bounds(day)
-    columns = telemetry.positions_of(list(driving.sources_of([vehicle.pk])), start, end)
-    order = np.argsort(columns["time_s"], kind="stable")
+    start, end = queries.day_bounds(day)
+    columns = queries.positions_of([vehicle.pk], start, end)
+    order = np.arange(columns["time_s"].size)
     if order.size > DRAWN_POINTS:
         order = order[np.linspace(0, order.size - 1, DRAWN_POINTS).astype(np.intp)]
     fixed = order[(columns["lat"][order] != 0) | (columns["lon"][order] != 0)]
