@@ -39,7 +39,7 @@ _COLUMNS = ", ".join(STAGING_COLUMNS)
 _COPY = f"COPY staging ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 _COPY_LATEST = f"COPY staging_latest ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 _SELECT = _COLUMNS.replace("mileage_m", "NULLIF(mileage_m, -1)")
-_INSERT = f"INSERT INTO telemetry_position ({_COLUMNS}) SELECT {_SELECT} FROM staging"
+_INSERT = f"INSERT INTO telemetry_position ({_COLUMNS}) SELECT {_SELECT} FROM staging"  # noqa: S608 -- names of our own columns
 _LATE = """
 INSERT INTO telemetry_dirty AS known (source_id, day, reason, first_at, last_at)
 SELECT source_id, (at AT TIME ZONE 'Asia/Shanghai')::date AS day, 'late', min(at), max(at)
@@ -64,7 +64,7 @@ ON CONFLICT (source_id) DO UPDATE SET
     lon = CASE WHEN excluded.fix_at > known.fix_at OR known.fix_at IS NULL THEN excluded.lon ELSE known.lon END,
     fix_at = greatest(known.fix_at, excluded.fix_at)
 WHERE excluded.at > known.at OR excluded.fix_at > known.fix_at OR known.fix_at IS NULL
-"""
+"""  # noqa: S608 -- names of our own columns
 _RAW = """
 INSERT INTO telemetry_raw (source_id, received_at, at, reason, msg_id, serial, detail, body, once)
 VALUES (%s, to_timestamp(%s), to_timestamp(%s), %s, %s, %s, %s, %s, %s)
