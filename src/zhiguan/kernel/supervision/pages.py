@@ -113,7 +113,6 @@ LIST = ListPage(
         DateRangeFilter("occurred_at", "发生时间"),
         DateRangeFilter("created_at", "发现时间"),
         DateRangeFilter("ended_at", "办结时间"),
-        DateRangeFilter("due_on", "办理期限"),
         ChoiceFilter("outcome", "认定结果", facets=False),
         ChoiceFilter("area", "条线", options=_areas, facets=False),
         Waiting("mine", "待我办理"),
