@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from zhiguan.kit.api.problems import problem
 from zhiguan.kit.errors import Refusal
@@ -45,6 +45,11 @@ def _error(request: HttpRequest, status: int, title: str, detail: str) -> HttpRe
     return render(request, "kit/error.html", context, status=status)
 
 
+def not_there(request: HttpRequest) -> HttpResponse:
+    """Pages of the sign-in library that this installation does not have."""
+    raise Http404
+
+
 handler404, handler403, handler500 = not_found, denied, failed
 
 urlpatterns = [
@@ -52,6 +57,8 @@ urlpatterns = [
     path("", desk.home, name="home"),
     path("todo/", desk.todo, name="todo"),
     path("me/", desk.me, name="me"),
+    # A forgotten password is reset by the administrator of the unit, never by mail.
+    re_path(r"^accounts/(password/reset|signup|email|confirm-email)", not_there),
     path("accounts/", include("allauth.urls")),
     *api.urlpatterns(),
     *pages(),
