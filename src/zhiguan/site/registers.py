@@ -42,5 +42,5 @@ def table_rules() -> list[TableRule]:
 
 
 def register() -> None:
-    """Collect and freeze the registry."""
-    registry.freeze(registry.Registry.collect(packages()))
+    """Collect and freeze the registry: every part and line, and the site's own pages, which join several parts."""
+    registry.freeze(registry.Registry.collect([*packages(), "zhiguan.site"]))

@@ -123,6 +123,9 @@ class ApiKey(models.Model):
 
     row_rule = BEFORE_ACTOR
     account = models.ForeignKey(Account, models.PROTECT, related_name="api_keys", verbose_name="账号")
+    app = models.ForeignKey(
+        "AllowedApp", models.PROTECT, null=True, blank=True, related_name="keys", verbose_name="应用"
+    )
     name = models.CharField("用途", max_length=80)
     prefix = models.CharField("前缀", max_length=12, unique=True)
     digest = models.CharField("摘要", max_length=64)

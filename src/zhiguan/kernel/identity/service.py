@@ -18,7 +18,7 @@ from zhiguan.kit.errors import Conflict, Denied, Invalid
 from zhiguan.kit.manifest import Permission, RoleTemplate
 
 from .codes import GrantState, RoleKind, ScopeKind
-from .models import Account, ApiKey, Grant, Role
+from .models import Account, AllowedApp, ApiKey, Grant, Role
 
 KEY_PREFIX = "zgk_"
 
@@ -185,14 +185,14 @@ def revoke_grant(actor: Actor, grant: Grant) -> Grant:
 
 @transaction.atomic
 def issue_key(
-    actor: Actor, account: Account, *, name: str, permissions: Iterable[str], days: int
+    actor: Actor, account: Account, *, name: str, permissions: Iterable[str], days: int, app: AllowedApp | None = None
 ) -> tuple[ApiKey, str]:
     """签发接口密钥: return the key's record and its secret, shown this once and stored only as a digest."""
     if account.pk != actor.account_id:
         actor.require("identity.apikey.manage")
     secret = KEY_PREFIX + secrets.token_urlsafe(32)
     key = ApiKey.objects.create(
-        account=account, name=name, prefix=secret[:12], digest=hashlib.sha256(secret.encode()).hexdigest(),
+        account=account, app=app, name=name, prefix=secret[:12], digest=hashlib.sha256(secret.encode()).hexdigest(),
         permissions=sorted(permissions), expires_at=timezone.now() + timedelta(days=days),
     )  # fmt: skip
     return key, secret
@@ -204,6 +204,7 @@ def key_for(secret: str, *, now: datetime | None = None) -> ApiKey | None:
     key = (
         ApiKey.objects.select_related("account__person", "account__unit")
         .filter(prefix=secret[:12], revoked_at__isnull=True, expires_at__gt=moment, account__is_active=True)
+        .filter(Q(app__isnull=True) | Q(app__active=True))
         .first()
     )
     digest = hashlib.sha256(secret.encode()).hexdigest()

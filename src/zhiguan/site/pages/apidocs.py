@@ -1,0 +1,77 @@
+"""接口文档: the OpenAPI document as a page, drawn here; nothing is loaded from elsewhere."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
+
+from zhiguan.kit.pages import SIGNED_IN, MenuItem, ViewPage
+
+
+def _type(schema: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        return schema["$ref"].rsplit("/", 1)[-1]
+    if "anyOf" in schema:
+        return "、".join(dict.fromkeys(_type(each) for each in schema["anyOf"] if each.get("type") != "null"))
+    kinds = schema.get("type", "")
+    kinds = [kind for kind in (kinds if isinstance(kinds, list) else [kinds]) if kind != "null"]
+    words = {"string": "文字", "integer": "整数", "number": "数字", "boolean": "是否", "array": "数组", "object": "对象"}
+    formats = {"date": "日期", "date-time": "时间", "decimal": "小数（文字）"}
+    if kinds == ["array"]:
+        return f"{_type(schema.get('items', {}))}数组"
+    return formats.get(schema.get("format", "")) or "、".join(words.get(kind, kind) for kind in kinds) or "任意"
+
+
+def _members(document: dict[str, Any], schema: dict[str, Any]) -> list[dict[str, Any]]:
+    name = _type(schema) if "$ref" in schema else ""
+    found = document["components"]["schemas"].get(name, schema)
+    needed = set(found.get("required", ()))
+    return [
+        {"name": key, "type": _type(value), "required": key in needed,
+         "text": value.get("description") or value.get("title", "")}
+        for key, value in found.get("properties", {}).items()
+    ]  # fmt: skip
+
+
+def _operations(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    tags: dict[str, list[dict[str, Any]]] = {}
+    for address, methods in document["paths"].items():
+        for method, said in methods.items():
+            body = said.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+            good = next((each for code, each in said["responses"].items() if code in ("200", "201")), {})
+            media = next(iter(good.get("content", {}).values()), {}).get("schema", {})
+            tags.setdefault(said["tags"][0], []).append({
+                "id": said["operationId"], "method": method.upper(), "path": address,
+                "summary": said["summary"].split("：", 1)[-1], "text": said.get("description", ""),
+                "parameters": [
+                    {"name": each["name"], "in": {"path": "路径", "query": "查询", "header": "请求头"}[each["in"]],
+                     "type": _type(each["schema"]), "required": each["required"], "text": each.get("description", "")}
+                    for each in said["parameters"]
+                ],
+                "body": _members(document, body) if body else [], "answer": _members(document, media),
+                "statuses": list(said["responses"]),
+            })  # fmt: skip
+    return tags
+
+
+def docs(request: HttpRequest) -> HttpResponseBase:
+    """接口文档."""
+    from zhiguan.kit.api.problems import TITLES
+    from zhiguan.site.api import document
+
+    loaded = json.loads(document(request).content)
+    return render(
+        request, "site/api_docs.html", {
+            "info": loaded["info"], "tags": _operations(loaded), "titles": TITLES.items(),
+            "base": request.build_absolute_uri("/").rstrip("/"),
+        },
+    )  # fmt: skip
+
+
+DOCS = ViewPage(
+    code="api.docs", path="api/docs/", title="接口文档", permission=SIGNED_IN, view=docs,
+    menu=MenuItem("api", order=10, icon="book"),
+)  # fmt: skip
