@@ -8,8 +8,7 @@ from django.contrib.auth import signals
 from django.db import transaction
 from django.http import HttpRequest
 
-from zhiguan.kernel.identity.models import Account
-from zhiguan.kernel.identity.service import actor_for
+from zhiguan.kernel.identity.service import Account, actor_for
 from zhiguan.kernel.trace import service as trace
 from zhiguan.kernel.trace.declare import Subject
 from zhiguan.kit.actor import Actor
