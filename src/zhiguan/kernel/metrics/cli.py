@@ -92,12 +92,13 @@ def _list(actor: Any, as_json: bool) -> int:
     from . import service
 
     for metric in service.catalogue(actor):
+        unit = f"（{metric.unit}）" if metric.unit else ""
         line = {
             "code": metric.code, "name": metric.name, "unit": metric.unit, "formula": metric.formula,
             "dimensions": list(metric.dimensions), "direction": metric.direction, "source": metric.source,
             "clause": metric.clause, "responsible": metric.responsible,
         }  # fmt: skip
-        print(json.dumps(line, ensure_ascii=False) if as_json else f"{metric.code}\t{metric.name}（{metric.unit}）")
+        print(json.dumps(line, ensure_ascii=False) if as_json else f"{metric.code}\t{metric.name}{unit}")
     return 0
 
 
