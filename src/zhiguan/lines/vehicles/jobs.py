@@ -50,7 +50,12 @@ def compute_sources(sources: list[int], day: date) -> int:
         with transaction.atomic():
             driving.compute_day(vehicles, day)
         # A night belongs to the day it begins on, so the day before is judged again, too.
-        supervision.run_dirty("vehicles", subjects=vehicles, start=day - timedelta(days=1), end=day + timedelta(days=1))
+        results = supervision.run_dirty(
+            "vehicles", subjects=vehicles, start=day - timedelta(days=1), end=day + timedelta(days=1)
+        )
+    if failed := [code for code, result in results.items() if result.error]:
+        # The days stay on the list and are judged again when their lease ends.
+        raise RuntimeError(f"规则运行失败：{'、'.join(failed)}（{day}）")
     return len(vehicles)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.db.models import Q
 from django.urls import reverse
 
 from zhiguan.kernel.orgs.service import Unit
@@ -20,10 +21,13 @@ def states(life: Any, title: str = "状态") -> Column:
 
 
 def unit_options(permission: str) -> Callable[[Actor], Iterable[tuple]]:
-    """Return the unit filter's options: organs and districts that the permission reaches."""
+    """Return the unit filter's options: city, districts and organs that the permission reaches, or reaches into."""
 
     def options(actor: Actor) -> Iterable[tuple]:
-        units = Unit.objects.open().of_kind("city", "district", "organ").filter(actor.scope(permission).q("pos"))
+        reached = Q(pk__in=[])
+        for lo, hi in actor.scope(permission).ranges:
+            reached |= Q(pos__lte=hi, pos_end__gte=lo)
+        units = Unit.objects.open().of_kind("city", "district", "organ").filter(reached)
         return units.values_list("code", "name", "pos", "pos_end")
 
     return options
