@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kit.actor import Actor
@@ -13,14 +16,25 @@ from zhiguan.kit.pages import ImportColumn, Importer, ImportRow, Problem
 
 from .codes import Body, Energy, VehicleKind
 from .domain import register
-from .models import ParkingPlace, Vehicle
+from .models import ParkingPlace
 
 
-def _plate(text: str, actor: Actor) -> str:
+def _plate(cell: Any, actor: Actor) -> str:
     try:
-        return register.clean_plate(text)
+        return register.clean_plate(str(cell))
     except Invalid as refusal:
         raise ValueError(refusal.message) from refusal
+
+
+def _vin(cell: Any, actor: Actor) -> str | None:
+    try:
+        return register.clean_vin(str(cell))
+    except Invalid as refusal:
+        raise ValueError(refusal.message) from refusal
+
+
+def _one_decimal(value: Any, row: Mapping[str, Any]) -> str:
+    return "最多一位小数" if isinstance(value, Decimal) and value != round(value, 1) else ""
 
 
 def _units(rows: Sequence[ImportRow]) -> dict[str, Unit]:
@@ -34,7 +48,10 @@ def check(rows: Sequence[ImportRow], actor: Actor) -> Iterable[Problem]:
     """Yield what is wrong against the register: unknown or foreign units, plates and places."""
     units = _units(rows)
     scope = actor.scope("vehicles.vehicle.manage")
-    plates = set(Vehicle.objects.filter(plate__in=[row["plate"] for row in rows]).values_list("plate", flat=True))
+    plates, vins = register.taken(
+        [row["plate"] for row in rows], [row["vin"] for row in rows if row.get("vin")]
+    )
+    today = timezone.localdate()
     wanted = {row.get("place") for row in rows} - {None, ""}
     places = set(ParkingPlace.objects.filter(name__in=wanted, state="active").values_list("unit_id", "name"))
     for row in rows:
@@ -47,6 +64,12 @@ def check(rows: Sequence[ImportRow], actor: Actor) -> Iterable[Problem]:
             yield row.problem("place", "该单位没有这个停放地点，请先登记")
         if row["plate"] in plates:
             yield row.problem("plate", "该车牌号已在台账中")
+        if row.get("vin") in vins:
+            yield row.problem("vin", "该车辆识别代号已在台账中")
+        if row["bought_on"] > today:
+            yield row.problem("bought_on", "购置日期不能晚于今天")
+        if row.get("registered_on") and row["registered_on"] < row["bought_on"]:
+            yield row.problem("registered_on", "注册登记日期不能早于购置日期")
 
 
 @transaction.atomic
@@ -72,12 +95,13 @@ VEHICLE_IMPORT = Importer(
         ImportColumn("body", "车型", kind="choice", choices=Body.choices, default="sedan", example="轿车"),
         ImportColumn("brand_model", "品牌型号", required=True, max_length=80, example="荣威 ei6"),
         ImportColumn(
-            "vin", "车辆识别代号", unique=True, default=None, example="LSJA24U62PB000001",
-            pattern=(r"[A-HJ-NPR-Za-hj-npr-z0-9]{17}", "应为 17 位字母数字，不含 I、O、Q"),
+            "vin", "车辆识别代号", unique=True, default=None, parser=_vin, example="LSJA24U62PB000001",
         ),
         ImportColumn("energy", "能源类型", required=True, kind="choice", choices=Energy.choices, example="插电混合动力"),
-        ImportColumn("displacement_l", "排气量（升）", kind="decimal", minimum=0, maximum=9, default=None, example=1.5),
-        ImportColumn("price_yuan", "购置价格（元）", required=True, kind="money", minimum=0, example=158000),
+        ImportColumn("displacement_l", "排气量（升）", kind="decimal", minimum=0, maximum=9, default=None, validate=_one_decimal,
+                     example=1.5),
+        ImportColumn("price_yuan", "购置价格（元）", required=True, kind="money", minimum=0,
+                     maximum=Decimal("9999999999.99"), example=158000),
         ImportColumn("seats", "核定载客", kind="integer", minimum=1, maximum=60, default=5, example=5),
         ImportColumn("bought_on", "购置日期", required=True, kind="date", example="2023-05-18"),
         ImportColumn("registered_on", "注册登记日期", kind="date", default=None, example="2023-05-26"),

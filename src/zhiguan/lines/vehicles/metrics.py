@@ -101,7 +101,7 @@ METRICS = (
     ),
     Metric(
         code="vehicles.moving", name="行驶中车辆", unit="辆", formula="十分钟内有定位且速度达到 3 公里/小时的车辆数",
-        permission="vehicles.trip.view", dimensions=("organ", "district"), source="卫星定位实时数据",
+        permission="vehicles.terminal.view", dimensions=("organ", "district"), source="卫星定位实时数据",
         clause="《机关事务管理条例》第二十六条", responsible=BUREAU, compute=_moving, rows=_list("vehicles.terminal", moving="1"),
     ),
     Metric(
@@ -130,6 +130,6 @@ METRICS = (
         code="vehicles.use_rate", name="车辆使用率", unit="", formula="期间内有行程的车日数 ÷ 有定位数据的车日数",
         permission="vehicles.trip.view", dimensions=("organ", "district", "day", "month"), source=TRACKS,
         clause="《机关事务管理条例》第二十六条", responsible=BUREAU, direction="higher", additive=False, kind="percent",
-        compute=_used, rows=_list("vehicles.trip", "day"),
+        compute=_used, rows=_list("vehicles.day", "day"),
     ),
 )  # fmt: skip

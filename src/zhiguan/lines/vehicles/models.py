@@ -106,26 +106,39 @@ class Vehicle(LedgerRecord):
 
 
 class Terminal(LedgerRecord):
-    """卫星定位终端: the device in a vehicle. ``source`` is its registration with the telemetry gateway."""
+    """卫星定位终端: a device in one vehicle, from ``installed_at`` (None: ever since) until ``removed_at``.
+
+    A device that moves to another vehicle gets a row of its own there, so that every position belongs to the vehicle
+    it was in. ``source`` is the device's registration with the telemetry gateway.
+    """
 
     row_rule = ByUnit(AREA)
     lifecycle = lifecycle.TERMINAL
-    number = models.CharField("终端手机号", max_length=20, unique=True)
+    number = models.CharField("终端手机号", max_length=20)
     vehicle = models.ForeignKey(
         Vehicle, models.PROTECT, null=True, blank=True, related_name="terminals", verbose_name="安装车辆"
     )
-    source = models.OneToOneField(
+    source = models.ForeignKey(
         "telemetry.Source", models.PROTECT, related_name="+", verbose_name="数据终端", editable=False
     )
     maker = models.CharField("制造商", max_length=40, blank=True)
     model = models.CharField("型号", max_length=40, blank=True)
     installed_on = models.DateField("安装日期", null=True, blank=True)
+    installed_at = models.DateTimeField("定位数据起始时间", null=True, editable=False)
+    removed_at = models.DateTimeField("拆除时间", null=True, editable=False)
 
     class Meta:
         verbose_name = verbose_name_plural = "定位终端"
         ordering = ["number"]
+        indexes = [models.Index(fields=["number"], name="vehicles_terminal_number")]
         constraints = [
-            models.UniqueConstraint(fields=["vehicle"], condition=Q(state="active"), name="vehicles_terminal_one")
+            models.UniqueConstraint(fields=["vehicle"], condition=Q(state="active"), name="vehicles_terminal_one"),
+            models.UniqueConstraint(fields=["source"], condition=Q(state="active"), name="vehicles_terminal_source"),
+            models.CheckConstraint(
+                condition=Q(removed_at__isnull=True) | Q(installed_at__isnull=True)
+                | Q(removed_at__gte=F("installed_at")),
+                name="vehicles_terminal_period",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from datetime import datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.telemetry import service as telemetry
-from zhiguan.kit.actor import Actor
+from zhiguan.kit.actor import Actor, system
 from zhiguan.kit.errors import Conflict, Invalid
 
 from ..models import DispatchOrder, Driver, ParkingPlace, Terminal, Vehicle, VehicleQuota
 
 PLATE = re.compile(r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Z][A-HJ-NP-Z0-9]{4,5}[A-HJ-NP-Z0-9警]")
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
 BOUND = ("dispatched", "started")
 
@@ -46,7 +51,7 @@ def register(actor: Actor, *, reason: str = "", **values: Any) -> Vehicle:
     """
     actor.require("vehicles.vehicle.manage", values["unit"])
     values["plate"] = clean_plate(values["plate"])
-    values["vin"] = _clean_vin(values.get("vin"))
+    values["vin"] = clean_vin(values.get("vin"))
     _check_place(values)
     try:
         with transaction.atomic():
@@ -55,7 +60,18 @@ def register(actor: Actor, *, reason: str = "", **values: Any) -> Vehicle:
         raise _taken(error) from error
 
 
-def _clean_vin(text: str | None) -> str | None:
+def taken(plates: Iterable[str], vins: Iterable[str]) -> tuple[set[str], set[str]]:
+    """Return which of the plates and VINs are on anybody's books: they are unique in the whole city."""
+    with system("vehicles.register").acting():
+        known = Vehicle.objects.order_by()
+        return (
+            set(known.filter(plate__in=list(plates)).values_list("plate", flat=True)),
+            set(known.filter(vin__in=list(vins)).values_list("vin", flat=True)),
+        )
+
+
+def clean_vin(text: str | None) -> str | None:
+    """Return the VIN as it is stored (capitals), None for none; raises ``Invalid`` when it is not a VIN."""
     vin = (text or "").strip().upper()
     if vin and not VIN.fullmatch(vin):
         message = "车辆识别代号应为 17 位字母数字，不含 I、O、Q。"
@@ -78,7 +94,7 @@ def edit(actor: Actor, vehicle: Vehicle, *, version: int | None = None, reason: 
     if "plate" in values:
         values["plate"] = clean_plate(values["plate"])
     if "vin" in values:
-        values["vin"] = _clean_vin(values["vin"])
+        values["vin"] = clean_vin(values["vin"])
     _check_place(values)
     try:
         with transaction.atomic():
@@ -105,11 +121,14 @@ def commission(actor: Actor, vehicle: Vehicle) -> Vehicle:
 
 
 def _require_idle(vehicle: Vehicle) -> None:
+    # Dispatching takes the same lock, so that no order slips in between this question and the move.
+    Vehicle.objects.select_for_update(no_key=True).filter(pk=vehicle.pk).first()
     bound = DispatchOrder.objects.filter(vehicle=vehicle, state__in=BOUND).values_list("code", flat=True)[:3]
     if bound:
         raise Conflict(f"该车仍有未完成的派车单（{'、'.join(bound)}），请先收车或取消。", code="orders_open")
 
 
+@transaction.atomic
 def send_to_repair(actor: Actor, vehicle: Vehicle, *, reason: str) -> Vehicle:
     """送修."""
     _require_idle(vehicle)
@@ -121,6 +140,7 @@ def return_from_repair(actor: Actor, vehicle: Vehicle) -> Vehicle:
     return _move(actor, vehicle, "return_from_repair")
 
 
+@transaction.atomic
 def lay_up(actor: Actor, vehicle: Vehicle, *, reason: str) -> Vehicle:
     """封存: take a vehicle out of use but keep it on the books. Refused while dispatch orders are open."""
     _require_idle(vehicle)
@@ -144,16 +164,36 @@ def dispose(actor: Actor, vehicle: Vehicle, *, reason: str) -> Vehicle:
 
 @transaction.atomic
 def install_terminal(actor: Actor, *, vehicle: Vehicle, number: str, **values: Any) -> Terminal:
-    """安装终端: bind a positioning terminal to a vehicle and let it into the gateway."""
+    """安装终端: bind a positioning terminal to a vehicle and let it into the gateway.
+
+    A device removed from another vehicle may be installed again; its earlier positions stay with that vehicle. Raises
+    ``Invalid`` for a malformed number or a disposed vehicle, ``Conflict`` while the device or the vehicle is taken.
+    """
     actor.require("vehicles.terminal.manage", vehicle)
+    if vehicle.state == "disposed":
+        raise Invalid("该车已处置，不能安装终端。", fields={"vehicle": "该车已处置，不能安装终端。"})
     if not re.fullmatch(r"\d{6,20}", number):
         message = "终端手机号应为 6 至 20 位数字。"
         raise Invalid(message, fields={"number": message})
-    source = telemetry.provision(actor, number=number, key=vehicle.plate, unit=vehicle.unit)
+    now = timezone.now()
+    installed_on = values.get("installed_on")
+    since = None if installed_on is None else min(now, datetime.combine(installed_on, time.min, SHANGHAI))
+    earlier = Terminal.objects.filter(source__number=telemetry.normalised(number)).select_related("source", "vehicle")
+    last = earlier.order_by("-pk").first()
+    if last is None:
+        source = telemetry.provision(actor, number=number, key=vehicle.plate, unit=vehicle.unit)
+    elif last.state == "active":
+        message = f"该终端正装在 {last.vehicle} 上，请先拆除。"
+        raise Conflict(message, code="terminal_installed", fields={"number": message})
+    else:
+        source = telemetry.rebind(actor, last.source, key=vehicle.plate, unit=vehicle.unit)
+        source = telemetry.set_active(actor, source, active=True)
+        since = max(since or now, last.removed_at or now)
     try:
         with transaction.atomic():
             return ledger.create(
-                Terminal, actor, {**values, "unit": vehicle.unit, "vehicle": vehicle, "number": number, "source": source},
+                Terminal, actor, {**values, "unit": vehicle.unit, "vehicle": vehicle, "number": number, "source": source,
+                                  "installed_at": since},
                 name="安装",
             )  # fmt: skip
     except IntegrityError as error:
@@ -165,7 +205,7 @@ def install_terminal(actor: Actor, *, vehicle: Vehicle, number: str, **values: A
 def remove_terminal(actor: Actor, terminal: Terminal, *, reason: str) -> Terminal:
     """拆除终端: shut the device out of the gateway; its tracks stay."""
     actor.require("vehicles.terminal.manage", terminal)
-    terminal = ledger.move(terminal, "close", actor, reason=reason)
+    terminal = ledger.move(terminal, "close", actor, reason=reason, removed_at=timezone.now())
     telemetry.set_active(actor, terminal.source, active=False)
     return terminal
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from datetime import date
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 
 from zhiguan.kit.pages import (
+    BoolFilter,
     ChoiceFilter,
+    Column,
+    Date,
     DateRangeFilter,
     EmptyState,
     ListPage,
     MenuItem,
+    Number,
     NumberRangeFilter,
     UnitFilter,
     ViewPage,
@@ -23,7 +28,7 @@ from zhiguan.kernel.geo.maps import base_map
 
 from .. import queries
 from ..queries import tracks
-from .parts import TRIP_COLUMNS, unit_options
+from .parts import TRIP_COLUMNS, replay_url, unit_options
 
 VIEW = "vehicles.trip.view"
 
@@ -51,9 +56,10 @@ def _day(request: HttpRequest) -> date | None:
     if not text:
         return timezone.localdate()
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         return None
+    return day if 2000 <= day.year < 2100 else None
 
 
 def replay(request: HttpRequest, pk: int) -> HttpResponse:
@@ -117,4 +123,29 @@ TRIPS = ListPage(
     note="行程由卫星定位数据计算得出；补传数据到达后自动重算。",
     empty=EmptyState("还没有行程", "车辆安装定位终端并行驶后，行程会自动出现。"),
 )  # fmt: skip
-
+DAYS = ListPage(
+    code="vehicles.day",
+    path="vehicles/day/",
+    title="车日",
+    menu=MenuItem("vehicles", order=23, icon="calendar-stats"),
+    permission="vehicles.trip.view",
+    rows=queries.days,
+    columns=(
+        Date("day", "日期", sortable=True, link=lambda row: replay_url(row.vehicle_id, row.day)),
+        Column("vehicle.plate", "车辆"), Column("unit.name", "单位"),
+        Number("trips", "行程数", unit="次", sortable=True),
+        Number("distance_km", "里程", value=lambda row: row.distance_m / 1000, needs=("distance_m",), sort="distance_m",
+               digits=1, unit="公里"),
+        Number("driving_min", "行驶时长", value=lambda row: row.driving_s / 60, needs=("driving_s",), sort="driving_s",
+               digits=0, unit="分钟"),
+        Number("points", "定位点数", shown=False),
+    ),
+    search=("^vehicle.plate",),
+    search_hint="车牌号",
+    filters=(DateRangeFilter("day", "日期"), UnitFilter("unit", "单位", options=unit_options("vehicles.trip.view")),
+             BoolFilter("driven", "有行程", condition=Q(trips__gt=0))),
+    default_sort="-day",
+    export_name="车日",
+    note="每辆车有定位数据的每一天为一个车日；补传数据到达后自动重算。",
+    empty=EmptyState("还没有车日", "车辆安装定位终端并上线后，车日会自动出现。"),
+)  # fmt: skip

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, DateTimeField, ForeignKey, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.orgs.service import Unit
@@ -111,6 +112,11 @@ def trips(actor: Actor) -> QuerySet[Trip]:
     return Trip.objects.visible_to(actor, "vehicles.trip.view")
 
 
+def days(actor: Actor) -> QuerySet[VehicleDay]:
+    """Return the days on which vehicles sent positions."""
+    return VehicleDay.objects.visible_to(actor, "vehicles.trip.view")
+
+
 def stops_of(vehicle: Vehicle, actor: Actor) -> QuerySet[Stop]:
     return Stop.objects.visible_to(actor, "vehicles.trip.view").filter(vehicle=vehicle)
 
@@ -159,18 +165,30 @@ def free_drivers(order: DispatchOrder, actor: Actor) -> QuerySet[Driver]:
 
 def history(record: Any, actor: Actor) -> Iterable[HistoryEntry]:
     """Return the record's ledger events, newest first, as a story for people."""
-    names = {field.attname: str(field.verbose_name) for field in record._meta.concrete_fields}
-    hidden = {"id", "version", "scope_pos", "created_at", "vehicle_busy", "driver_busy"}
+    fields = {field.attname: field for field in record._meta.concrete_fields}
+    names = {name: str(field.verbose_name) for name, field in fields.items()}
+    hidden = {"id", "version", "scope_pos", "created_at", "vehicle_busy", "driver_busy", "driver_person_id"}
     states = record.lifecycle.states
+    events = list(ledger.history(record).order_by("-at", "-id")[:200])
+    labels = _labels(fields, events)
 
     def text(key: str, value: Any) -> str:
+        if value is None or value == "":
+            return ""
         if key == "state":
-            return states.get(value, value or "")
+            return states.get(value, value)
+        if (key, value) in labels:
+            return labels[key, value]
+        field = fields.get(key)
+        if field is not None and field.choices:
+            return str(dict(field.flatchoices).get(value, value))
+        if isinstance(field, DateTimeField):
+            return timezone.localtime(datetime.fromisoformat(value), SHANGHAI).strftime("%Y-%m-%d %H:%M")
         if isinstance(value, bool):
             return "是" if value else "否"
-        return "" if value is None else str(value)
+        return str(value)
 
-    for event in ledger.history(record).order_by("-at", "-id")[:200]:
+    for event in events:
         changes = [
             Change(names.get(key, key), text(key, before), text(key, after))
             for key, (before, after) in event.changes.items()
@@ -179,6 +197,22 @@ def history(record: Any, actor: Actor) -> Iterable[HistoryEntry]:
         yield HistoryEntry(
             at=event.at, title=event.name, actor=event.actor_name, reason=event.reason, changes=changes
         )
+
+
+def _labels(fields: Mapping[str, Any], events: Sequence[Any]) -> dict[tuple[str, Any], str]:
+    """Return how the rows that events point to are called, one query for each kind; those out of scope stay unnamed."""
+    wanted: dict[str, set[int]] = {}
+    for event in events:
+        for name, pair in event.changes.items():
+            if event.code != "create" and isinstance(fields.get(name), ForeignKey):
+                wanted.setdefault(name, set()).update(key for key in pair if key is not None)
+    labels: dict[tuple[str, Any], str] = {}
+    for name, keys in wanted.items():
+        model = fields[name].related_model
+        rows = model._default_manager.filter(pk__in=keys)
+        found = {row.pk: str(row) for row in (rows.select_related("person") if model is Driver else rows)}
+        labels |= {(name, key): found.get(key, "（不在您的数据权限范围内）") for key in keys}
+    return labels
 
 
 def quotas_with_held(actor: Actor) -> QuerySet[VehicleQuota]:

@@ -43,7 +43,8 @@ def _scope(code: str) -> tuple[str, str, str]:
     """Return (level, code, title) of the place asked for; an unknown one is the city."""
     if code == MUNICIPAL:
         return "district", MUNICIPAL, "市级机关"
-    unit = Unit.objects.filter(code=code, kind__in=("district", "organ")).first() if code else None
+    known = code and "\0" not in code
+    unit = Unit.objects.filter(code=code, kind__in=("district", "organ")).first() if known else None
     if unit is None:
         city = Unit.objects.filter(parent__isnull=True).first()
         return "city", city.code if city else "", f"{city.name if city else ''}公务用车总览"

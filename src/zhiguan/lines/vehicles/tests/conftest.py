@@ -13,6 +13,8 @@ from zhiguan.kernel.orgs.models import Person, Unit
 from zhiguan.kernel.orgs.tree import child_range
 from zhiguan.lines.vehicles.domain import orders, register
 
+from . import tracks
+
 PERMISSIONS = {
     code: "below"
     for code in (
@@ -101,3 +103,47 @@ def _boss():
     from zhiguan.kit.actor import system
 
     return system("tests")
+
+
+@pytest.fixture(scope="session")
+def partitions(django_db_setup):
+    """Partitions of the tests' days: making one waits for every transaction that has read positions, ours too."""
+    from zhiguan.kernel.telemetry import store
+
+    with store.connect() as connection:
+        for day in tracks.DAYS:
+            connection.execute("SELECT telemetry_ensure_day(%s)", [day])
+
+
+@pytest.fixture
+def make_car(partitions, make_vehicle):
+    """Make a vehicle with a terminal; returns (vehicle, source key). Its place is ``tracks.HOME``, 50 m wide."""
+    numbers = iter(range(13_900_000_000, 13_900_001_000))
+
+    def make(plate: str = "沪A12345", unit: Unit | None = None, **values):
+        vehicle = make_vehicle(plate, unit)
+        terminal = register.install_terminal(_boss(), vehicle=vehicle, number=str(next(numbers)), **values)
+        return vehicle, terminal.source_id
+
+    return make
+
+
+@pytest.fixture
+def past_order(world, make_driver):
+    """Enter an order of the past, with vehicle and driver bound: ``past_order(vehicle, start, end, state="ended")``."""
+    from zhiguan.kernel.ledger import service as ledger
+    from zhiguan.lines.vehicles.models import DispatchOrder, Driver
+
+    def make(car, start, end, *, state: str = "ended", **values):
+        driver = Driver.objects.filter(person=world.people["驾驶员"]).first() or make_driver()
+        key, code = orders.next_code(start.date())
+        return ledger.create(
+            DispatchOrder, _boss(),
+            {
+                "id": key, "code": code, "unit": car.unit, "requester": world.people["申请人"], "purpose": "会议",
+                "origin": "本单位", "destination": "会场", "planned_from": start, "planned_to": end, "vehicle": car,
+                "driver": driver, "driver_person_id": driver.person_id, "state": state, **values,
+            },
+        )  # fmt: skip
+
+    return make
