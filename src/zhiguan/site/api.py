@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from typing import Any
 
@@ -117,6 +118,11 @@ def api() -> Api:
 @lru_cache(maxsize=2)
 def _document(known: registry.Registry) -> bytes:
     return dumps(_made(known).document())
+
+
+def pretty_document() -> str:
+    """Return the OpenAPI document for people and for comparison: indented, ending in a line break."""
+    return json.dumps(api().document(), ensure_ascii=False, indent=1) + "\n"
 
 
 def document(request: HttpRequest) -> HttpResponse:

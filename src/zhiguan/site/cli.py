@@ -117,6 +117,7 @@ def parser() -> argparse.ArgumentParser:
     jt808 = _group(commands, "jt808", "JT/T 808 报文工具(JSON Lines)")
     _filter(jt808, "decode", "zhiguan.kernel.telemetry.jt808.cli:decode_lines", "解码报文")
     _filter(jt808, "split", "zhiguan.kernel.telemetry.jt808.cli:split_lines", "从字节流切分报文")
+    _command(commands, "openapi", f"{RUNTIME}.exports:openapi", "开放接口的 OpenAPI 文档(JSON)")
     permissions = _group(commands, "permissions", "权限矩阵")
     _command(permissions, "export", f"{RUNTIME}.exports:permissions", "导出给审计人员(JSON Lines)")
     _filter(

@@ -43,6 +43,7 @@ from zhiguan.kit.pages import (
     ViewPage,
 )
 from zhiguan.kit.pages.export import XLSX, write_csv, write_xlsx
+from zhiguan.kit.pages.menu import parent_of
 from zhiguan.kit.pages.ports import ports
 
 from .. import administration as verbs
@@ -71,7 +72,11 @@ def opens() -> dict[str, str]:
     """Return what each permission opens: the titles of pages and acts that ask for it."""
     found: dict[str, list[str]] = {}
     for page in registry.current().all(Page):
-        found.setdefault(page.permission, []).append(page.menu_title)
+        title = page.title if isinstance(page.title, str) else f"{page.code}（详情）"
+        above = parent_of(page) if title != page.title else None
+        if above is not None:
+            title = f"{above.menu_title}（{'变更' if isinstance(page, FormPage) else '详情'}）"
+        found.setdefault(page.permission, []).append(title)
         for act in (*getattr(page, "actions", ()), *getattr(page, "bulk_actions", ())):
             found.setdefault(act.permission, []).append(act.title)
     return {code: "、".join(dict.fromkeys(titles)) for code, titles in found.items()}

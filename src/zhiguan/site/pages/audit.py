@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
@@ -36,13 +36,6 @@ from zhiguan.kit.pages import (
 VIEW = "trace.entry.view"
 
 
-def _search(rows: QuerySet, text: str) -> QuerySet:
-    found = Q(subject_id=text) | Q(case=text) | Q(request_id=text) | Q(code=text)
-    for name in ("actor_name", "subject_label", "address"):
-        found |= Q(**{f"detail__{name}__icontains": text})
-    return rows.filter(found)
-
-
 def story_address(entry: Entry) -> str:
     """Return the address of the list narrowed to the entry's object."""
     if not entry.subject_id:
@@ -63,7 +56,8 @@ ENTRIES = ListPage(
     columns=(DateTime("at", "时间", sortable=True), _NAME, _WHO, _WHAT, _VIA, _WHERE, _WHY, _KIND,
              Column("role_names", "当时角色", value=lambda entry: entry.role_names, shown=False),
              Column("case", "办件", shown=False), Column("code", "事项代码", shown=False)),
-    search=_search, search_hint="办理人、对象、来源地址、请求编号",
+    search=("detail.actor_name", "detail.subject_label", "=detail.address", "=subject_id", "=request_id", "=case"),
+    search_hint="办理人、对象、来源地址、请求编号",
     filters=(DateRangeFilter("at", "时间"), ChoiceFilter("kind", "类别", facets=False),
              ChoiceFilter("via", "途径", options=names.VIA, facets=False),
              TextFilter("code", "事项代码", lookup="istartswith", help="例如 vehicles. 或 identity.session.begin"),

@@ -8,7 +8,7 @@ import sys
 
 from zhiguan.site.runtime.framework import set_up
 
-__all__ = ["permissions"]
+__all__ = ["openapi", "permissions"]
 
 
 def permissions(args: argparse.Namespace) -> int:
@@ -23,4 +23,13 @@ def permissions(args: argparse.Namespace) -> int:
         for row in matrix():
             json.dump(row, sys.stdout, ensure_ascii=False)
             sys.stdout.write("\n")
+    return 0
+
+
+def openapi(args: argparse.Namespace) -> int:
+    """`zhiguan openapi`: the OpenAPI document of the API, indented, keys in a stable order. Needs no database."""
+    set_up()
+    from zhiguan.site.api import pretty_document
+
+    sys.stdout.write(pretty_document())
     return 0
