@@ -23,6 +23,10 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        """Return where a changed password leads: to work, not back to the form."""
+        return "/"
+
     def set_password(self, user: Account, password: str) -> None:
         """Set the password, remember the old one's digest, and lift the duty to change it."""
         user.password_history = [user.password, *user.password_history][:HISTORY_KEPT]
