@@ -8,9 +8,9 @@ class SiteConfig(AppConfig):
     label = "zhiguan_site"
 
     def ready(self) -> None:
-        from . import seams, signins
-        from .registers import register
+        from . import registers, schedule, seams, signins
 
-        register()
+        registers.register()
+        schedule.register()
         seams.install()
         signins.connect()
