@@ -145,7 +145,7 @@ class UnitVersion(models.Model):
 class Rank(models.Model):
     """职级, with the 职务层次 it counts as. ``order`` ascends from the highest."""
 
-    row_rule = Shared("code table")
+    row_rule = Shared("code table of ranks, the same for everybody")
 
     code = models.CharField("代码", max_length=32, unique=True)
     name = models.CharField("名称", max_length=50)

@@ -214,7 +214,7 @@ class Snapshot(models.Model):
 class Link(models.Model):
     """An entry's place in the chain. Written by the database alone."""
 
-    row_rule = Shared("hashes only", append_only=True)
+    row_rule = Shared("hashes only, from which nothing can be read", append_only=True)
 
     seq = models.BigIntegerField(primary_key=True)
     entry = models.OneToOneField(Entry, models.DO_NOTHING, related_name="link")
