@@ -1,0 +1,1 @@
+"""Events for others (outbox, webhooks) and work done later (jobs with progress)."""
