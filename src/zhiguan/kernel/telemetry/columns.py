@@ -123,9 +123,12 @@ def digests(rows: Rows, extras: Extras) -> npt.NDArray[np.int32]:
             mixed ^= rows[name].astype(np.int64).view(np.uint64)
             mixed *= np.uint64(0xFF51AFD7ED558CCD)
             mixed ^= mixed >> np.uint64(29)
-        odd = [i for i, extra in enumerate(extras) if extra is not None]
-        if odd:
-            sums = np.fromiter((zlib.crc32(extras[i] or b"") + 1 for i in odd), np.uint64, len(odd))
+        given = [extra for extra in extras if extra is not None]
+        if given:
+            odd: slice | list[int] = slice(None)
+            if len(given) < len(extras):
+                odd = [i for i, extra in enumerate(extras) if extra is not None]
+            sums = np.fromiter(map(zlib.crc32, given), np.uint64, len(given)) + np.uint64(1)
             mixed[odd] ^= sums
             mixed[odd] *= np.uint64(0xC4CEB9FE1A85EC53)
             mixed[odd] ^= mixed[odd] >> np.uint64(31)
