@@ -1,9 +1,11 @@
-"""The kit's seams, filled: exports are traced, saved filters and idempotent answers are kept in tables."""
+"""The kit's seams, filled: exports are traced, saved filters and idempotent answers are kept in tables, large
+imports are the worker's."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from zhiguan.kernel.events.service import run_import
 from zhiguan.kernel.identity.keeping import TableAnswers, TableViews
 from zhiguan.kernel.trace import service as trace
 from zhiguan.kernel.trace.declare import Subject
@@ -20,5 +22,5 @@ def on_export(actor: Actor, page: Any, rows: int, kind: str) -> None:
 
 def install() -> None:
     """Fill the seams; called once, when Django is ready."""
-    page_ports.install(page_ports.Ports(saved_views=TableViews(), on_export=on_export))
+    page_ports.install(page_ports.Ports(saved_views=TableViews(), on_export=on_export, run_job=run_import))
     api_ports.install(TableAnswers())
