@@ -6,6 +6,7 @@ from collections import defaultdict
 from datetime import date, timedelta
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from zhiguan.kernel.supervision import service as supervision
@@ -14,11 +15,17 @@ from zhiguan.kit.actor import system
 from zhiguan.kit.jobs import Periodic
 
 from .domain import driving
-from .models import Terminal, Vehicle
+from .models import Terminal, Vehicle, VehicleDay
 
 BATCH = 400
 SETTLE = timedelta(seconds=30)
 """Positions younger than this may still be on their way; the frontier stays behind them."""
+
+
+JUDGE_EVERY = timedelta(minutes=5)
+"""A day still being driven is judged at once for the first time and then at this pace, or every report of a running
+drive would change the finding's evidence and fill its story."""
+ACTOR = system("vehicles.compute")
 
 
 def compute(limit: int = BATCH) -> str:
@@ -35,13 +42,13 @@ def compute(limit: int = BATCH) -> str:
             store.done_dirty(dirty)
         if len(items) < limit:
             break
+    judge_waiting()
     return f"重算 {total} 个终端日，{computed} 个车日" if total else ""
 
 
 def compute_sources(sources: list[int], day: date) -> int:
     """Compute the day of the vehicles these sources are in; return how many vehicles."""
-    actor = system("vehicles.compute")
-    with actor.acting():
+    with ACTOR.acting():
         with transaction.atomic():
             keys = Terminal.objects.filter(source__in=sources, vehicle__isnull=False).values("vehicle")
             vehicles = list(Vehicle.objects.filter(pk__in=keys).select_related("place", "unit"))
@@ -49,14 +56,37 @@ def compute_sources(sources: list[int], day: date) -> int:
             return 0
         with transaction.atomic():
             driving.compute_day(vehicles, day)
+            recently = VehicleDay.objects.filter(day=day, judged_at__gt=timezone.now() - JUDGE_EVERY)
+            waiting = set(recently.values_list("vehicle", flat=True)) if day >= timezone.localdate() else set()
+    judge([vehicle for vehicle in vehicles if vehicle.pk not in waiting], day)
+    return len(vehicles)
+
+
+def judge(vehicles: list[Vehicle], day: date) -> None:
+    """Let the rules judge the day of the vehicles. Raises ``RuntimeError`` when a rule failed: the day stays due."""
+    if not vehicles:
+        return
+    with ACTOR.acting():
         # A night belongs to the day it begins on, so the day before is judged again, too.
         results = supervision.run_dirty(
             "vehicles", subjects=vehicles, start=day - timedelta(days=1), end=day + timedelta(days=1)
         )
-    if failed := [code for code, result in results.items() if result.error]:
-        # The days stay on the list and are judged again when their lease ends.
-        raise RuntimeError(f"规则运行失败：{'、'.join(failed)}（{day}）")
-    return len(vehicles)
+        if failed := [code for code, result in results.items() if result.error]:
+            raise RuntimeError(f"规则运行失败：{'、'.join(failed)}（{day}）")
+        with transaction.atomic():
+            VehicleDay.objects.filter(vehicle__in=vehicles, day=day).update(judged_at=timezone.now())
+
+
+def judge_waiting() -> None:
+    """Judge the vehicle-days that were computed since they were last judged, once their pause is over."""
+    since = timezone.now() - JUDGE_EVERY
+    with ACTOR.acting(), transaction.atomic():
+        due = VehicleDay.objects.filter(day__gte=timezone.localdate() - timedelta(days=1), judged_at__lt=since)
+        rows = list(due.filter(computed_at__gt=F("judged_at")).values_list("day", "vehicle"))
+        keys = {vehicle for _, vehicle in rows}
+        vehicles = {each.pk: each for each in Vehicle.objects.filter(pk__in=keys).select_related("place", "unit")}
+    for day in sorted({day for day, _ in rows}):
+        judge([vehicles[key] for each, key in rows if each == day and key in vehicles], day)
 
 
 COMPUTE = Periodic("vehicles.compute", "计算行程与识别违规", "* * * * * */20", compute)

@@ -302,6 +302,7 @@ class VehicleDay(UnitScoped):
     first_at = models.DateTimeField("首点时间", null=True)
     last_at = models.DateTimeField("末点时间", null=True)
     computed_at = models.DateTimeField("计算时间")
+    judged_at = models.DateTimeField("规则判定时间", null=True)
 
     class Meta:
         verbose_name = verbose_name_plural = "车日"

@@ -110,6 +110,9 @@ def _replace(
                 last_at=_moment(seconds[rows[-1]]) if rows.size else None, computed_at=now,
             )
         )  # fmt: skip
+    judged = dict(VehicleDay.objects.filter(vehicle__in=keys, day=day).values_list("vehicle", "judged_at"))
+    for row in days:
+        row.judged_at = judged.get(row.vehicle_id)
     VehicleDay.objects.filter(vehicle__in=keys, day=day).delete()
     VehicleDay.objects.bulk_create([row for row in days if row.points], batch_size=2000)
     touched |= {trip.order_id for trip in trips if trip.order_id}

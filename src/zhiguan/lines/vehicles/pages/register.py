@@ -26,7 +26,7 @@ from zhiguan.kit.pages import (
 
 from .. import lifecycle, queries
 from ..domain import register
-from ..forms import DriverForm, PlaceForm, QuotaForm, TerminalForm
+from ..forms import DriverForm, NewDriverForm, PlaceForm, QuotaForm, TerminalForm
 from ..queries import tracks
 from .parts import (
     states,
@@ -91,7 +91,7 @@ TERMINALS = ListPage(
     title="定位终端",
     menu=MenuItem("vehicles", order=38, icon="device-mobile"),
     permission="vehicles.terminal.view",
-    rows=lambda actor: queries.terminals(actor).select_related("source__session"),
+    rows=queries.terminals,
     columns=(Column("number", "终端手机号", link=True, sortable=True), states(lifecycle.TERMINAL),
              Column("vehicle.plate", "安装车辆"), Column("unit.name", "单位"), Column("maker", "制造商"),
              Column("model", "型号"), DateTime("source.last_seen_at", "最近上线", sortable=True),
@@ -173,7 +173,7 @@ DRIVER = DetailPage(
 )  # fmt: skip
 DRIVER_NEW = FormPage(
     code="vehicles.driver.create", path="vehicles/driver/new/", title="登记驾驶员", permission="vehicles.driver.manage",
-    form=DriverForm, verb=making(register.add_driver), success=address_of("vehicles.driver.detail"),
+    form=NewDriverForm, verb=making(register.add_driver), success=address_of("vehicles.driver.detail"),
 )  # fmt: skip
 DRIVER_EDIT = FormPage(
     code="vehicles.driver.edit", path="vehicles/driver/<int:pk>/edit/", title=lambda driver: f"变更 {driver.person.name}",
