@@ -12,8 +12,8 @@ from django.http.request import split_domain_port
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_cache_control
 
-from zhiguan.kernel.identity.actors import actor_of
-from zhiguan.kernel.identity.service import KEY_PREFIX, key_for
+from zhiguan.kernel.identity.actors import actor_of, actor_of_key
+from zhiguan.kernel.identity.service import KEY_PREFIX
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.api.problems import Unauthorised, problem
 from zhiguan.kit.errors import Refusal
@@ -77,13 +77,11 @@ class ActorMiddleware:
         header = request.headers.get("Authorization", "")
         if header.startswith("Bearer ") and wants_json(request):
             secret = header.removeprefix("Bearer ").strip()
-            key = key_for(secret) if secret.startswith(KEY_PREFIX) and secret.isascii() and secret.isprintable() else None
-            if key is None:
+            good = secret.startswith(KEY_PREFIX) and secret.isascii() and secret.isprintable()
+            found = actor_of_key(secret, address=address, request_id=request.request_id) if good else None
+            if found is None:
                 return problem(Unauthorised("接口密钥无效、已停用或已过期。"), request)
-            request.api_key_id = key.pk
-            request.actor = actor_of(
-                key.account, key=key, via="api", address=address, request_id=request.request_id
-            )
+            request.api_key_id, request.actor = found
             request._dont_enforce_csrf_checks = True  # a key is not sent by browsers on their own
         elif request.user.is_authenticated:
             if request.user.must_change_password and not request.path.startswith(WITHOUT_NEW_PASSWORD):

@@ -64,6 +64,7 @@ ROLES = (
             "orgs.unit.view",
             "orgs.unit.manage",
             "events.job.view",
+            "events.job.manage",
         ),
         scope="city",
         kind="system_admin",

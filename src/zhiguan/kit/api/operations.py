@@ -14,11 +14,11 @@ from django.http.request import RequestDataTooBig
 from django.utils import timezone
 from pydantic import ValidationError
 
-from zhiguan.kit.actor import Actor
+from zhiguan.kit.actor import Actor, system
 from zhiguan.kit.errors import Conflict, Denied, Invalid, Stale
 from zhiguan.kit.pages import ports as page_ports
 from zhiguan.kit.pages.actions import VerbAction
-from zhiguan.kit.pages.columns import Column
+from zhiguan.kit.pages.columns import Column, field_at
 from zhiguan.kit.pages.declare import DetailPage, Page, Panel
 from zhiguan.kit.pages.detailview import _allowed, _form_class
 from zhiguan.kit.pages.formview import initial_of, version_of
@@ -139,7 +139,13 @@ class Operations:
         self.resource = resource
         page = resource.detail
         panels = [panel for panel in page.panels if isinstance(panel, Panel)]
-        self._columns: list[tuple[Column, str]] = [(column, column.permission) for column in resource.list.columns]
+        model = resource.list.rows(system("api.build")).model
+        # What a list computes may rest on what its own query adds to the rows; the detail's rows have their own.
+        self._columns: list[tuple[Column, str]] = [
+            (column, column.permission)
+            for column in resource.list.columns
+            if column.value is None and field_at(model, column.name) is not None
+        ]
         self._columns += [(page.badge, "")] if page.badge is not None else []
         self._columns += [
             (column, permission)
