@@ -93,6 +93,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
+    (folder.parent / "conftest.py").write_text("from zhiguan.site.testing import *\n")
     (folder / "migrations").mkdir()
     (folder / "migrations" / "__init__.py").touch()
     return folder
@@ -118,7 +119,7 @@ def test_the_tutorial_makes_a_working_line_and_touches_nothing_else(line: Path) 
     run(line, "-m", "django", "makemigrations", "keys", "--check", "--dry-run", DATABASE_URL="")
     (line / "tests" / "test_visit.py").write_text(VISIT)
     said = run(
-        line, "-m", "pytest", "-q", "-p", "zhiguan.site.testing", "-p", "no:cacheprovider", "--rootdir", str(line.parent),
+        line, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(line.parent),
         "-c", str(ROOT / "pyproject.toml"), str(line / "tests"),
     )  # fmt: skip
     assert re.search(r"\d{2} passed", said), said[-2000:]

@@ -97,6 +97,8 @@ def test_what_requirements_and_threats_name_exists() -> None:
     for name in ("requirements.md", "threats.md", "rooms.md", "add-a-line.md"):
         for file, test in re.findall(r"`((?:src|tests|docs|bench|scripts)/[\w./-]+)(?:::(\w+))?`", (DOCS / name).read_text()):
             path = ROOT / file
+            if "lines/keys" in file:
+                continue  # the line that the reader is about to add
             if not path.exists():
                 faults[f"{name} {file}"] = "does not exist"
             elif test and not re.search(rf"^\s*(?:def|class) {test}\b", path.read_text(), re.MULTILINE):
@@ -110,7 +112,7 @@ def test_what_is_met_has_a_test() -> None:
     for number, _, state, where, proof in rows:
         if state.strip() not in ("met", "partly", "not yet"):
             faults[number] = f"state {state.strip()!r} is none of met, partly, not yet"
-        elif state.strip() != "not yet" and ("`" not in where or "test" not in proof):
+        elif state.strip() != "not yet" and ("`" not in where or "`" not in proof):
             faults[number] = "claims something without naming code and test"
         elif state.strip() == "not yet" and "`" in where + proof:
             faults[number] = "names code or tests, but says not yet"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from zhiguan.kit import registry
 from zhiguan.kit.manifest import Permission, RoleTemplate
 from zhiguan.kit.pages import SIGNED_IN
@@ -65,8 +67,13 @@ def test_permissions_begin_with_the_area_of_their_owner() -> None:
 
 def test_declared_permissions_are_asked_for() -> None:
     text = "".join(path.read_text() for path in python_files() if path.name != "codes.py")
-    asked = {**asked_by_code(), **asked_by_declarations()}
-    faults = {code: "no page and no verb asks for it" for code in declared() if code not in asked and f'"{code}"' not in text}
+    named = {
+        code for path in python_files() if path.name == "codes.py"
+        for name, code in re.findall(r'^(\w+) = (?:Permission\()?"(\w+\.\w+\.\w+)"', path.read_text(), re.MULTILINE)
+        if re.search(rf"\b{name}\b", text)
+    }  # fmt: skip
+    asked = {*asked_by_code(), *asked_by_declarations()}
+    faults = {code: "no page and no verb asks for it" for code in declared() if code not in asked | named and f'"{code}"' not in text}
     judge("permissions-are-used", faults, "A permission that nothing asks for promises a protection that is not there.")
 
 

@@ -146,14 +146,14 @@ def private_imports(module: str, tree: ast.Module) -> list[str]:
             parts = name.split(".")
             if parts[:2] == ["zhiguan", "kernel"] and parts[3:4] == ["models"] and area_of(module) != parts[2]:
                 faults.append(parts[2])
-    return faults
+    return sorted(set(faults))
 
 
 def test_tables_of_a_kernel_part_are_its_own() -> None:
     faults = {}
     for path in python_files():
         if found := private_imports(module_name(path), tree_of(path)):
-            faults[short(path)] = f"imports the models of {', '.join(sorted(set(found)))}"
+            faults[short(path)] = f"imports the models of {', '.join(found)}"
     judge("kernel-tables-are-private", faults, "Take what the part's service or queries offer, decision 0007.")
 
 

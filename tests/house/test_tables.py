@@ -50,8 +50,10 @@ def test_tables_fields_and_choices_are_named_in_chinese() -> None:
             faults[model._meta.label] = f"verbose_name {model._meta.verbose_name!s}"
         for field in model._meta.local_fields:
             name = f"{model._meta.label}.{field.name}"
-            # Technical columns of the kernel are on no screen; a name that was given is.
-            nameless = field.verbose_name == field.name.replace("_", " ") and model.__module__.startswith("zhiguan.kernel.")
+            # Technical columns are on no screen; a name that was given is.
+            nameless = field.verbose_name == field.name.replace("_", " ") and (
+                model.__module__.startswith("zhiguan.kernel.") or not field.editable
+            )
             if not (field.primary_key or nameless or chinese(field.verbose_name)):
                 faults[name] = f"verbose_name {field.verbose_name!s}"
             wrong = [label for value, label in field.flatchoices if not chinese(label) and str(label) != str(value)]

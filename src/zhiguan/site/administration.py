@@ -8,7 +8,7 @@ from allauth.usersessions.models import UserSession
 from django.db import transaction
 
 from zhiguan.kernel.identity import accounts, service
-from zhiguan.kernel.identity.models import Account, AllowedApp, ApiKey, Grant
+from zhiguan.kernel.identity.service import Account, AllowedApp, ApiKey, Grant
 from zhiguan.kernel.trace import service as trace
 from zhiguan.kernel.trace.declare import Subject
 from zhiguan.kit.actor import Actor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import TextChoices
 
 from zhiguan.kernel.trace.declare import TraceCode
-from zhiguan.kit.manifest import Permission
+from zhiguan.kit.manifest import Permission, RoleTemplate
 
 
 class JobState(TextChoices):
@@ -35,6 +35,9 @@ PERMISSIONS = (
     Permission(JOB_MANAGE, "取消和重试后台任务"),
     Permission(SUBSCRIPTION_VIEW, "查看事件订阅"),
     Permission(SUBSCRIPTION_MANAGE, "维护事件订阅"),
+)
+INTEGRATOR = RoleTemplate(
+    "events.integrator", "数据对接管理人员", (SUBSCRIPTION_VIEW, SUBSCRIPTION_MANAGE), scope="organ"
 )
 TRACED = (
     TraceCode("events.job.enqueue", "提交后台任务"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import TextChoices
 
-from zhiguan.kit.manifest import Permission
+from zhiguan.kit.manifest import Permission, RoleTemplate
 
 
 class UnitKind(TextChoices):
@@ -81,6 +81,16 @@ PERSON_MANAGE = Permission("orgs.person.manage", "维护人员任职")
 PERSON_VIEW = Permission("orgs.person.view", "查看人员任职")
 ESTABLISHMENT_MANAGE = Permission("orgs.establishment.manage", "维护人员编制")
 ESTABLISHMENT_VIEW = Permission("orgs.establishment.view", "查看人员编制")
+
+KEEPER = RoleTemplate(
+    "orgs.keeper",
+    "机构编制管理人员",
+    (
+        "orgs.unit.view", "orgs.unit.manage", "orgs.person.view", "orgs.person.manage", "orgs.establishment.view",
+        "orgs.establishment.manage",
+    ),
+    scope="city",
+)  # fmt: skip
 
 ACTS: dict[str, str] = {
     "orgs.unit.create": "新建机构",

@@ -10,7 +10,7 @@ from zhiguan.kit.actor import Actor
 
 from .canonical import describe
 from .declare import Subject
-from .models import Entry
+from .models import Checkpoint, Entry
 
 
 def visible_to(actor: Actor) -> QuerySet[Entry]:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from zhiguan.kernel.identity.codes import GrantState, RoleKind, ScopeKind
-from zhiguan.kernel.identity.models import AllowedApp, ApiKey, Grant, Role
+from zhiguan.kernel.identity.service import AllowedApp, ApiKey, Grant, Role
 from zhiguan.kernel.identity.service import matrix
 from zhiguan.kit import registry
 from zhiguan.kit.actor import Actor

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
 
-from zhiguan.kernel.identity.models import Account, Grant
+from zhiguan.kernel.identity.service import Account, Grant
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.pages import (
     Badge,

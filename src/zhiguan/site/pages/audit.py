@@ -13,7 +13,7 @@ from django.utils import timezone
 from zhiguan.kernel.trace import export, names, queries
 from zhiguan.kernel.trace import service as trace
 from zhiguan.kernel.trace.declare import Subject
-from zhiguan.kernel.trace.models import Checkpoint, Entry
+from zhiguan.kernel.trace.queries import Checkpoint, Entry
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.pages import (
     Badge,
