@@ -46,7 +46,7 @@ JOIN orgs_person p ON p.unit_id = u.id"""
 def say(name: str, value: float, unit: str, baseline: float) -> None:
     line = {"name": name, "value": round(value, 3), "unit": unit, "baseline": round(baseline, 3),
             "ratio": round(value / baseline, 3)}  # fmt: skip
-    print(json.dumps(line, ensure_ascii=False), flush=True)  # noqa: T201
+    print(json.dumps(line, ensure_ascii=False), flush=True)
 
 
 def fill(vehicles: int, orders: int, superuser: str) -> str:
@@ -124,8 +124,8 @@ def scope_cost(secret: str, owner: str) -> None:
     from django.http import QueryDict
 
     from zhiguan.kernel.identity.actors import actor_of_key
-    from zhiguan.lines.vehicles import pages
     from zhiguan.kit.pages.listing import Listing
+    from zhiguan.lines.vehicles import pages
 
     found = actor_of_key(secret)
     assert found is not None

@@ -14,7 +14,6 @@ from zhiguan.kernel.orgs.service import is_demo
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.pages.menu import menu
 
-
 RIDES = (
     ("vehicles.order.request", "vehicles.order.create"),
     ("vehicles.order.drive", "vehicles.order.driving"),

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from zhiguan.kernel.identity.accounts import RULE_NAMES, RULE_RANGES
 from zhiguan.kernel.identity.codes import ScopeKind
-from zhiguan.kernel.identity.service import Account, AllowedApp, Role
 from zhiguan.kernel.identity.passwords import rules
+from zhiguan.kernel.identity.service import Account, AllowedApp, Role
 from zhiguan.kernel.orgs.service import Person, Unit
 from zhiguan.kit import registry
 from zhiguan.kit.manifest import Permission

@@ -160,7 +160,7 @@ ACCOUNT_FORMS = {
 }
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_RATE_LIMITS = False  # our own lock-out counts in the database, for all processes together
-ACCOUNT_PASSWORD_CHANGE_REDIRECT_URL = "/"
+ACCOUNT_PASSWORD_CHANGE_REDIRECT_URL = "/"  # noqa: S105
 ACCOUNT_SESSION_REMEMBER = False
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

@@ -49,8 +49,8 @@ def seed(size: str) -> dict[str, int]:
     organs = list(Unit.objects.of_kind("organ").filter(level="municipal").order_by("sort", "pos"))
     lines = ["", "演示账号（口令只在此处显示一次，首次登录须修改）：", f"{'账号':<10}{'口令':<22}角色与单位"]
     made = 0
-    for name, roles, word, person_index in WHO:
-        roles = tuple(role for role in roles if role in known)
+    for name, wanted, word, person_index in WHO:
+        roles = tuple(role for role in wanted if role in known)
         if not roles:
             continue
         organ = next((each for each in organs if word in each.name), organs[0]) if word else None

@@ -12,6 +12,8 @@ from .canonical import describe
 from .declare import Subject
 from .models import Checkpoint, Entry
 
+__all__ = ["Checkpoint", "Entry", "search", "story", "visible_to"]
+
 
 def visible_to(actor: Actor) -> QuerySet[Entry]:
     """Return the entries in the actor's scope of ``trace.entry.view``, and always the actor's own acts."""

@@ -13,8 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from zhiguan.kernel.identity.codes import GrantState, RoleKind, ScopeKind
-from zhiguan.kernel.identity.service import AllowedApp, ApiKey, Grant, Role
-from zhiguan.kernel.identity.service import matrix
+from zhiguan.kernel.identity.service import AllowedApp, ApiKey, Grant, Role, matrix
 from zhiguan.kit import registry
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.manifest import Permission

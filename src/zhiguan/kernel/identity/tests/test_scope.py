@@ -65,10 +65,9 @@ def test_a_rule_shows_exactly_the_scope(fresh_table, make_actor):
 
 def test_scope_ends_with_the_transaction(db, make_actor):
     actor = make_actor({"vehicles.vehicle.view": "city"})
-    with actor.acting():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT current_setting('zg.vehicles_hi', true)")
-            assert cursor.fetchone()[0] == str(2**63 - 1)
+    with actor.acting(), connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('zg.vehicles_hi', true)")
+        assert cursor.fetchone()[0] == str(2**63 - 1)
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('zg.vehicles_hi', true)")
         assert cursor.fetchone()[0] in (None, "")

@@ -37,10 +37,10 @@ def _check_place(values: dict[str, Any]) -> None:
     unit, place = values.get("unit"), values.get("place")
     if place is not None and place.state != "active":
         raise Invalid("该停放地点已停用。", fields={"place": "该停放地点已停用。"})
-    if unit is not None and values.get("registered_on") and values.get("bought_on"):
-        if values["registered_on"] < values["bought_on"]:
-            message = "注册登记日期不能早于购置日期。"
-            raise Invalid(message, fields={"registered_on": message})
+    dated = unit is not None and values.get("registered_on") and values.get("bought_on")
+    if dated and values["registered_on"] < values["bought_on"]:
+        message = "注册登记日期不能早于购置日期。"
+        raise Invalid(message, fields={"registered_on": message})
 
 
 @transaction.atomic

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 
+from zhiguan.kernel.geo.maps import base_map
 from zhiguan.kit.pages import (
     BoolFilter,
     ChoiceFilter,
@@ -24,7 +25,6 @@ from zhiguan.kit.pages import (
     UnitFilter,
     ViewPage,
 )
-from zhiguan.kernel.geo.maps import base_map
 
 from .. import queries
 from ..queries import tracks

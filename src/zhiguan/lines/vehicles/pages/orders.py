@@ -27,13 +27,13 @@ from .. import lifecycle, queries
 from ..domain import orders
 from ..forms import DispatchForm, EndForm, RateForm, RedispatchForm, RequestForm, StartForm
 from .parts import (
-    unit_options,
-    in_state,
-    address_of,
-    making,
-    ORDER_STATE,
     ORDER_COLUMNS,
+    ORDER_STATE,
     TRIP_COLUMNS,
+    address_of,
+    in_state,
+    making,
+    unit_options,
 )
 
 _ORDER_FILTERS = (

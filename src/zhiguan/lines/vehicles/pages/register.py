@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from zhiguan.kit.pages import (
-    BoolFilter,
     Badge,
     Bool,
+    BoolFilter,
     ChoiceFilter,
     Column,
     Date,
@@ -29,14 +29,14 @@ from ..domain import register
 from ..forms import DriverForm, NewDriverForm, PlaceForm, QuotaForm, TerminalForm
 from ..queries import tracks
 from .parts import (
+    ORDER_COLUMNS,
+    VEHICLE_STATE,
+    address_of,
+    changing,
+    in_state,
+    making,
     states,
     unit_options,
-    in_state,
-    address_of,
-    making,
-    changing,
-    VEHICLE_STATE,
-    ORDER_COLUMNS,
 )
 
 PLACES = ListPage(
@@ -209,7 +209,7 @@ QUOTA = DetailPage(
         Panel("编制", fields=(Column("unit.name", "单位"), Column("kind", "车辆种类"), Number("quota", "编制数", unit="辆"),
                             Date("valid_from", "起始日期"), Date("valid_to", "终止日期"), Column("document_no", "批准文号"))),
         RelatedList("在编车辆", tab="在编车辆", link="vehicles.vehicle.detail", permission="vehicles.vehicle.view",
-                    rows=lambda quota, actor: queries.held_by(quota, actor),
+                    rows=queries.held_by,
                     columns=(Column("plate", "车牌号", link=True), VEHICLE_STATE, Column("brand_model", "品牌型号"))),
     ),
     history=queries.history,

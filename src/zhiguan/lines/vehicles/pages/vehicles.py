@@ -32,21 +32,21 @@ from zhiguan.kit.pages import (
 )
 
 from .. import lifecycle, queries
-from ..queries import tracks
 from ..domain import register
 from ..forms import VehicleForm
 from ..importers import VEHICLE_IMPORT
+from ..queries import tracks
 from .parts import (
-    states,
-    unit_options,
-    in_state,
-    address_of,
-    making,
-    changing,
-    VEHICLE_STATE,
     MANAGE,
     ORDER_COLUMNS,
     TRIP_COLUMNS,
+    VEHICLE_STATE,
+    address_of,
+    changing,
+    in_state,
+    making,
+    states,
+    unit_options,
 )
 
 VEHICLES = ListPage(

@@ -14,10 +14,10 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.telemetry.gateway.config import Config
 from zhiguan.kernel.telemetry.gateway.server import Gateway
 from zhiguan.kernel.telemetry.models import Source
-from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kit.actor import system
 from zhiguan.lines.vehicles.demo import motion, simulator
 from zhiguan.lines.vehicles.demo.roads import RoadNet
