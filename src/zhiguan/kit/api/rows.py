@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 from django.core import signing
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
 from django.db.models import Model, Q, QuerySet
 from django.http import QueryDict
 
@@ -123,18 +125,36 @@ class Shape:
     def dicts(self, rows: QuerySet, also: tuple[str, ...] = ()) -> tuple[list[dict[str, Any]], list[tuple]]:
         """Return the rows as dicts, and the values of the paths ``also`` beside each (for the cursor)."""
         if self.plain:
-            found, keys, many = [], self.keys, len(self.keys)
-            extra: list[tuple] = []
-            for values in rows.values_list(*self.paths, *(path for path in also if path not in self.paths)):
-                found.append(dict(zip(keys, values, strict=False)))
-                extra.append(values)
-            beyond = [path for path in also if path not in self.paths]
-            at = [self.paths.index(path) if path in self.paths else many + beyond.index(path) for path in also]
-            for row in found:
-                self._name(row)
-            return found, [tuple(values[index] for index in at) for values in extra]
+            return self.from_values(rows.values_list(*self.paths, *self._beyond(also)), also)
         loaded = list(slim(rows, self.columns.values(), also=("version",) if self.versioned else (), whole=True))
         return [self.one(row) for row in loaded], [tuple(_follow(row, path) for path in also) for row in loaded]
+
+    def _beyond(self, also: tuple[str, ...]) -> list[str]:
+        return [path for path in also if path not in self.paths]
+
+    def from_values(self, lines: Iterable[tuple], also: tuple[str, ...]) -> tuple[list[dict[str, Any]], list[tuple]]:
+        """Return what :meth:`dicts` does, from lines of values in the order of ``paths`` and what is ``also`` wanted."""
+        beyond = self._beyond(also)
+        at = [self.paths.index(path) if path in self.paths else len(self.paths) + beyond.index(path) for path in also]
+        found, places = [], []
+        for values in lines:
+            row = dict(zip(self.keys, values, strict=False))
+            self._name(row)
+            found.append(row)
+            places.append(tuple(values[index] for index in at))
+        return found, places
+
+    def statement(self, rows: QuerySet, also: tuple[str, ...]) -> tuple[str, tuple] | None:
+        """Return the SQL of the rows and its values, where the driver's own values need nothing done to them."""
+        if not self.plain:
+            return None
+        chosen = rows.values_list(*self.paths, *self._beyond(also)).query
+        compiler = chosen.get_compiler(connection=connection)
+        try:
+            sql, params = compiler.as_sql()
+        except EmptyResultSet:
+            return None
+        return None if compiler.get_converters(each for each, _, _ in compiler.select) else (sql, tuple(params))
 
     def one(self, row: Any) -> dict[str, Any]:
         """Return one loaded row as a dict."""
