@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
+from django.views.decorators.gzip import gzip_page
 
 from zhiguan.kit.pages import SIGNED_IN, MenuItem, ViewPage
 
@@ -57,6 +58,7 @@ def _operations(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     return tags
 
 
+@gzip_page  # the longest page of all, and every word of it public
 def docs(request: HttpRequest) -> HttpResponseBase:
     """接口文档."""
     from zhiguan.kit.api.problems import TITLES
