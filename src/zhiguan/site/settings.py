@@ -222,3 +222,5 @@ LOGGING = {
 ZHIGUAN_LIVE_URL = os.environ.get("ZHIGUAN_LIVE_URL", "")
 """Where browsers reach the live process, e.g. behind a proxy; otherwise its port on the same host, if set."""
 ZHIGUAN_LIVE_PORT = os.environ.get("ZHIGUAN_LIVE_PORT", "")
+ZHIGUAN_API_PER_MINUTE = int(os.environ.get("ZHIGUAN_API_PER_MINUTE", "600"))
+"""Requests a minute that each API key (or signed-in account) may make in each process."""
