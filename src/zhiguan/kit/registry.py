@@ -58,7 +58,8 @@ class Registry:
 
     def all(self, kind: type[T]) -> list[T]:
         """Return the declarations of ``kind`` and its subtypes in the order they were collected."""
-        return [item for found, items in self._by_type.items() if issubclass(found, kind) for item in items.values()]
+        groups = (items.values() for found, items in self._by_type.items() if issubclass(found, kind))
+        return [item for items in groups for item in items if isinstance(item, kind)]
 
     def get(self, kind: type[T], code: str) -> T:
         """Return one declaration; raises ``KeyError`` naming what is known."""

@@ -56,7 +56,7 @@ def district_of(lat: ArrayLike, lon: ArrayLike) -> NDArray[np.str_]:
     codes = np.zeros(flat_lat.size, dtype="<U6")
     unknown = np.isfinite(flat_lat) & np.isfinite(flat_lon)
     for district, shape in zip(districts(), _shapes(), strict=True):
-        west, south, east, north = shape.bounds
+        west, south, east, north = shape.bounds  # pyright: ignore[reportAttributeAccessIssue]
         near = np.flatnonzero(
             unknown & (flat_lon >= west) & (flat_lon <= east) & (flat_lat >= south) & (flat_lat <= north)
         )

@@ -71,7 +71,7 @@ def snapshot(value: Mapping[str, Any] | Model | None) -> str | None:
         deferred = value.get_deferred_fields()
         value = {
             field.attname: getattr(value, field.attname)
-            for field in value._meta.concrete_fields
+            for field in value._meta.concrete_fields  # pyright: ignore[reportAttributeAccessIssue]
             if field.attname not in deferred and field.name not in hidden
         }
     kept = {name: item for name, item in value.items() if name not in hidden}
@@ -85,7 +85,7 @@ def describe(subject: Model | Subject | None) -> Subject:
     if isinstance(subject, Subject):
         return Subject(clean(subject.type), clean(str(subject.id)), clean(subject.label), subject.scope_pos)
     return Subject(
-        subject._meta.label_lower,
+        subject._meta.label_lower,  # pyright: ignore[reportAttributeAccessIssue]
         "" if subject.pk is None else clean(str(subject.pk)),
         clean(str(subject))[:LABEL_LENGTH],
         getattr(subject, "scope_pos", None),

@@ -300,7 +300,8 @@ ALL_KEYS = ListPage(
 )  # fmt: skip
 ANY_KEY = DetailPage(
     code="identity.apikey", path="identity/apikey/<int:pk>/", title=lambda key: key.name, permission=KEYS,
-    rows=lambda actor: keys(actor).select_related("account", "app"), badge=_KEY_STATE, panels=_KEY_PANELS, actions=(_REVOKING,),
+    rows=lambda actor: keys(actor).select_related("account", "app"), badge=_KEY_STATE, panels=_KEY_PANELS,
+    actions=(_REVOKING,),
 )  # fmt: skip
 MY_KEYS = ListPage(
     code="identity.mykey", path="identity/mykey/", title="我的接口密钥", menu=MenuItem("api", order=20, icon="key"),

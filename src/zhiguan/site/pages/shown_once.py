@@ -29,8 +29,8 @@ def form_with_secret(
         return reverse(page, args=[shown[0][0].pk])
 
     job = Job(
-        form, request.actor, obj, initial_of(form, None, request.GET), "", done, "已办理。", submit, cancel,  # type: ignore[attr-defined]
-        help=help_text, extra={"title": title},
+        form, request.actor, obj, initial_of(form, None, request.GET), "", done, "已办理。",  # type: ignore[attr-defined]
+        submit, cancel, help=help_text, extra={"title": title},
     )  # fmt: skip
     answer = run(request, job)
     if answer.status_code != 302 or not shown:

@@ -290,7 +290,7 @@ class Control:
                             self._url, autocommit=True, prepare_threshold=None, connect_timeout=5,
                             application_name="zhiguan gateway",
                         )  # fmt: skip
-                    cursor = await self._connection.execute(statement, values or None)
+                    cursor = await self._connection.execute(statement, values or None)  # pyright: ignore[reportArgumentType]
                     return await cursor.fetchall() if cursor.description else []
                 except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
                     log.warning("gateway: waiting for the database: %s", error)

@@ -137,7 +137,7 @@ def parse_frames(frames: Sequence[bytes]) -> Frames:
     positions = _positions(padded, body_start[located])
     return Frames(
         sound,
-        msg_id,
+        msg_id,  # pyright: ignore[reportArgumentType]
         newer.astype(np.uint8),
         serial.astype(np.uint16),
         phone.view("V10").reshape(count),

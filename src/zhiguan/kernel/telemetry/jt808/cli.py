@@ -153,8 +153,8 @@ def _lines(source: IO[Any]) -> Iterator[tuple[int, str | None]]:
             return
         number += 1
         end = b"\n" if isinstance(line, bytes) else "\n"
-        if len(line) > MAX_LINE and not line.endswith(end):
-            while line and not line.endswith(end):
+        if len(line) > MAX_LINE and not line.endswith(end):  # pyright: ignore[reportArgumentType]
+            while line and not line.endswith(end):  # pyright: ignore[reportArgumentType]
                 line = source.readline(MAX_LINE)
             yield number, None
             continue

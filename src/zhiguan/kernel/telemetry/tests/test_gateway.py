@@ -345,7 +345,8 @@ def test_any_bytes(fleet, run, seed):
             car = terminal(fleet, number)
             await (car.enter(gate.port) if enter else car.connect(gate.port))
             frames = [car.frame(m, noise.randbytes(noise.randrange(80)))
-                      for m in (0x0100, 0x0102, 0x0001, 0x0200, 0x0201, 0x0704, 0x0801, 0x0107, 0x0104, 0x0500, 0x0005)]  # fmt: skip
+                      for m in (0x0100, 0x0102, 0x0001, 0x0200, 0x0201, 0x0704, 0x0801, 0x0107, 0x0104, 0x0500,
+                                0x0005)]  # fmt: skip
             frames += [car.frame(0x0200, place(i)) for i in range(5)]
             frames += [car.frame(0x0704, noise.randbytes(30), package=(noise.randrange(5), noise.randrange(5)))]
             for _ in range(60):
