@@ -230,9 +230,13 @@ class ListPageConformance(_PageConformance):
         case.row()
         visitor = Visitor(case.actor)
         names = [name for item in self.page.filters for name in item.parameters]
-        for value in ("'; DROP TABLE x; --", "\x00", "9" * 400, "-1", "1e309", "0000-99-99", "%_\\", "𠮷" * 200):
-            for name in (*names, "q", "page", "size", "sort", "tab", "_export"):
-                assert visitor.get(url, {name: value}).status_code == 200, (name, value)
+        names += ["q", "page", "size", "sort", "tab", "_export"]
+        values = ("'; DROP TABLE x; --", "\x00", "9" * 400, "-1", "1e309", "0000-99-99", "%_\\", "𠮷" * 200)
+        for value in values:
+            assert visitor.get(url, dict.fromkeys(names, value)).status_code == 200, value
+        for place, name in enumerate(names):  # each alone as well: one parameter may hide what another breaks
+            value = values[place % len(values)]
+            assert visitor.get(url, {name: value}).status_code == 200, (name, value)
 
     def test_every_sort_works(self, case: Case, url: str) -> None:
         case.row()

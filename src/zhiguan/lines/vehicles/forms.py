@@ -107,17 +107,17 @@ class TerminalForm(PageForm):
 
 
 class DriverForm(PageForm):
-    person = PersonField(
-        label="人员", permission="vehicles.driver.manage", help_text="填写姓名或人员编号；重名时请填写人员编号。"
-    )
     licence_no = forms.CharField(label="驾驶证号", max_length=20, required=False)
     licence_class = forms.ChoiceField(label="准驾车型", choices=LicenceClass.choices, initial=LicenceClass.C1)
     licence_expires_on = forms.DateField(label="驾驶证有效期至")
     phone = forms.CharField(label="联系电话", max_length=20, required=False)
 
-    def setup(self) -> None:
-        if self.obj is not None:
-            del self.fields["person"]
+
+class NewDriverForm(DriverForm):
+    person = PersonField(
+        label="人员", permission="vehicles.driver.manage", help_text="填写姓名或人员编号；重名时请填写人员编号。"
+    )
+    field_order = ("person",)
 
     def clean_person(self) -> Person:
         text = self.cleaned_data["person"].strip()

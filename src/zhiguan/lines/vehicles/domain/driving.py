@@ -30,6 +30,10 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 BEFORE = timedelta(minutes=30)
 """A trip may begin this long before, or end this long after, the times planned, and still belong to the order."""
 NEAR_DESTINATION_M = 1_000.0
+RECOMPUTED = (
+    "unit", "scope_pos", "end_at", "start_lat", "start_lon", "end_lat", "end_lon", "distance_m", "point_count",
+    "max_speed_kmh", "order", "match",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -89,9 +93,17 @@ def _replace(
     touched = set(
         Trip.objects.filter(vehicle__in=keys, day=day, order__isnull=False).values_list("order_id", flat=True)
     )
-    Trip.objects.filter(vehicle__in=keys, day=day).delete()
+    # A trip that is found again keeps its row, so that findings and links to it stay as they are.
+    known = dict(
+        (row[:2], row[2]) for row in Trip.objects.filter(vehicle__in=keys, day=day).values_list("vehicle", "start_at", "pk")
+    )
+    for trip in trips:
+        trip.pk = known.pop((trip.vehicle_id, trip.start_at), None)
+    Trip.objects.filter(pk__in=known.values()).delete()
     Stop.objects.filter(vehicle__in=keys, day=day).delete()
-    Trip.objects.bulk_create(trips, batch_size=2000)
+    again = [trip for trip in trips if trip.pk is not None]
+    Trip.objects.bulk_update(again, RECOMPUTED, batch_size=500)
+    Trip.objects.bulk_create([trip for trip in trips if trip.pk is None], batch_size=2000)
     Stop.objects.bulk_create(stops, batch_size=2000)
     now = timezone.now()
     driven: dict[int, list[Trip]] = {}

@@ -28,7 +28,7 @@ def unit_options(permission: str) -> Callable[[Actor], Iterable[tuple]]:
         for lo, hi in actor.scope(permission).ranges:
             reached |= Q(pos__lte=hi, pos_end__gte=lo)
         units = Unit.objects.open().of_kind("city", "district", "organ").filter(reached)
-        return units.values_list("code", "name", "pos", "pos_end")
+        return units.values_list("pk", "name", "pos", "pos_end")  # metrics name units in addresses by key
 
     return options
 
