@@ -45,7 +45,7 @@ def story_address(entry: Entry) -> str:
 
 _KIND = Badge("kind", "类别", {Entry.Kind.ACT: "blue", Entry.Kind.READ: "purple"})
 _NAME = Column("code_name", "事项", value=lambda entry: entry.code_name, link=True)
-_WHO = Column("actor_label", "办理人", value=lambda entry: entry.actor_label)
+_WHO = Column("actor_label", "办理人", value=lambda entry: "系统作业" if entry.job else entry.actor_label)
 _WHAT = Column("subject_label", "对象", value=lambda entry: entry.subject_label, link=story_address)
 _VIA = Column("via", "途径", choices=names.VIA)
 _WHY = Column("reason_text", "理由", value=lambda entry: entry.reason_text, wide=True)
