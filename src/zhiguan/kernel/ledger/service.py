@@ -1,4 +1,4 @@
-"""Verbs of the ledger: create, change and move, each one transaction with its event and trace entry."""
+"""Verbs of the ledger: create, change and move, each one transaction with its event, trace entry and outbox message."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.db import models, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from zhiguan.kernel.events import service as events
 from zhiguan.kernel.trace import service as trace
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict, Invalid, Stale
@@ -52,6 +53,9 @@ def _record_event(
         at=record.updated_at,
     )
     trace.record(actor, f"{kind}.{code}", record, before=before or None, after=after, reason=reason, case=case)
+    # Subscribers learn that and how the record changed; what it holds they ask for, under their own scope.
+    told = {"version": record.version, "state": record.state, "changed": sorted(changes), "case": case}
+    events.publish(f"{kind}.{code}", record, told, scope_pos=record.scope_pos, actor=actor)
     return event
 
 
