@@ -19,7 +19,7 @@ class StoredFile(models.Model):
     row_rule = Custom(
         f"{ByArea().using()} OR {OWN} OR {SYSTEM}", "by area and unit; whoever uploaded a file sees it", open_insert=True
     )
-    digest = models.CharField("SHA-256", max_length=64, db_index=True)
+    digest = models.CharField("内容摘要（SHA-256）", max_length=64, db_index=True)
     size = models.BigIntegerField("大小（字节）")
     media_type = models.CharField("类型", max_length=100)
     name = models.CharField("文件名", max_length=160)

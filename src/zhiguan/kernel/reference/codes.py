@@ -40,6 +40,9 @@ PERMISSIONS = (Permission(MANAGE, "调整标准与阈值"),)
 TRACED = (TraceCode("reference.fact.adjust", "调整标准依据"),)
 ROLES = (
     RoleTemplate(
-        "base.keeper", "基础数据管理人员", ("calendar.year.manage", "calendar.hours.manage", MANAGE), scope="city"
+        "base.keeper",
+        "基础数据管理人员",
+        ("calendar.year.manage", "calendar.hours.manage", "files.limit.manage", MANAGE),
+        scope="city",
     ),
 )

@@ -312,7 +312,8 @@ MY_KEYS = ListPage(
 )  # fmt: skip
 MY_KEY = DetailPage(
     code="identity.mykey", path="identity/mykey/<int:pk>/", title=lambda key: key.name, permission=SIGNED_IN,
-    rows=lambda actor: own_keys(actor).select_related("account", "app"), badge=_KEY_STATE, panels=_KEY_PANELS, actions=(_REVOKING,),
+    rows=lambda actor: own_keys(actor).select_related("account", "app"), badge=_KEY_STATE, panels=_KEY_PANELS,
+    actions=(_REVOKING,),
 )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
             name='StoredFile',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(db_index=True, max_length=64, verbose_name='SHA-256')),
+                ('digest', models.CharField(db_index=True, max_length=64, verbose_name='内容摘要（SHA-256）')),
                 ('size', models.BigIntegerField(verbose_name='大小（字节）')),
                 ('media_type', models.CharField(max_length=100, verbose_name='类型')),
                 ('name', models.CharField(max_length=160, verbose_name='文件名')),

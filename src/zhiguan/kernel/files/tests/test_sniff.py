@@ -44,7 +44,8 @@ def test_what_is_not_known_or_could_run_has_no_kind(tmp_path: Path, content: byt
 @pytest.mark.parametrize(
     ("content", "code"),
     [
-        (PDF[:-6], "file_broken"), (png()[:-10], "file_broken"), (png()[:20], "file_broken"), (b"\xff\xd8\xff\xe0", "file_broken"),
+        (PDF[:-6], "file_broken"), (png()[:-10], "file_broken"), (png()[:20], "file_broken"),
+        (b"\xff\xd8\xff\xe0", "file_broken"),
         (png().replace(b"\0\0\0\x02", b"\0\0\0\x09", 1), "file_broken"), (XLSX[:-30], "file_broken"),
         (png(30_000, 2), "image_size"), (png(19_000, 19_000), "image_size"), (jpeg(65_000, 10), "image_size"),
         (png(0, 5), "image_size"), (b"\xff\xd8\xff\xd9" + bytes(9), "file_broken"),

@@ -6,9 +6,9 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.http import QueryDict
 from django.urls import resolve
 from django.utils import timezone
-from django.http import QueryDict
 
 from zhiguan.kernel.metrics import service as metrics
 from zhiguan.kernel.metrics.declare import Metric
