@@ -34,7 +34,7 @@ from starlette.requests import Request  # noqa: E402
 from starlette.responses import PlainTextResponse, Response, StreamingResponse  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
-from zhiguan.kernel.identity.service import actor_for  # noqa: E402
+from zhiguan.kernel.identity.service import Account, actor_for  # noqa: E402
 from zhiguan.kit.actor import Actor  # noqa: E402
 from zhiguan.lines.vehicles.queries import cockpit as figures  # noqa: E402
 from zhiguan.site.live_positions import Positions, Watcher, in_database, look  # noqa: E402
@@ -103,7 +103,7 @@ def visitor_actor(visitor: Visitor) -> Actor:
     request = HttpRequest()
     request.session = SessionStore(visitor.session)
     account = get_user(request)
-    if not account.is_authenticated or account.must_change_password:
+    if not isinstance(account, Account) or account.must_change_password:
         raise Ended("not signed in")
     actor = actor_for(account, address=visitor.address)
     if not actor.can(PAGE_PERMISSION):

@@ -121,7 +121,7 @@ class Positions:
     async def _listen(self) -> None:
         wait, most = BACK_OFF_S
         while True:
-            known = connections.settings["default"]
+            known = connections["default"].settings_dict
             try:
                 connection = await psycopg.AsyncConnection.connect(
                     dbname=known["NAME"], user=known["USER"], password=known["PASSWORD"] or None,
