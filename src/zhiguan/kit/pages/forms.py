@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django import forms
 
 from zhiguan.kit.actor import Actor
+from zhiguan.kit.errors import Refusal
+
+
+def _refusing(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a ``clean_*`` method whose refusals stand at the field: verbs' own checks can be used in forms."""
+
+    @wraps(method)
+    def clean(form: Any) -> Any:
+        try:
+            return method(form)
+        except Refusal as refusal:
+            raise forms.ValidationError(refusal.message, code=refusal.code) from refusal
+
+    return clean
 
 
 class PageForm(forms.Form):
@@ -17,6 +33,12 @@ class PageForm(forms.Form):
     """
 
     required_css_class = "required"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, method in list(vars(cls).items()):
+            if name.startswith("clean_") and callable(method):
+                setattr(cls, name, _refusing(method))
 
     def __init__(self, *args: Any, actor: Actor, obj: Any = None, **kwargs: Any):
         self.actor, self.obj = actor, obj
