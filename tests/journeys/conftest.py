@@ -44,8 +44,14 @@ for account in Account.objects.exclude(username__in={through_page!r}):
     session[HASH_SESSION_KEY] = account.get_session_auth_hash()
     session.create()
     print("session", account.username, session.session_key)
+from zhiguan.kernel.identity.demo import password
+newcomer = Account(username="newcomer", unit=account.unit, must_change_password=True)
+first = password()
+newcomer.set_password(first)
+newcomer.save()
+print("newcomer ", first, " 新人")
 """
-THROUGH_PAGE = ("audit", "staff")
+THROUGH_PAGE = ("staff",)
 """Accounts that sign in through the page; the others get their session at once, which spares minutes of hashing."""
 PROCESS_FLAGS = (
     "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync",
@@ -66,10 +72,10 @@ class Product:
     """A running product. ``states`` are the cookies of accounts that have signed in, as the browser keeps them."""
 
     base: str
-    urls: Any
-    first_passwords: dict[str, str]
-    passwords: dict[str, str] = field(default_factory=dict)
-    states: dict[str, Any] = field(default_factory=dict)
+    urls: Any = field(repr=False)
+    first_passwords: dict[str, str] = field(repr=False)
+    passwords: dict[str, str] = field(default_factory=dict, repr=False)
+    states: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def rows(self, text: str, *values: Any) -> list[tuple]:
         """Ask the database past row-level security, to know what pages must and must not show."""

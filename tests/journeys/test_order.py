@@ -22,17 +22,17 @@ def act(page: Any, name: str) -> None:
 def test_nothing_opens_before_the_first_password_is_changed(product, open_as):
     page = open_as(None)
     page.goto("/accounts/login/?next=/vehicles/vehicle/")
-    page.fill("input[name=login]", "audit")
-    page.fill("input[name=password]", product.first_passwords["audit"])
+    page.fill("input[name=login]", "newcomer")
+    page.fill("input[name=password]", product.first_passwords["newcomer"])
     page.click("button[type=submit]")
     page.wait_for_url("**/accounts/password/change/**")
     page.goto("/trace/entry/")
     assert "/accounts/password/change/" in page.url
-    open_as("audit").goto("/")  # changes it
+    open_as("newcomer").goto("/")  # changes it
     page.goto("/trace/entry/")
     assert "/accounts/login/" in page.url, "the other session must have ended with the old password"
-    page.fill("input[name=login]", "audit")
-    page.fill("input[name=password]", product.first_passwords["audit"])
+    page.fill("input[name=login]", "newcomer")
+    page.fill("input[name=password]", product.first_passwords["newcomer"])
     page.click("button[type=submit]")
     page.wait_for_selector("[role=alert]")
 
