@@ -220,7 +220,9 @@ def test_a_database_restart_under_load_loses_and_halves_nothing(own_server: Any,
     [(timedelta(0), False), (timedelta(hours=-3), False), (timedelta(minutes=14), False), (timedelta(minutes=16), True),
      (timedelta(days=400), True)],
 )  # fmt: skip
-def test_a_lock_out_survives_clocks_that_jump(as_system: Any, monkeypatch: pytest.MonkeyPatch, jump: Any, admitted: bool) -> None:
+def test_a_lock_out_survives_clocks_that_jump(
+    as_system: Any, monkeypatch: pytest.MonkeyPatch, jump: Any, admitted: bool
+) -> None:
     """Setting the clock back opens no lock, and when the time is over the count begins anew."""
     account = Account(username="yi.ming")
     account.set_password("Zheng-Que-2026")

@@ -202,7 +202,9 @@ def test_a_terminal_that_changes_cars_at_noon_takes_only_what_follows_along(
     assert (again.source_id, again.pk != terminal.pk) == (source, True)
     monkeypatch.undo()
     track = Track().outing(WORKDAY, FIVE_KM, "09:00", "10:00", until="12:00")
-    write(track.block(source), Track().outing(WORKDAY, north(HOME, 3_000), "14:00", "15:00", since="12:30").block(source))
+    write(
+        track.block(source), Track().outing(WORKDAY, north(HOME, 3_000), "14:00", "15:00", since="12:30").block(source)
+    )
     driving.compute_day([first, second], WORKDAY)
     assert [round(trip.distance_m, -3) for trip in trips_of(first)] == [5_000, 5_000]
     assert [round(trip.distance_m, -3) for trip in trips_of(second)] == [3_000, 3_000]

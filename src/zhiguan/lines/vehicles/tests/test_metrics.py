@@ -40,7 +40,10 @@ def city(world, make_actor):
 @pytest.fixture
 def fleet(world):
     """Rows of both organs, more in one than in the other, and some that no figure may count."""
-    for maker, many in ((Maker(world.organ, world.people["申请人"]), 3), (Maker(world.other, world.people["外单位"]), 1)):
+    for maker, many in (
+        (Maker(world.organ, world.people["申请人"]), 3),
+        (Maker(world.other, world.people["外单位"]), 1),
+    ):
         for _ in range(many):
             maker.order("started")
             maker.trip()
@@ -87,8 +90,7 @@ def from_rows(code, rows):
     return len(rows)
 
 
-@pytest.mark.parametrize("code", [each.code for each in METRICS])
-def test_a_number_is_its_list_in_every_scope(world, city, fleet, code):
+def is_its_list(world, city, code):
     values = {}
     for who, actor in (("city", city), ("organ", world.manager), ("other", world.stranger)):
         reading = metrics.read(code, actor, **DIMS.get(code, {}))
@@ -103,8 +105,7 @@ def test_a_number_is_its_list_in_every_scope(world, city, fleet, code):
         assert values["city"] == pytest.approx(values["organ"] + values["other"])
 
 
-@pytest.mark.parametrize("code", [each.code for each in METRICS])
-def test_groups_add_up_and_each_opens_its_rows(world, city, fleet, code):
+def groups_add_up(world, city, code):
     metric = registry.current().get(Metric, code)
     dims = DIMS.get(code, {})
     total = float(metrics.value(code, city, **dims))
@@ -118,11 +119,21 @@ def test_groups_add_up_and_each_opens_its_rows(world, city, fleet, code):
                 assert from_rows(code, listed(city, group.url)) == pytest.approx(float(group.value)), dimension
 
 
-@pytest.mark.parametrize("code", [each.code for each in METRICS])
-def test_without_permission_there_is_no_number(world, fleet, code):
+def needs_permission(world, city, code):
     with pytest.raises(Denied):
         metrics.read(code, without(world.manager), **DIMS.get(code, {}))
     assert not metrics.value(code, world.manager, organ=world.other.code, **DIMS.get(code, {}))
+
+
+CODES = [each.code for each in METRICS]
+
+
+@pytest.mark.parametrize("check", [is_its_list, groups_add_up, needs_permission], ids=lambda check: check.__name__)
+def test_every_number(world, city, fleet, check):
+    """One fleet for all metrics: making it costs more than asking."""
+    assert len(CODES) >= 8
+    for code in CODES:
+        check(world, city, code)
 
 
 def test_the_truth_itself(world, fleet):

@@ -129,7 +129,11 @@ def test_a_new_plate_and_unit_go_with_the_terminal(world, make_vehicle, make_act
     register.edit(city, vehicle, plate="沪A54321", unit=world.other)
     terminal.refresh_from_db()
     terminal.source.refresh_from_db()
-    assert (terminal.unit_id, terminal.source.key, terminal.source.unit_id) == (world.other.pk, "沪A54321", world.other.pk)
+    assert (terminal.unit_id, terminal.source.key, terminal.source.unit_id) == (
+        world.other.pk,
+        "沪A54321",
+        world.other.pk,
+    )
 
 
 def test_disposal_ends_everything_but_history(world, make_vehicle, make_driver, make_order):
@@ -262,7 +266,10 @@ def test_history_reads_as_a_story_and_as_of_looks_back(world, make_vehicle):
     assert told["车辆种类"] == ("应急保障用车", "其他公务用车")
     assert told["停放地点"] == ("沪A12345车库", "新车库")
     assert told["备注"] == ("", "改派")
-    assert {change.field: (change.before, change.after) for change in commissioned.changes}["状态"] == ("待启用", "在用")
+    assert {change.field: (change.before, change.after) for change in commissioned.changes}["状态"] == (
+        "待启用",
+        "在用",
+    )
     assert list(created.changes) == []
 
 

@@ -264,7 +264,9 @@ def test_injected_misuse_is_found_and_little_else(net, make_car, past_order, cap
                 track = Track(home)
                 for part in made.drives:
                     kept = part.time_s < hour_of(day, 24).timestamp()
-                    track.rows += zip(part.time_s[kept], part.lat[kept], part.lon[kept], part.speed_kmh[kept], strict=True)
+                    track.rows += zip(
+                        part.time_s[kept], part.lat[kept], part.lon[kept], part.speed_kmh[kept], strict=True
+                    )
                 write(track.block(source))
                 for outing in made.outings:
                     if outing.ordered:

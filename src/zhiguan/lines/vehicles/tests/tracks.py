@@ -60,7 +60,9 @@ class Track:
         self.rows.append((moment.timestamp(), *place, kmh))
         return self
 
-    def outing(self, day: date, goal: Place, depart: str, back: str, until: str = "24:00", since: str = "00:00") -> Track:
+    def outing(
+        self, day: date, goal: Place, depart: str, back: str, until: str = "24:00", since: str = "00:00"
+    ) -> Track:
         """A day from ``since`` on: stand at home, drive to ``goal`` at ``depart`` and home at ``back``, stand ``until``."""
         home = self.where
         self.stand(at(day, since), at(day, depart))
