@@ -20,7 +20,7 @@ up: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	@scripts/test-system-packages
 	@$(BIN)/zhiguan frontend
-	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check

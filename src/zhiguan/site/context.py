@@ -17,7 +17,7 @@ from zhiguan.kit.pages.menu import menu
 RIDES = (
     ("vehicles.order.request", "vehicles.order.create"),
     ("vehicles.order.drive", "vehicles.order.driving"),
-    ("vehicles.trip.view", "vehicles.live"),
+    ("telemetry.position.view", "vehicles.live"),
     ("vehicles.order.view", "vehicles.order"),
 )
 """What 用车 on the phone's bottom bar opens: the first page whose permission the actor holds."""

@@ -31,6 +31,8 @@ from ..queries import tracks
 from .parts import TRIP_COLUMNS, replay_url, unit_options
 
 VIEW = "vehicles.trip.view"
+POSITIONS = "telemetry.position.view"
+"""Where a vehicle is at this moment is more sensitive than its trips: a permission of its own."""
 
 
 def live_map(request: HttpRequest) -> HttpResponse:
@@ -90,11 +92,11 @@ def replay_data(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 LIVE = ViewPage(
-    code="vehicles.live", path="vehicles/live/", title="实时地图", permission=VIEW, view=live_map,
+    code="vehicles.live", path="vehicles/live/", title="实时地图", permission=POSITIONS, view=live_map,
     menu=MenuItem("vehicles", order=20, icon="map-2"),
 )  # fmt: skip
 LIVE_DATA = ViewPage(
-    code="vehicles.live.data", path="vehicles/live/data/", title="实时位置", permission=VIEW, view=live_data
+    code="vehicles.live.data", path="vehicles/live/data/", title="实时位置", permission=POSITIONS, view=live_data
 )
 REPLAY = ViewPage(
     code="vehicles.replay", path="vehicles/vehicle/<int:pk>/replay/", title="轨迹回放", permission=VIEW, view=replay
