@@ -51,5 +51,5 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 	@echo "… 安装依赖和测试工具"
-	@$(PIP) install --editable '.[test]'
+	@$(PIP) install --editable '.[test,spark]'
 	@touch $(VENV)/.installed $@
