@@ -2,7 +2,7 @@
 
 _NO_PAGE = "the part's own pages are not there yet; the permission already opens the area's rows in PostgreSQL"
 
-_OWN_TESTS = "administration pages: their flows are tested in site/tests/test_administration.py, the inherited suite is due"
+_OWN_TESTS = "administration pages: the inherited suite is due; some of their flows are in site/tests/test_administration.py"
 _ADMINISTRATION = """
 identity.account identity.account.detail identity.apikey identity.apikey.detail identity.app
 identity.app.create identity.app.detail identity.grant identity.grant.create identity.grant.detail
