@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import importlib.util
 import json
 import os
 import selectors
@@ -116,16 +115,7 @@ def services(args: argparse.Namespace) -> list[Service]:
     if args.demo:
         fleet = _zhiguan("simulate", "fleet", "--small", "--port", args.gateway_port)
         found.append(Service("fleet", "演示车队", fleet, stop_stage=1))
-    return [service for service in found if _built(service.name)]
-
-
-def _built(name: str) -> bool:
-    """False while the part that a service runs is not in the code base."""
-    from zhiguan.site.cli import DELEGATES
-
-    needs = {"live": "zhiguan.site.live", "fleet": "simulate" in DELEGATES}
-    need = needs.get(name, True)
-    return importlib.util.find_spec(need) is not None if isinstance(need, str) else need
+    return found
 
 
 class Supervisor:
