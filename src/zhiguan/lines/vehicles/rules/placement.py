@@ -1,4 +1,4 @@
-"""Supervision of official vehicles: three rules, each with its evidence on the map. SPEC L4.4.
+"""Where vehicles were without an order: away from their place, out of hours, overnight. SPEC L4.4.
 
 Thresholds are reference facts ``vehicles.detection.*`` in force on the day judged.
 """
@@ -18,10 +18,10 @@ from zhiguan.kernel.geo.service import haversine_m
 from zhiguan.kernel.reference import service as reference
 from zhiguan.kernel.supervision.declare import Hit, Rule, RuleContext, SubjectLink
 
-from . import queries
-from .codes import Match
-from .domain import driving
-from .models import DispatchOrder, Stop, Trip, Vehicle
+from .. import queries
+from ..codes import Match
+from ..domain import driving
+from ..models import DispatchOrder, Stop, Trip, Vehicle
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 TRACK_POINTS = 400
@@ -142,7 +142,9 @@ def outside_hours(context: RuleContext) -> Iterator[Hit]:
                 hours = known.office_hours(day, vehicle.scope_pos)
                 allowed[vehicle.scope_pos] = (hours[0][0] - margin, hours[-1][1] + margin) if hours else None
         trips: dict[int, list[Trip]] = defaultdict(list)
-        rows = Trip.objects.filter(vehicle__in=list(vehicles), day=day).exclude(match__in=(Match.MATCHED, Match.DEVIATED))
+        rows = Trip.objects.filter(vehicle__in=list(vehicles), day=day).exclude(
+            match__in=(Match.MATCHED, Match.DEVIATED)
+        )
         for trip in rows.order_by("start_at"):
             permitted = allowed[vehicles[trip.vehicle_id].scope_pos]
             if permitted is None or trip.start_at < permitted[0] or trip.end_at > permitted[1]:
@@ -190,7 +192,9 @@ def overnight_outside(context: RuleContext) -> Iterator[Hit]:
         day = date.fromisoformat(text)
         away_m = float(reference.value("vehicles.detection.away_m", on=day))
         least = timedelta(minutes=float(reference.value("vehicles.detection.night_stay_min", on=day)))
-        night_from = datetime.combine(day, time(int(reference.value("vehicles.detection.night_from", on=day))), SHANGHAI)
+        night_from = datetime.combine(
+            day, time(int(reference.value("vehicles.detection.night_from", on=day))), SHANGHAI
+        )
         night_to = datetime.combine(
             day + timedelta(days=1), time(int(reference.value("vehicles.detection.night_to", on=day))), SHANGHAI
         )
@@ -199,7 +203,9 @@ def overnight_outside(context: RuleContext) -> Iterator[Hit]:
         stops = Stop.objects.filter(vehicle__in=list(vehicles), start_at__lt=night_to, end_at__gt=night_from)
         for stop in stops.order_by("start_at"):
             vehicle = vehicles[stop.vehicle_id]
-            metres = float(haversine_m(stop.lat, stop.lon, vehicle.place.lat, vehicle.place.lon)) - vehicle.place.radius_m
+            metres = (
+                float(haversine_m(stop.lat, stop.lon, vehicle.place.lat, vehicle.place.lon)) - vehicle.place.radius_m
+            )
             first, last = max(stop.start_at, night_from), min(stop.end_at, night_to)
             outside = _uncovered(first, last, spans[stop.vehicle_id])
             if metres > away_m and outside:
