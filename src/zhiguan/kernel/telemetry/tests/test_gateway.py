@@ -12,8 +12,8 @@ from datetime import timedelta
 import pytest
 
 from zhiguan.kernel.telemetry.gateway.config import Config
+from zhiguan.kernel.telemetry.gateway.entry import digest
 from zhiguan.kernel.telemetry.gateway.server import Gateway
-from zhiguan.kernel.telemetry.gateway.session import digest
 from zhiguan.kernel.telemetry.jt808 import encode
 
 from .conftest import ago
