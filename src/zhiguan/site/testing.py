@@ -121,7 +121,9 @@ def _point(urls: Any) -> dict:
 
     connection.close()
     before = dict(connection.settings_dict)
-    fresh = {key: value for key, value in database(urls.app).items() if key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
+    fresh = {
+        key: value for key, value in database(urls.app).items() if key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")
+    }
     connection.settings_dict.update(fresh)  # in place: connections of other threads are made from the same settings
     settings.DATABASE_OWNER_URL, settings.DATABASE_INGEST_URL = urls.owner, urls.ingest
     settings.DATABASE_APP_ROLE = "zhiguan_app"
@@ -212,13 +214,16 @@ def as_system(db: None) -> Iterator[Any]:
 
 @pytest.fixture
 def make_actor() -> Callable[..., Any]:
-    """Make an actor without an account: ``make_actor({"vehicles.vehicle.view": "below"}, unit=organ)``.
+    """Make an actor: ``make_actor({"vehicles.vehicle.view": "below"}, unit=organ)``; of an account when one is named.
 
-    A permission's value is unit, below or city, or a ``Scope``; ``person`` is a person's key.
+    A permission's value is unit, below or city, or a ``Scope``; ``person`` and ``account`` are keys.
     """
     from zhiguan.kit.actor import EVERYTHING, Actor, Scope
 
-    def make(permissions: dict[str, Any], unit: Any = None, person: int | None = None, name: str = "测试人员") -> Actor:
+    def make(
+        permissions: dict[str, Any], unit: Any = None, person: int | None = None, name: str = "测试人员",
+        account: int | None = None,
+    ) -> Actor:  # fmt: skip
         def scope(value: Any) -> Scope:
             if isinstance(value, Scope):
                 return value
@@ -229,8 +234,9 @@ def make_actor() -> Callable[..., Any]:
             return Scope(((unit.pos, unit.pos if value == "unit" else unit.pos_end),), person)
 
         return Actor(
-            name=name, person_id=person, unit_id=unit.pk if unit else None, unit_pos=unit.pos if unit else None,
-            unit_name=unit.name if unit else "", permissions={code: scope(value) for code, value in permissions.items()},
+            name=name, account_id=account, person_id=person, unit_id=unit.pk if unit else None,
+            unit_pos=unit.pos if unit else None, unit_name=unit.name if unit else "",
+            permissions={code: scope(value) for code, value in permissions.items()},
         )  # fmt: skip
 
     return make

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import IO, Any
 
 from django.db.models import Count, Q, QuerySet
@@ -288,7 +289,7 @@ _KEY_PANELS = (
     Panel("密钥", fields=(*_KEY_COLUMNS, DateTime("revoked_at", "停用时间"))),
     RelatedList("权限点", rows=_key_permissions, columns=(Column("name", "权限"), Column("code", "代码")), limit=200),
 )
-_REVOKING = VerbAction("revoke", "停用", verb=verbs.revoke_key, permission=SIGNED_IN, reason=True, style="danger",
+_REVOKING = VerbAction("revoke", "停用", verb=verbs.revoke_key, permission=KEYS, reason=True, style="danger",
                        when=lambda key: key.revoked_at is None, help="停用后立即失效，不能恢复。")  # fmt: skip
 ALL_KEYS = ListPage(
     code="identity.apikey", path="identity/apikey/", title="接口密钥", menu=MenuItem("identity", order=70, icon="key"),
@@ -313,7 +314,7 @@ MY_KEYS = ListPage(
 MY_KEY = DetailPage(
     code="identity.mykey", path="identity/mykey/<int:pk>/", title=lambda key: key.name, permission=SIGNED_IN,
     rows=lambda actor: own_keys(actor).select_related("account", "app"), badge=_KEY_STATE, panels=_KEY_PANELS,
-    actions=(_REVOKING,),
+    actions=(replace(_REVOKING, permission=SIGNED_IN),),
 )  # fmt: skip
 
 
@@ -332,4 +333,3 @@ MY_KEY_NEW = ViewPage(
     code="identity.mykey.create", path="identity/mykey/new/", title="签发接口密钥", permission=SIGNED_IN, view=new_key,
     methods=("GET", "POST"), parent="identity.mykey",
 )  # fmt: skip
-
