@@ -40,7 +40,7 @@ EXTRA_LINES = [name for name in os.environ.get("ZHIGUAN_EXTRA_LINES", "").split(
 KERNEL = [
     part
     for part in (
-        "orgs identity calendar reference geo files events trace telemetry ledger flow supervision metrics catalog "
+        "orgs identity calendar reference geo files events notices trace telemetry ledger flow supervision metrics catalog "
         "exchange cockpit"
     ).split()
     if (PACKAGE / "kernel" / part / "apps.py").exists()
@@ -202,6 +202,22 @@ STORAGES = {
 WHITENOISE_IMMUTABLE_FILE_TEST = r"/kit/dist/assets/"
 WHITENOISE_USE_FINDERS = TESTING or DEBUG
 MEDIA_ROOT = VAR / "files"
+
+ZHIGUAN_MAIL = os.environ.get("ZHIGUAN_MAIL_HOST", "")
+"""Mail server of this installation; empty: no mail is sent."""
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if ZHIGUAN_MAIL else 'dummy'}.EmailBackend"
+EMAIL_HOST = ZHIGUAN_MAIL
+EMAIL_PORT = int(os.environ.get("ZHIGUAN_MAIL_PORT", "465"))
+EMAIL_HOST_USER = os.environ.get("ZHIGUAN_MAIL_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("ZHIGUAN_MAIL_PASSWORD", "")
+EMAIL_USE_SSL = os.environ.get("ZHIGUAN_MAIL_SECURITY", "ssl") == "ssl"
+EMAIL_USE_TLS = os.environ.get("ZHIGUAN_MAIL_SECURITY", "ssl") == "starttls"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = os.environ.get("ZHIGUAN_MAIL_FROM", EMAIL_HOST_USER or "zhiguan@localhost")
+ZHIGUAN_URL = os.environ.get("ZHIGUAN_URL", "").rstrip("/")
+"""Address under which people reach this installation, for links in mails."""
+ZHIGUAN_NOTICE_DAYS = int(os.environ.get("ZHIGUAN_NOTICE_DAYS", "180"))
+"""Days a read notice is kept; an unread one twice as long."""
 
 ZHIGUAN_TRACE_DIGEST = os.environ.get("ZHIGUAN_TRACE_DIGEST", "sha256")
 """Digest of the trace: sha256 or sm3."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import TextChoices
 
+from zhiguan.kernel.notices.declare import DIGEST, NoticeKind
 from zhiguan.kit.manifest import Permission, RoleTemplate
 
 
@@ -123,3 +124,11 @@ ROLES = (
         scope="city",
     ),
 )  # fmt: skip
+
+NOTICES = (
+    NoticeKind("vehicles.order.approve", "用车申请获批", mail=DIGEST, icon="check"),
+    NoticeKind("vehicles.order.refuse", "用车申请未获批", mail=DIGEST, icon="ban"),
+    NoticeKind("vehicles.order.dispatch", "派车和改派", mail=DIGEST, icon="steering-wheel"),
+    NoticeKind("vehicles.order.cancel", "派车单取消", mail=DIGEST, icon="ban"),
+)
+"""What requester and driver of an order are told."""

@@ -16,7 +16,7 @@ from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict, Denied, Invalid
 
 from ..models import DispatchOrder, Driver, Vehicle
-from . import driving
+from . import driving, order_notices
 
 LONGEST = timedelta(days=15)
 """Longest time one order may bind a vehicle; a longer need is a loan of the vehicle, not a trip."""
@@ -64,18 +64,24 @@ def request(actor: Actor, **values: Any) -> DispatchOrder:
     )
 
 
+@transaction.atomic
 def approve(actor: Actor, order: DispatchOrder, *, reason: str = "") -> DispatchOrder:
     """批准: the approver of the requester's unit agrees. Nobody approves their own request."""
     actor.require("vehicles.order.approve", order)
     if actor.person_id is not None and actor.person_id == order.requester_id:
         raise Denied("不能审批本人提出的用车申请。", code="own_request")
-    return ledger.move(order, "approve", actor, reason=reason, approved_by=actor.name)
+    order = ledger.move(order, "approve", actor, reason=reason, approved_by=actor.name)
+    order_notices.decided(order, actor, agreed=True, reason=reason)
+    return order
 
 
+@transaction.atomic
 def refuse(actor: Actor, order: DispatchOrder, *, reason: str) -> DispatchOrder:
     """不批准."""
     actor.require("vehicles.order.approve", order)
-    return ledger.move(order, "refuse", actor, reason=reason, approved_by=actor.name)
+    order = ledger.move(order, "refuse", actor, reason=reason, approved_by=actor.name)
+    order_notices.decided(order, actor, agreed=False, reason=reason)
+    return order
 
 
 def _check_fit(order: DispatchOrder, vehicle: Vehicle, driver: Driver) -> None:
@@ -112,7 +118,7 @@ def _bind(actor: Actor, order: DispatchOrder, code: str, vehicle: Vehicle, drive
     actor.require("vehicles.order.dispatch", vehicle)
     vehicle = Vehicle.objects.select_for_update(no_key=True).get(pk=vehicle.pk)
     _check_fit(order, vehicle, driver)
-    before = order.vehicle_id
+    before, former_driver = order.vehicle_id, order.driver_person_id
     try:
         with transaction.atomic():
             order = ledger.move(
@@ -126,6 +132,8 @@ def _bind(actor: Actor, order: DispatchOrder, code: str, vehicle: Vehicle, drive
     if before not in (None, vehicle.pk):
         driving.rematch(order, before)
     driving.rematch(order)
+    again = code == "redispatch"
+    order_notices.dispatched(order, actor, again=again, former_driver=former_driver, reason=reason)
     return order
 
 
@@ -167,6 +175,7 @@ def cancel(actor: Actor, order: DispatchOrder, *, reason: str) -> DispatchOrder:
         actor.require("vehicles.order.approve", order)
     order = ledger.move(order, "cancel", actor, reason=reason, vehicle_busy=None, driver_busy=None)
     driving.rematch(order)
+    order_notices.cancelled(order, actor, reason=reason)
     return order
 
 
