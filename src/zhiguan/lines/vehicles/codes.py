@@ -59,6 +59,34 @@ class Match(TextChoices):
     NO_ORDER = "no_order", "无派车单"
 
 
+class EnergyKind(TextChoices):
+    FUEL = "fuel", "加油"
+    CHARGE = "charge", "充电"
+
+
+class CostKind(TextChoices):
+    """费用类别 of the ledger of costs."""
+
+    ENERGY = "energy", "燃油电费"
+    INSURANCE = "insurance", "保险费"
+    MAINTENANCE = "maintenance", "维修保养费"
+    INSPECTION = "inspection", "检验费"
+    TOLL = "toll", "通行费"
+    PARKING = "parking", "停车费"
+    ACCIDENT = "accident", "事故费用"
+    CLEANING = "cleaning", "洗车清洁费"
+    RENT = "rent", "租赁费"
+    OVERTIME = "overtime", "驾驶员加班费"
+    OTHER = "other", "其他费用"
+
+
+class CostSource(TextChoices):
+    MANUAL = "manual", "手工登记"
+    IMPORT = "import", "批量导入"
+    STATEMENT = "statement", "对账单"
+    DERIVED = "derived", "业务办理"
+
+
 PERMISSIONS = (
     Permission("vehicles.vehicle.view", "查看车辆台账"),
     Permission("vehicles.vehicle.manage", "维护车辆台账"),
@@ -76,10 +104,13 @@ PERMISSIONS = (
     Permission("vehicles.order.dispatch", "派车"),
     Permission("vehicles.order.drive", "执行派车任务"),
     Permission("vehicles.trip.view", "查看行程与轨迹"),
+    Permission("vehicles.cost.view", "查看车辆费用"),
+    Permission("vehicles.cost.manage", "登记和导入车辆费用"),
+    Permission("vehicles.profile.manage", "维护对账单格式"),
 )
 
 _LOOK = ("vehicles.vehicle.view", "vehicles.quota.view", "vehicles.terminal.view", "vehicles.driver.view",
-         "vehicles.place.view", "vehicles.order.view", "vehicles.trip.view")  # fmt: skip
+         "vehicles.place.view", "vehicles.order.view", "vehicles.trip.view", "vehicles.cost.view")  # fmt: skip
 _POSITIONS = ("telemetry.source.view", "telemetry.position.view")
 _FINDINGS = ("supervision.finding.view",)
 
@@ -91,6 +122,7 @@ ROLES = (
         (
             *_LOOK, *_POSITIONS, "vehicles.vehicle.manage", "vehicles.quota.manage", "vehicles.terminal.manage",
             "vehicles.driver.manage", "vehicles.place.manage", "vehicles.order.approve", "vehicles.order.dispatch",
+            "vehicles.cost.manage", "vehicles.profile.manage",
             "telemetry.source.manage", "telemetry.command.send", "supervision.finding.view",
             "supervision.finding.assign", "supervision.finding.verify",
         ),
@@ -101,7 +133,7 @@ ROLES = (
         "单位车辆管理员",
         (
             *_LOOK, *_POSITIONS, "vehicles.vehicle.manage", "vehicles.driver.manage", "vehicles.place.manage",
-            "vehicles.order.request", "vehicles.order.dispatch", "telemetry.source.manage",
+            "vehicles.order.request", "vehicles.order.dispatch", "vehicles.cost.manage", "telemetry.source.manage",
             "supervision.finding.view", "supervision.finding.explain",
         ),
         scope="organ",

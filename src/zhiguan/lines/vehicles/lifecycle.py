@@ -62,3 +62,36 @@ TERMINAL = _kept("vehicles.terminal", "定位终端", "vehicles.terminal.manage"
 DRIVER = _kept("vehicles.driver", "驾驶员", "vehicles.driver.manage", "停驾", "停驾")
 PLACE = _kept("vehicles.parkingplace", "停放地点", "vehicles.place.manage", "停用", "停用")
 QUOTA = _kept("vehicles.vehiclequota", "车辆编制", "vehicles.quota.manage", "已失效", "终止")
+
+COST_MANAGE = "vehicles.cost.manage"
+CARD = Lifecycle(
+    code="vehicles.energycard",
+    name="加油充电卡",
+    start="active",
+    states={"active": "在用", "suspended": "挂失", "closed": "已注销"},
+    moves=(
+        Move("suspend", ("active",), "suspended", "挂失", COST_MANAGE, needs_reason=True),
+        Move("restore", ("suspended",), "active", "解除挂失", COST_MANAGE),
+        Move("close", ("active", "suspended"), "closed", "注销", COST_MANAGE, needs_reason=True),
+    ),
+    colours={"active": "green", "suspended": "orange", "closed": "secondary"},
+)
+COST = Lifecycle(
+    code="vehicles.costentry",
+    name="车辆费用",
+    start="booked",
+    states={"booked": "已登记", "void": "已冲销"},
+    moves=(Move("void", ("booked",), "void", "冲销", COST_MANAGE, needs_reason=True),),
+    colours={"booked": "green", "void": "secondary"},
+)
+DOUBT = Lifecycle(
+    code="vehicles.costdoubt",
+    name="疑似重复费用",
+    start="pending",
+    states={"pending": "待判定", "kept": "不是重复，已登记", "dropped": "确属重复，不登记"},
+    moves=(
+        Move("keep", ("pending",), "kept", "不是重复", COST_MANAGE, needs_reason=True),
+        Move("drop", ("pending",), "dropped", "确属重复", COST_MANAGE),
+    ),
+    colours={"pending": "yellow", "kept": "green", "dropped": "secondary"},
+)
