@@ -87,6 +87,73 @@ class CostSource(TextChoices):
     DERIVED = "derived", "业务办理"
 
 
+class Marking(TextChoices):
+    """标识化管理 (reference fact ``vehicles.use.marking``)."""
+
+    PENDING = "pending", "待喷涂"
+    DONE = "done", "已喷涂"
+    EXEMPT = "exempt", "免喷涂"
+
+
+class InsuranceKind(TextChoices):
+    COMPULSORY = "compulsory", "交强险"
+    COMMERCIAL = "commercial", "商业险"
+
+
+class InspectionKind(TextChoices):
+    TEST = "test", "上线检验"
+    MARK = "mark", "申领标志"
+
+
+class UpkeepKind(TextChoices):
+    MAINTENANCE = "maintenance", "保养"
+    REPAIR = "repair", "维修"
+
+
+class Liability(TextChoices):
+    FULL = "full", "全部责任"
+    MAIN = "main", "主要责任"
+    EQUAL = "equal", "同等责任"
+    MINOR = "minor", "次要责任"
+    NONE = "none", "无责任"
+
+
+class ClaimKind(TextChoices):
+    DAMAGE = "damage", "车辆损失"
+    THIRD = "third", "第三者责任"
+    PERSON = "person", "人员伤亡"
+
+
+class DisposalMethod(TextChoices):
+    AUCTION = "auction", "公开拍卖"
+    SCRAP = "scrap", "报废"
+    TRANSFER = "transfer", "调剂"
+
+
+class DueKind(TextChoices):
+    """到期事项: what the due list watches."""
+
+    COMPULSORY = "compulsory", "交强险到期"
+    COMMERCIAL = "commercial", "商业险到期"
+    INSPECTION = "inspection", "检验到期"
+    UPKEEP = "upkeep", "保养到期"
+    LICENCE = "licence", "驾驶证到期"
+    MEDICAL = "medical", "身体条件证明到期"
+    REVIEW = "review", "驾驶证审验到期"
+    CARD = "card", "加油充电卡到期"
+    VIOLATION = "violation", "违法处理期限"
+
+
+class Rung(TextChoices):
+    """提醒级别: how near the day is."""
+
+    OVERDUE = "overdue", "已逾期"
+    LAST = "last", "7 日内"
+    NEAR = "near", "30 日内"
+    FAR = "far", "60 日内"
+    LATER = "later", "60 日以后"
+
+
 PERMISSIONS = (
     Permission("vehicles.vehicle.view", "查看车辆台账"),
     Permission("vehicles.vehicle.manage", "维护车辆台账"),
@@ -107,10 +174,15 @@ PERMISSIONS = (
     Permission("vehicles.cost.view", "查看车辆费用"),
     Permission("vehicles.cost.manage", "登记和导入车辆费用"),
     Permission("vehicles.profile.manage", "维护对账单格式"),
+    Permission("vehicles.upkeep.manage", "维护保养周期"),
+    Permission("vehicles.plan.view", "查看配备更新与处置"),
+    Permission("vehicles.plan.manage", "编报配备更新与处置"),
+    Permission("vehicles.plan.approve", "审批配备更新与处置"),
 )
 
 _LOOK = ("vehicles.vehicle.view", "vehicles.quota.view", "vehicles.terminal.view", "vehicles.driver.view",
-         "vehicles.place.view", "vehicles.order.view", "vehicles.trip.view", "vehicles.cost.view")  # fmt: skip
+         "vehicles.place.view", "vehicles.order.view", "vehicles.trip.view", "vehicles.cost.view",
+         "vehicles.plan.view")  # fmt: skip
 _POSITIONS = ("telemetry.source.view", "telemetry.position.view")
 _FINDINGS = ("supervision.finding.view",)
 
@@ -122,7 +194,8 @@ ROLES = (
         (
             *_LOOK, *_POSITIONS, "vehicles.vehicle.manage", "vehicles.quota.manage", "vehicles.terminal.manage",
             "vehicles.driver.manage", "vehicles.place.manage", "vehicles.order.approve", "vehicles.order.dispatch",
-            "vehicles.cost.manage", "vehicles.profile.manage",
+            "vehicles.cost.manage", "vehicles.profile.manage", "vehicles.upkeep.manage", "vehicles.plan.manage",
+            "vehicles.plan.approve",
             "telemetry.source.manage", "telemetry.command.send", "supervision.finding.view",
             "supervision.finding.assign", "supervision.finding.verify",
         ),
@@ -133,7 +206,8 @@ ROLES = (
         "单位车辆管理员",
         (
             *_LOOK, *_POSITIONS, "vehicles.vehicle.manage", "vehicles.driver.manage", "vehicles.place.manage",
-            "vehicles.order.request", "vehicles.order.dispatch", "vehicles.cost.manage", "telemetry.source.manage",
+            "vehicles.order.request", "vehicles.order.dispatch", "vehicles.cost.manage", "vehicles.plan.manage",
+            "telemetry.source.manage",
             "supervision.finding.view", "supervision.finding.explain",
         ),
         scope="organ",
@@ -162,5 +236,7 @@ NOTICES = (
     NoticeKind("vehicles.order.refuse", "用车申请未获批", mail=DIGEST, icon="ban"),
     NoticeKind("vehicles.order.dispatch", "派车和改派", mail=DIGEST, icon="steering-wheel"),
     NoticeKind("vehicles.order.cancel", "派车单取消", mail=DIGEST, icon="ban"),
+    NoticeKind("vehicles.due.remind", "证照与保养到期提醒", mail=DIGEST, icon="clock"),
+    NoticeKind("vehicles.plan.decide", "配备更新与处置的审批结果", mail=DIGEST, icon="checkbox"),
 )
-"""What requester and driver of an order are told."""
+"""What requester and driver of an order, and those who look after vehicles, are told."""

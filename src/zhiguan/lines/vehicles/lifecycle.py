@@ -95,3 +95,100 @@ DOUBT = Lifecycle(
     ),
     colours={"pending": "yellow", "kept": "green", "dropped": "secondary"},
 )
+
+POLICY = Lifecycle(
+    code="vehicles.insurancepolicy",
+    name="保险单",
+    start="active",
+    states={"active": "有效", "cancelled": "已退保"},
+    moves=(Move("cancel", ("active",), "cancelled", "退保", MANAGE, needs_reason=True),),
+    colours={"active": "green", "cancelled": "secondary"},
+)
+INSPECTION = Lifecycle(
+    code="vehicles.inspection",
+    name="检验记录",
+    start="booked",
+    states={"booked": "已登记", "void": "已作废"},
+    moves=(Move("void", ("booked",), "void", "作废", MANAGE, needs_reason=True),),
+    colours={"booked": "green", "void": "secondary"},
+)
+UPKEEP = Lifecycle(
+    code="vehicles.upkeeporder",
+    name="维修保养单",
+    start="planned",
+    states={"planned": "待进厂", "in_shop": "维修保养中", "done": "已完工", "cancelled": "已取消"},
+    moves=(
+        Move("begin", ("planned",), "in_shop", "进厂", MANAGE),
+        Move("finish", ("in_shop",), "done", "完工结算", MANAGE),
+        Move("cancel", ("planned", "in_shop"), "cancelled", "取消", MANAGE, needs_reason=True),
+    ),
+    colours={"planned": "yellow", "in_shop": "orange", "done": "green", "cancelled": "secondary"},
+)
+ACCIDENT = Lifecycle(
+    code="vehicles.accident",
+    name="事故",
+    start="reported",
+    states={"reported": "已登记", "assessed": "已认定", "closed": "已结案"},
+    moves=(
+        Move("assess", ("reported",), "assessed", "责任认定", MANAGE),
+        Move("close", ("assessed",), "closed", "结案", MANAGE, needs_reason=True),
+    ),
+    colours={"reported": "orange", "assessed": "yellow", "closed": "green"},
+)
+CLAIM = Lifecycle(
+    code="vehicles.insuranceclaim",
+    name="保险理赔",
+    start="open",
+    states={"open": "理赔中", "paid": "已赔付", "refused": "未获赔付"},
+    moves=(
+        Move("settle", ("open",), "paid", "赔付", MANAGE),
+        Move("refuse", ("open",), "refused", "拒赔", MANAGE, needs_reason=True),
+    ),
+    colours={"open": "yellow", "paid": "green", "refused": "secondary"},
+)
+VIOLATION = Lifecycle(
+    code="vehicles.trafficviolation",
+    name="交通违法",
+    start="open",
+    states={"open": "待处理", "handled": "待缴款", "paid": "已办结", "withdrawn": "已撤销"},
+    moves=(
+        Move("handle", ("open",), "handled", "接受处理", MANAGE),
+        Move("pay", ("handled",), "paid", "缴款", MANAGE),
+        Move("withdraw", ("open", "handled"), "withdrawn", "撤销", MANAGE, needs_reason=True),
+    ),
+    colours={"open": "orange", "handled": "yellow", "paid": "green", "withdrawn": "secondary"},
+)
+
+PLAN_MANAGE, PLAN_APPROVE = "vehicles.plan.manage", "vehicles.plan.approve"
+PLAN = Lifecycle(
+    code="vehicles.purchaseplan",
+    name="配备更新计划",
+    start="draft",
+    states={
+        "draft": "草稿", "submitted": "待审批", "approved": "已批准", "bought": "已购置", "enrolled": "已登记入账",
+        "refused": "未批准", "cancelled": "已取消",
+    },
+    moves=(
+        Move("submit", ("draft",), "submitted", "提交", PLAN_MANAGE),
+        Move("approve", ("submitted",), "approved", "批准", PLAN_APPROVE),
+        Move("refuse", ("submitted",), "refused", "不批准", PLAN_APPROVE, needs_reason=True),
+        Move("buy", ("approved",), "bought", "购置", PLAN_MANAGE),
+        Move("enrol", ("bought",), "enrolled", "登记入账", PLAN_MANAGE),
+        Move("cancel", ("draft", "submitted", "approved"), "cancelled", "取消", PLAN_MANAGE, needs_reason=True),
+    ),
+    colours={"draft": "secondary", "submitted": "yellow", "approved": "azure", "bought": "blue", "enrolled": "green",
+             "refused": "red", "cancelled": "secondary"},
+)  # fmt: skip
+DISPOSAL = Lifecycle(
+    code="vehicles.disposal",
+    name="车辆处置",
+    start="applied",
+    states={"applied": "待审批", "approved": "已批准", "done": "已完成", "refused": "未批准", "withdrawn": "已撤回"},
+    moves=(
+        Move("approve", ("applied",), "approved", "批准", PLAN_APPROVE),
+        Move("refuse", ("applied",), "refused", "不批准", PLAN_APPROVE, needs_reason=True),
+        Move("finish", ("approved",), "done", "处置完成", PLAN_MANAGE),
+        Move("withdraw", ("applied", "approved"), "withdrawn", "撤回", PLAN_MANAGE, needs_reason=True),
+    ),
+    colours={"applied": "yellow", "approved": "azure", "done": "green", "refused": "red", "withdrawn": "secondary"},
+)

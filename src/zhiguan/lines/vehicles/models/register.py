@@ -9,7 +9,7 @@ from zhiguan.kernel.ledger.base import LedgerRecord
 from zhiguan.kit.rowscope.declare import ByUnit
 
 from .. import lifecycle
-from ..codes import Body, Energy, LicenceClass, VehicleKind
+from ..codes import Body, Energy, LicenceClass, Marking, VehicleKind
 from .area import AREA
 
 
@@ -84,6 +84,14 @@ class Vehicle(LedgerRecord):
         ParkingPlace, models.PROTECT, null=True, blank=True, related_name="vehicles", verbose_name="停放地点"
     )
     note = models.CharField("备注", max_length=200, blank=True)
+    engine_no = models.CharField("发动机号", max_length=30, blank=True)
+    certificate_no = models.CharField("登记证书编号", max_length=30, blank=True)
+    special_need = models.BooleanField("确因工作需要", default=False)
+    over_standard_note = models.CharField("超标准情况说明", max_length=200, blank=True)
+    marking = models.CharField("标识喷涂", max_length=8, choices=Marking, default=Marking.PENDING)
+    marked_on = models.DateField("喷涂日期", null=True, blank=True)
+    marking_note = models.CharField("免喷涂理由", max_length=200, blank=True)
+    disposed_on = models.DateField("处置日期", null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = verbose_name_plural = "公务用车"
@@ -153,6 +161,9 @@ class Driver(LedgerRecord):
     licence_class = models.CharField("准驾车型", max_length=4, choices=LicenceClass, default=LicenceClass.C1)
     licence_expires_on = models.DateField("驾驶证有效期至", null=True, blank=True)
     phone = models.CharField("联系电话", max_length=20, blank=True)
+    licence_issued_on = models.DateField("初次领证日期", null=True, blank=True)
+    medical_due_on = models.DateField("身体条件证明到期", null=True, blank=True)
+    review_due_on = models.DateField("年度审验到期", null=True, blank=True)
 
     class Meta:
         verbose_name = verbose_name_plural = "驾驶员"
