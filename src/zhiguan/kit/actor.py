@@ -50,6 +50,16 @@ class Scope:
                 condition |= Q(**{name: self.person})
         return condition
 
+    def beyond(self, rule: Any) -> Q:
+        """Return the condition for the rows that a row rule shows beyond those of the row's own unit and persons."""
+        condition = Q(pk__in=[])
+        for column in getattr(rule, "also", ()):
+            condition |= self.q(column)
+        if self.person is not None:
+            for crowd in getattr(rule, "crowds", ()):
+                condition |= Q(**{f"{crowd}__contains": [self.person]})
+        return condition
+
     def __or__(self, other: Scope) -> Scope:
         return Scope(merge([*self.ranges, *other.ranges]), self.person or other.person)
 

@@ -36,8 +36,15 @@ class LedgerRecord(UnitScoped):
     @property
     def ledger_persons(self) -> list[int]:
         """Keys of the people who see its events wherever they belong: those its row rule names."""
-        columns = getattr(getattr(type(self), "row_rule", None), "persons", ())
-        return [person for column in columns if (person := getattr(self, column, None))]
+        rule = getattr(type(self), "row_rule", None)
+        people = [person for column in getattr(rule, "persons", ()) if (person := getattr(self, column, None))]
+        return people + [person for column in getattr(rule, "crowds", ()) for person in getattr(self, column) or ()]
+
+    @property
+    def ledger_also(self) -> int | None:
+        """Position of a second unit whose people see its events: the first one that its row rule names and it has."""
+        columns = getattr(getattr(type(self), "row_rule", None), "also", ())
+        return next((position for column in columns if (position := getattr(self, column)) is not None), None)
 
     @property
     def state_name(self) -> str:

@@ -12,9 +12,10 @@ from zhiguan.kit.rowscope.declare import ByArea
 class LedgerEvent(models.Model):
     """台账变动: one act on one thing, with the whole record as it stood afterwards."""
 
-    row_rule = ByArea(persons_column="persons", append_only=True)
+    row_rule = ByArea(persons_column="persons", append_only=True, also=("also_pos",))
     area = models.CharField("条线", max_length=32)
     scope_pos = models.BigIntegerField("数据权限位置")
+    also_pos = models.BigIntegerField("另一单位的数据权限位置", null=True)
     persons = ArrayField(models.BigIntegerField(), default=list, verbose_name="相关人员")
     subject_type = models.CharField("对象类型", max_length=64)
     subject_id = models.BigIntegerField("对象")

@@ -36,6 +36,7 @@ def _record_event(
     event = LedgerEvent.objects.create(
         area=record.ledger_area,
         scope_pos=record.scope_pos,
+        also_pos=record.ledger_also,
         persons=sorted(set(record.ledger_persons)),
         subject_type=kind,
         subject_id=record.pk,

@@ -26,8 +26,9 @@ class PositionQuerySet(models.QuerySet):
 
         Persons named by the model's row rule see their own rows when the permission was granted to oneself.
         """
-        persons = getattr(getattr(self.model, "row_rule", None), "persons", ())
-        return self.filter(actor.scope(permission).q(self.position_column, persons))
+        rule, scope = getattr(self.model, "row_rule", None), actor.scope(permission)
+        condition = scope.q(self.position_column, getattr(rule, "persons", ()))
+        return self.filter(condition | scope.beyond(rule))
 
 
 class UnitScopedQuerySet(PositionQuerySet):

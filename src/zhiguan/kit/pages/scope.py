@@ -23,7 +23,9 @@ def scoped(page: ListPage | DetailPage | FormPage, actor: Actor, permission: str
     permission = permission or page.permission
     if permission == SIGNED_IN or not page.scope_column or field_at(rows.model, page.scope_column) is None:
         return rows
-    return rows.filter(actor.scope(permission).q(page.scope_column, page.scope_persons))
+    scope = actor.scope(permission)
+    condition = scope.q(page.scope_column, page.scope_persons)
+    return rows.filter(condition | scope.beyond(getattr(rows.model, "row_rule", None)))
 
 
 def one(page: DetailPage | FormPage, actor: Actor, pk: int, permission: str = "") -> Any:

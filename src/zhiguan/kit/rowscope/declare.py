@@ -28,6 +28,9 @@ class ByUnit:
 
     ``open_insert`` lets anybody add a row they may not read afterwards (log entries, messages to others). Such rows
     must be inserted without RETURNING: PostgreSQL asks the reading rule of returned rows.
+
+    ``also`` names further columns with a position, null where the row concerns no second unit (who serves an order);
+    ``crowds`` are columns with many persons' keys (bigint[], with a GIN index): each of them sees the row.
     """
 
     area: str
@@ -35,14 +38,21 @@ class ByUnit:
     persons: tuple[str, ...] = ()
     append_only: bool = False
     open_insert: bool = False
+    also: tuple[str, ...] = ()
+    crowds: tuple[str, ...] = ()
 
     def using(self) -> str:
         lo, hi = _setting(f"{self.area}_lo", "bigint"), _setting(f"{self.area}_hi", "bigint")
         ranges = f"(SELECT {_setting(f'{self.area}_ranges', 'int8multirange')})"
         single = f"(SELECT COALESCE(current_setting('zg.{self.area}_ranges', true), '') = '')"
-        rule = f"({self.column} BETWEEN {lo} AND {hi} AND ({single} OR {self.column} <@ {ranges}))"
+        rule = " OR ".join(
+            f"({column} BETWEEN {lo} AND {hi} AND ({single} OR {column} <@ {ranges}))"
+            for column in (self.column, *self.also)
+        )
         for person in self.persons:
             rule += f" OR {person} = {_setting('person', 'bigint')}"
+        for crowd in self.crowds:
+            rule += f" OR {crowd} @> ARRAY[{_setting('person', 'bigint')}]"
         return rule
 
 
@@ -59,14 +69,17 @@ class ByArea:
     persons_column: str = ""
     append_only: bool = False
     open_insert: bool = False
+    also: tuple[str, ...] = ()
+    """Further columns with a unit's position, null where the row concerns no second unit."""
 
     def using(self) -> str:
         def of_area(suffix: str, cast: str) -> str:
             return f"NULLIF(current_setting('zg.' || {self.area_column} || '_{suffix}', true), '')::{cast}"
 
-        rule = (
-            f"({self.column} BETWEEN {of_area('lo', 'bigint')} AND {of_area('hi', 'bigint')} AND "
-            f"COALESCE({self.column} <@ {of_area('ranges', 'int8multirange')}, true))"
+        rule = " OR ".join(
+            f"({column} BETWEEN {of_area('lo', 'bigint')} AND {of_area('hi', 'bigint')} AND "
+            f"COALESCE({column} <@ {of_area('ranges', 'int8multirange')}, true))"
+            for column in (self.column, *self.also)
         )
         if self.persons_column:
             rule += f" OR {_setting('person', 'bigint')} = ANY ({self.persons_column})"
