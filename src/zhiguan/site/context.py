@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from zhiguan import __version__
+from zhiguan.kernel.notices.service import unread_count
 from zhiguan.kernel.orgs.service import is_demo
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.pages.menu import menu
@@ -36,7 +37,8 @@ def zg(request: HttpRequest) -> dict[str, Any]:
         "home": "/",
         "search": reverse("search"),
         "todo": reverse("todo"),
-        "notices": reverse("todo"),
+        "notices": reverse("notices.notice") + "?unread=1",
+        "bell": reverse("notices.bell"),
         "me": reverse("me"),
         "password": reverse("account_change_password"),
         "sessions": reverse("usersessions_list"),
@@ -53,7 +55,7 @@ def zg(request: HttpRequest) -> dict[str, Any]:
             else {"name": actor.name, "unit_name": actor.unit_name, "roles": [name for _, name in actor.roles]},
             "menu": menu(actor, request.path),
             "todo_count": todo_count(actor) if actor is not None else 0,
-            "notice_count": 0,
+            "notice_count": SimpleLazyObject(lambda: unread_count(actor)) if actor is not None else 0,
             "crumbs": getattr(request, "zg_crumbs", []),
             "query": request.GET.get("q", ""),
             "links": links,

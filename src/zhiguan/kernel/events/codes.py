@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import TextChoices
 
+from zhiguan.kernel.notices.declare import NoticeKind
 from zhiguan.kernel.trace.declare import TraceCode
 from zhiguan.kit.manifest import Permission, RoleTemplate
 
@@ -50,3 +51,8 @@ TRACED = (
     TraceCode("events.subscription.secret", "查看订阅密钥"),
     TraceCode("events.delivery.redeliver", "重新投递事件"),
 )
+NOTICES = (
+    NoticeKind("events.job.done", "后台任务完成", icon="circle-check"),
+    NoticeKind("events.job.fail", "后台任务失败", icon="alert-circle"),
+)
+"""What whoever asked for a job is told when it has ended."""

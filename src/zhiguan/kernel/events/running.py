@@ -15,6 +15,7 @@ from django.contrib.auth import get_user_model
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, connection, transaction
 from django.db.models import sql
+from django.urls import reverse
 from django.utils import timezone
 
 from zhiguan.kernel.identity.service import actor_for
@@ -236,28 +237,25 @@ def run(job_id: int) -> str:
         try:
             kind = registry.current().get(JobKind, job.kind)
         except KeyError:
-            report.end(JobState.FAILED, "系统中已没有这一类任务。")
-            return JobState.FAILED
+            return _failed(report, job, "系统中已没有这一类任务。")
         try:
             with transaction.atomic():
                 actor = actor_of(job, kind)
             with actor.acting(), transaction.atomic() if kind.atomic else nullcontext():
                 result = kind.function(actor, report, **job.args)
                 report.flush()
-                _done(job_id, result)
+                _done(job, result)
             return JobState.DONE
         except Cancelled:
             report.end(JobState.CANCELLED, "已按要求取消。")
             return JobState.CANCELLED
         except Refusal as refusal:
-            report.end(JobState.FAILED, refusal.message)
-            return JobState.FAILED
+            return _failed(report, job, refusal.message)
         except Exception as error:
             log.exception("job %s %s failed", job.kind, job_id)
             told = f"{type(error).__name__}: {error}"
             if job.attempts > kind.retries:
-                report.end(JobState.FAILED, UNEXPECTED, told)
-                return JobState.FAILED
+                return _failed(report, job, UNEXPECTED, told)
             wait = kind.retry_seconds * 2 ** (job.attempts - 1)
             report.requeue(f"第 {job.attempts} 次执行未成功，{wait} 秒后自动重试。", told)
     with transaction.atomic():
@@ -265,16 +263,37 @@ def run(job_id: int) -> str:
     return JobState.QUEUED
 
 
-def _done(job_id: int, result: Any) -> None:
+def _failed(report: Reporter, job: Job, message: str, error: str = "") -> str:
+    """Note that the job has failed and tell whoever asked for it."""
+    report.end(JobState.FAILED, message, error)
+    with system("events.run").acting(), transaction.atomic():
+        _tell(job, JobState.FAILED, message)
+    return JobState.FAILED
+
+
+def _tell(job: Job, state: str, message: str) -> None:
+    """Tell the account that asked for the job how it ended; the attempt is part of what makes it the same telling."""
+    from zhiguan.kernel.notices import service as notices  # notices are sent by this part's outbox
+
+    act, words = ("done", "已完成") if state == JobState.DONE else ("fail", "未能完成")
+    notices.notify(
+        [job.requested_by_id], f"events.job.{act}", f"后台任务{words}：{job.title}", message,
+        reverse("events.job.detail", args=[job.pk]), subject=job, dedupe_key=f"events.job/{job.pk}/{act}/{job.attempts}",
+    )  # fmt: skip
+
+
+def _done(job: Job, result: Any) -> None:
     """Note that the job is done: in its own transaction when it has one, so that work and note come together."""
     if result is not None and not isinstance(result, Mapping):
         raise TypeError(f"a job returns a mapping or None, not {type(result).__name__}")
     with system("events.run").acting(), transaction.atomic():
-        Job.objects.filter(pk=job_id, state=JobState.RUNNING).update(
-            state=JobState.DONE, progress=100, finished_at=timezone.now(), error="",
-            message=str((result or {}).get("message", ""))[:300],
+        message = str((result or {}).get("message", ""))[:300]
+        ended = Job.objects.filter(pk=job.pk, state=JobState.RUNNING).update(
+            state=JobState.DONE, progress=100, finished_at=timezone.now(), error="", message=message,
             result=None if result is None else json.loads(_json(result)),
         )  # fmt: skip
+        if ended:
+            _tell(job, JobState.DONE, message)
 
 
 def recover() -> int:
@@ -297,6 +316,8 @@ def recover() -> int:
                     found += 1
                     if again and kind is not None:
                         _defer(job.pk, kind)
+                    else:
+                        _tell(job, JobState.FAILED, INTERRUPTED)
     return found
 
 

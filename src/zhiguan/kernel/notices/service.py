@@ -27,7 +27,7 @@ from .models import Notice, NoticeDelivery, Preference, Rhythm
 from .schedule import due
 
 __all__ = [
-    "change_preferences", "holders", "mail_works", "mark_all_read", "mark_read", "mark_unread", "modes", "notify", "rhythm",
+    "change_preferences", "holders", "mail_works", "mark_all_read", "mark_read", "mark_unread", "modes", "notify", "rhythm", "told",
     "unread_count",
 ]  # fmt: skip
 
@@ -161,6 +161,11 @@ def holders(permission: str, row: Any, *, unit: Any) -> list[Account]:
     return [
         account for account in accounts[:MOST_HOLDERS] if actor_for(account).scope(permission).covers(row.scope_pos)
     ]
+
+
+def told(account_id: int) -> list[Notice]:
+    """Return what an account was told, oldest first, as far as the frame in force shows it."""
+    return list(Notice.objects.filter(account=account_id).order_by("pk"))
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import TextChoices
 
+from zhiguan.kernel.notices.declare import INSTANT, NoticeKind
 from zhiguan.kernel.trace.declare import TraceCode
 from zhiguan.kit.manifest import MenuGroup, Permission, RoleTemplate
 
@@ -56,3 +57,9 @@ ROLES = (
     RoleTemplate("supervision.responder", "问题线索承办人", (VIEW, EXPLAIN), scope="organ"),
 )
 """Findings are also subject to the row scope of their line: grant these beside a role of the line."""
+
+NOTICES = (
+    NoticeKind("supervision.finding.assign", "问题线索交办", mail=INSTANT, icon="alert-triangle"),
+    NoticeKind("supervision.finding.send_back", "问题线索退回", mail=INSTANT, icon="arrow-back-up"),
+)
+"""What those who have to answer for a finding are told."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from zhiguan.kit.manifest import Declared
@@ -16,6 +16,11 @@ SEVERITIES = {"minor": "一般", "major": "较重", "serious": "严重"}
 DUE_WORKING_DAYS = {"minor": 10, "major": 5, "serious": 3}
 """Working days from assignment to the due date, where the rule says nothing else."""
 LOCAL = ZoneInfo("Asia/Shanghai")
+T = TypeVar("T")
+
+NEVER, OVER, ALWAYS = "never", "over", "always"
+"""Whether a scheduled rule also runs on days that were computed again: not at all; only for periods that are over (its
+own time will come for the present one); always."""
 
 
 def days(start: date, end: date) -> list[str]:
@@ -28,14 +33,39 @@ def months(start: date, end: date) -> list[str]:
     return list(dict.fromkeys(day[:7] for day in days(start, end)))
 
 
+class Shared:
+    """What rules of one run have in common: loaded once, when the first of them asks for it.
+
+    Keys are tuples that begin with the owner's name. What is kept lives as long as the run, so it must not be changed.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what is kept under ``key``, made by ``make()`` the first time."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    def put(self, key: Hashable, value: Any) -> None:
+        """Bring along what is there already, e.g. columns that the day was just computed from."""
+        self._kept[key] = value
+
+
 @dataclass(frozen=True)
 class RuleContext:
-    """What a rule is asked about: these subjects (instances of one model), the local days ``[start, end)``."""
+    """What a rule is asked about: these subjects (instances of one model), the local days ``[start, end)``.
+
+    ``periods`` are those of the rule that this run covers. ``shared`` is common to the rules of one run.
+    """
 
     subjects: Sequence[Any]
     start: date
     end: date
     now: datetime
+    periods: Sequence[str] = ()
+    shared: Shared = field(default_factory=Shared)
 
     @property
     def start_at(self) -> datetime:
@@ -62,6 +92,7 @@ class Hit:
 
     ``evidence`` is JSON. The finding's page draws these keys, any other is kept and exported:
 
+    - ``confidence``: from 0 to 1, how sure the rule is: the quality of the data and the margin above the threshold;
     - ``figures``: list of ``{"name", "value", "unit"}``, the key numbers;
     - ``timeline``: list of ``{"at", "title", "until", "metres", "lat", "lon", "note"}``, moments as ISO text with zone;
     - ``related``: list of ``{"type", "id", "label"}``, e.g. ``{"type": "vehicles.trip", "id": 7, "label": "行程"}``,
@@ -89,7 +120,9 @@ class Rule(Declared):
     in Chinese what is compared with what. ``evaluate`` is asked with every row visible, must not write, and yields
     hits. ``cadence`` is :data:`ON_DIRTY_DAYS`, or cron text (local time) with ``subjects(start, end)`` and
     ``lookback_days``, the number of whole days before today that a scheduled run covers. ``periods(start, end)`` names
-    the periods a run covers. ``due_working_days`` 0 means by severity.
+    the periods a run covers. ``due_working_days`` 0 means by severity. A hit of a day that also depends on the
+    ``looks_ahead_days`` after it is judged again when these were computed again. ``on_dirty`` says whether a scheduled
+    rule follows late data as well: :data:`NEVER`, :data:`OVER`, :data:`ALWAYS`.
     """
 
     code: str
@@ -104,6 +137,8 @@ class Rule(Declared):
     lookback_days: int = 1
     periods: Callable[[date, date], Iterable[str]] = days
     due_working_days: int = 0
+    looks_ahead_days: int = 0
+    on_dirty: str = NEVER
 
     def __post_init__(self) -> None:
         if self.severity not in SEVERITIES:
@@ -117,8 +152,10 @@ class Rule(Declared):
                 raise ValueError(f"Rule {self.code!r}: cadence {self.cadence!r} is not cron text of five fields")
             if self.subjects is None:
                 raise ValueError(f"Rule {self.code!r}: a scheduled rule needs subjects(start, end)")
-        if self.lookback_days < 1 or self.due_working_days < 0:
-            raise ValueError(f"Rule {self.code!r}: lookback_days from 1, due_working_days from 0")
+        if self.lookback_days < 1 or self.due_working_days < 0 or self.looks_ahead_days < 0:
+            raise ValueError(f"Rule {self.code!r}: lookback_days from 1, due_working_days and looks_ahead_days from 0")
+        if self.on_dirty not in (NEVER, OVER, ALWAYS):
+            raise ValueError(f"Rule {self.code!r}: on_dirty is never, over or always")
 
     @property
     def severity_name(self) -> str:

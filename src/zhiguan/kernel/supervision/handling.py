@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 
 from zhiguan.kernel.calendar.service import YearNotLoaded, add_working_days
 from zhiguan.kernel.ledger import service as ledger
+from zhiguan.kernel.notices import service as notices
 from zhiguan.kernel.orgs.service import Person
 from zhiguan.kit import registry
 from zhiguan.kit.actor import Actor
@@ -64,6 +67,19 @@ def find_assignee(finding: Finding, text: str) -> Person:
     raise Invalid(message, fields={"assignee": message})
 
 
+def _tell(finding: Finding, act: str, words: str, body: str) -> None:
+    """Tell those who have to answer: the person named, else those in charge in the responsible unit."""
+    people: list[Any] = [finding.assignee] if finding.assignee_id else []
+    people = people or notices.holders(EXPLAIN, finding, unit=finding.unit)
+    due = f"办理期限 {finding.due_on:%Y-%m-%d}。" if finding.due_on else ""
+    notices.notify(
+        people, f"supervision.finding.{act}", f"问题线索{words}：{finding.subject_label}",
+        f"{finding.summary}{due}{body}", reverse("supervision.finding.detail", args=[finding.pk]), subject=finding,
+        dedupe_key=f"supervision.finding/{finding.pk}/{act}/{finding.version}",
+    )  # fmt: skip
+
+
+@transaction.atomic
 def assign(
     actor: Actor, finding: Finding, *, assignee: str | Person | None = None, due_on: date | None = None, note: str = ""
 ) -> Finding:
@@ -88,7 +104,9 @@ def assign(
         values["due_on"] = due_on or due_date(finding, today)
     elif due_on is not None:
         values["due_on"] = due_on
-    return ledger.move(finding, "reassign" if again else "assign", actor, reason=note.strip(), **values)
+    finding = ledger.move(finding, "reassign" if again else "assign", actor, reason=note.strip(), **values)
+    _tell(finding, "assign", "交办", note.strip() and f"交办意见：{note.strip()}")
+    return finding
 
 
 def assign_only(actor: Actor, finding: Finding) -> Finding:
@@ -117,10 +135,14 @@ def verify(actor: Actor, finding: Finding, *, verdict: str) -> Finding:
     return ledger.move(finding, "close", actor, verdict=text, outcome=Outcome.CONFIRMED, ended_at=timezone.now())
 
 
+@transaction.atomic
 def send_back(actor: Actor, finding: Finding, *, reason: str) -> Finding:
     """退回: the explanation or rectification does not do; the responsible unit has to answer again."""
     actor.require(VERIFY, finding)
-    return ledger.move(finding, "send_back", actor, reason=_required(reason, "退回原因", "reason"))
+    text = _required(reason, "退回原因", "reason")
+    finding = ledger.move(finding, "send_back", actor, reason=text)
+    _tell(finding, "send_back", "退回重报", f"退回原因：{text}")
+    return finding
 
 
 def dismiss(actor: Actor, finding: Finding, *, reason: str) -> Finding:

@@ -22,7 +22,7 @@ from zhiguan.kit.actor import Actor, system
 from zhiguan.kit.errors import Refusal
 
 from .codes import Outcome
-from .declare import LOCAL, ON_DIRTY_DAYS, Hit, Rule, RuleContext
+from .declare import ALWAYS, LOCAL, NEVER, ON_DIRTY_DAYS, Hit, Rule, RuleContext, Shared
 from .lifecycle import OPEN
 from .models import Finding, RuleRun
 
@@ -51,15 +51,15 @@ class BadHit(Exception):
 
 def run(
     rule: Rule, *, subjects: Sequence[Any], start: date, end: date, actor: Actor | None = None,
-    now: datetime | None = None,
+    now: datetime | None = None, shared: Shared | None = None, periods: Sequence[str] | None = None,
 ) -> RunResult:  # fmt: skip
     """Evaluate a rule over the subjects and the local days ``[start, end)`` and reconcile its findings.
 
     Within (rule, subjects, periods): a new hit raises a finding, one withdrawn before raises it again; a changed hit
     updates it; a finding still open without a hit is withdrawn, visibly; closed and dismissed ones are not touched.
     The rule always sees every row, whoever ``actor`` is: a narrower view would withdraw what it cannot see; the actor
-    is the one named in the story. One transaction; runs of one rule follow each other. A failure undoes the run,
-    is kept as a :class:`RuleRun` with its place, and raised.
+    is the one named in the story. One transaction; runs of one rule over the same subjects follow each other. A failure
+    undoes the run, is kept as a :class:`RuleRun` with its place, and raised. ``periods`` narrows those of the days.
     """
     started = timezone.now()
     seeing = system(f"supervision.{rule.code}")
@@ -69,8 +69,9 @@ def run(
     with seeing.acting():
         try:
             with transaction.atomic():
-                _one_at_a_time(rule)
-                context = RuleContext(subjects, start, end, now or timezone.now())
+                _one_at_a_time(rule, subjects)
+                covered = list(rule.periods(start, end) if periods is None else periods)
+                context = RuleContext(subjects, start, end, now or timezone.now(), covered, shared or Shared())
                 result = _reconcile(rule, context, list(rule.evaluate(context)), doer)
         except Exception as error:
             row.error = _place_of(error)
@@ -83,16 +84,19 @@ def run(
 
 
 def run_all(
-    rules: Iterable[Rule], *, subjects: Sequence[Any], start: date, end: date, actor: Actor | None = None
+    rules: Iterable[Rule], *, subjects: Sequence[Any], start: date, end: date, actor: Actor | None = None,
+    now: datetime | None = None, shared: Shared | None = None,
 ) -> dict[str, RunResult]:
     """Run several rules over the same subjects and days; one that fails is logged and does not stop the others.
 
-    Returns each rule's result by code; a failed one has ``error`` set.
+    What they load in common is loaded once (``shared``). Returns each rule's result by code; a failed one has
+    ``error`` set.
     """
     found: dict[str, RunResult] = {}
+    common = shared or Shared()
     for rule in rules:
         try:
-            found[rule.code] = run(rule, subjects=subjects, start=start, end=end, actor=actor)
+            found[rule.code] = run(rule, subjects=subjects, start=start, end=end, actor=actor, now=now, shared=common)
         except Exception as error:
             log.exception("rule %s failed", rule.code)
             found[rule.code] = RunResult(error=_place_of(error))
@@ -100,11 +104,36 @@ def run_all(
 
 
 def run_dirty(
-    area: str, *, subjects: Sequence[Any], start: date, end: date, actor: Actor | None = None
-) -> dict[str, RunResult]:
-    """Run the area's rules of cadence ``ON_DIRTY_DAYS`` over days of subjects that were computed again."""
-    rules = [rule for rule in registry.current().all(Rule) if rule.area == area and rule.cadence == ON_DIRTY_DAYS]
-    return run_all(rules, subjects=subjects, start=start, end=end, actor=actor)
+    area: str, *, subjects: Sequence[Any], start: date, end: date, actor: Actor | None = None,
+    now: datetime | None = None, shared: Shared | None = None,
+) -> dict[str, RunResult]:  # fmt: skip
+    """Run the area's rules over days of subjects that were computed again.
+
+    Rules of cadence ``ON_DIRTY_DAYS`` all of them, beginning so many days earlier as the rule looks ahead; scheduled
+    ones as their ``on_dirty`` says.
+    """
+    moment = now or timezone.now()
+    common = shared or Shared()
+    today = timezone.localdate(moment, timezone=LOCAL)
+    found: dict[str, RunResult] = {}
+    for rule in registry.current().all(Rule):
+        if rule.area != area or (rule.cadence != ON_DIRTY_DAYS and rule.on_dirty == NEVER):
+            continue
+        first = start - timedelta(days=rule.looks_ahead_days)
+        periods = list(rule.periods(first, end))
+        if rule.cadence != ON_DIRTY_DAYS and rule.on_dirty != ALWAYS:
+            present = set(rule.periods(today, today + timedelta(days=1)))
+            periods = [period for period in periods if period not in present]
+        if not periods:
+            continue
+        try:
+            found[rule.code] = run(
+                rule, subjects=subjects, start=first, end=end, actor=actor, now=moment, shared=common, periods=periods
+            )
+        except Exception as error:
+            log.exception("rule %s failed", rule.code)
+            found[rule.code] = RunResult(error=_place_of(error))
+    return found
 
 
 def run_scheduled(rule: Rule, *, today: date | None = None) -> RunResult:
@@ -147,10 +176,18 @@ def run_due(now: datetime | None = None) -> dict[str, RunResult]:
     return found
 
 
-def _one_at_a_time(rule: Rule) -> None:
-    """Let runs of one rule follow each other: two at once would both raise the same finding."""
+LANES = 16
+"""Runs of one rule over subjects of different lanes (key modulo this) go on side by side."""
+
+
+def _one_at_a_time(rule: Rule, subjects: Sequence[Any]) -> None:
+    """Let runs of one rule over the same subjects follow each other: two at once would both raise the same finding."""
+    lanes = sorted({subject.pk % LANES for subject in subjects})  # always in this order, or two runs wait crosswise
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"supervision.run {rule.code}"])
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s || ' ' || lane, 0)) FROM unnest(%s::int[]) AS lane",
+            [f"supervision.run {rule.code}", lanes],
+        )
 
 
 def _save(row: RuleRun) -> None:
@@ -174,7 +211,7 @@ Key = tuple[str, int, str]
 
 
 def _reconcile(rule: Rule, context: RuleContext, hits: list[Hit], actor: Actor) -> RunResult:
-    periods = list(rule.periods(context.start, context.end))
+    periods = list(context.periods)
     by_type: dict[str, set[int]] = {}
     for subject in context.subjects:
         by_type.setdefault(ledger.subject_type(subject), set()).add(subject.pk)

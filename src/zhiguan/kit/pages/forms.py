@@ -33,6 +33,8 @@ class PageForm(forms.Form):
     """
 
     required_css_class = "required"
+    rest_title = "其他"
+    """Heading of the fields that no section names, where there are sections."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

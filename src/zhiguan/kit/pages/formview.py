@@ -181,7 +181,7 @@ def sections_of(form: PageForm, sections: tuple[Section, ...]) -> list[dict[str,
     ]
     rest = [bound for bound in form.visible_fields() if bound.name not in named]
     if rest:
-        drawn.append({"title": "其他" if drawn else "", "help": "", "fields": rest})
+        drawn.append({"title": form.rest_title if drawn else "", "help": "", "fields": rest})
     return drawn
 
 

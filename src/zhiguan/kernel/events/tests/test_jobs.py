@@ -319,3 +319,20 @@ def test_every_declared_kind_has_a_function() -> None:
 
     for each in registry.current().all(JobKind):
         assert callable(each.function)
+
+
+def test_whoever_asked_is_told_how_it_ended_once(real, kind, as_requester) -> None:
+    from zhiguan.kernel.notices.models import Notice
+
+    def told() -> list[tuple[int, str, str]]:
+        with system("tests").acting(), transaction.atomic():
+            return list(Notice.objects.order_by("pk").values_list("account_id", "kind", "body"))
+
+    kind(lambda actor, report, bad: 1 / 0 if bad else {"message": "导入 3 条"})
+    good, bad = (enqueue(actor_at(real.zhang), args={"bad": bad}, title="导入") for bad in (False, True))
+    assert (service.run(good.pk), service.run(bad.pk), service.run(good.pk)) == ("done", "failed", "")
+    assert told() == [
+        (real.zhang.pk, "events.job.done", "导入 3 条"), (real.zhang.pk, "events.job.fail", running.UNEXPECTED)
+    ]  # fmt: skip
+    kind(lambda actor, report: None, code="tests.thing.own")
+    assert service.run(enqueue(system("tests"), "tests.thing.own").pk) == "done" and len(told()) == 2

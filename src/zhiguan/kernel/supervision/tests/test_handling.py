@@ -206,3 +206,27 @@ def test_two_at_once_only_one_acts(committed_db, make_actor, rule, truth):
 
     twice(dismiss)
     assert sorted(results) == ["dismissed", "state_changed"]
+
+
+def test_those_who_have_to_answer_are_told(world, finding):
+    from django.contrib.auth import get_user_model
+
+    from zhiguan.kernel.identity.models import Grant, Role
+    from zhiguan.kernel.notices import service as notices
+
+    accounts = [
+        get_user_model().objects.create(username=person.code, person=person, unit=person.unit)
+        for person in world.people[:2]
+    ]
+    role = Role.objects.create(code="t", name="测试承办人", permissions=["supervision.finding.explain"])
+    Grant.objects.create(account=accounts[0], role=role, scope="organ", state="active")
+    manager = world.manager
+    with manager.acting():
+        finding = service.assign(manager, finding)
+        finding = service.assign(manager, finding, assignee="李四", note="请尽快说明")
+        finding = service.explain(manager, finding, explanation="送修")
+        finding = service.send_back(manager, finding, reason="请附材料")
+    told = [[(each.kind.rpartition(".")[2], each.body) for each in notices.told(account.pk)] for account in accounts]
+    assert [kind for kind, _ in told[0]] == ["assign"], "nobody was named: those in charge in the unit"
+    assert [kind for kind, _ in told[1]] == ["assign", "send_back"]
+    assert "交办意见：请尽快说明" in told[1][0][1] and "办理期限" in told[1][0][1] and "请附材料" in told[1][1][1]
