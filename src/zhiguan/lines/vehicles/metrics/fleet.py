@@ -10,9 +10,9 @@ from django.urls import reverse
 from zhiguan.kernel.metrics.declare import Group, Metric, MetricQuery, Value
 from zhiguan.kernel.metrics.service import breakdown, ratio, share
 
-from .codes import Match, VehicleKind
-from .models import DispatchOrder, Trip, Vehicle, VehicleDay
-from .queries import tracks
+from ..codes import Match, VehicleKind
+from ..models import DispatchOrder, Trip, Vehicle, VehicleDay
+from ..queries import tracks
 
 KIND = {"choices": {"kind": dict(VehicleKind.choices)}, "dimension_names": {"kind": "车辆种类"}}
 BUREAU = "机关事务管理局车辆管理部门"

@@ -14,9 +14,9 @@ from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Invalid
 from zhiguan.kit.pages import ImportColumn, Importer, ImportRow, Problem
 
-from .codes import Body, Energy, VehicleKind
-from .domain import register
-from .models import ParkingPlace
+from ..codes import Body, Energy, VehicleKind
+from ..domain import register
+from ..models import ParkingPlace
 
 
 def _plate(cell: Any, actor: Actor) -> str:
@@ -48,9 +48,7 @@ def check(rows: Sequence[ImportRow], actor: Actor) -> Iterable[Problem]:
     """Yield what is wrong against the register: unknown or foreign units, plates and places."""
     units = _units(rows)
     scope = actor.scope("vehicles.vehicle.manage")
-    plates, vins = register.taken(
-        [row["plate"] for row in rows], [row["vin"] for row in rows if row.get("vin")]
-    )
+    plates, vins = register.taken([row["plate"] for row in rows], [row["vin"] for row in rows if row.get("vin")])
     today = timezone.localdate()
     wanted = {row.get("place") for row in rows} - {None, ""}
     places = set(ParkingPlace.objects.filter(name__in=wanted, state="active").values_list("unit_id", "name"))
@@ -77,7 +75,9 @@ def apply(rows: Sequence[ImportRow], actor: Actor, progress: Callable[[int], Non
     """Register every row; one refusal undoes all."""
     units = _units(rows)
     keys = {unit.pk for unit in units.values()}
-    places = {(place.unit_id, place.name): place for place in ParkingPlace.objects.filter(unit_id__in=keys, state="active")}
+    places = {
+        (place.unit_id, place.name): place for place in ParkingPlace.objects.filter(unit_id__in=keys, state="active")
+    }
     for done, row in enumerate(rows, 1):
         unit = units[row["unit"]]
         place = places.get((unit.pk, row.get("place")))
