@@ -17,7 +17,8 @@ class Fact(models.Model):
     """标准依据: one value of a law, standard or proposal from a date on. ``code`` is topic.group.name.
 
     Several rows of one code follow each other in time; a local adjustment is a further row (``local``), never an edit
-    of what we ship. ``verified`` is False where nobody has read the value in the instrument itself. ``valid_to`` is the
+    of what we ship. ``place`` is set where the adjustment holds for one organ and what is below it; ``least`` and ``most``
+    are the limits that an adjustment may not leave. ``verified`` is False where nobody has read the value in the instrument itself. ``valid_to`` is the
     first day after a rule was repealed without a successor.
     """
 
@@ -37,7 +38,12 @@ class Fact(models.Model):
     verified = models.BooleanField("已核对原文", default=False)
     evidence = models.CharField("核对情况", max_length=12, choices=Evidence, default=Evidence.NONE)
     note = models.CharField("说明", max_length=300, blank=True)
+    least = models.FloatField("调整下限", null=True, blank=True)
+    most = models.FloatField("调整上限", null=True, blank=True)
     local = models.BooleanField("本地调整", default=False)
+    place = models.ForeignKey(
+        "orgs.Unit", models.PROTECT, null=True, blank=True, related_name="+", verbose_name="适用单位"
+    )
     valid_from = models.DateField("生效日期")
     valid_to = models.DateField("失效日期", null=True, blank=True)
     reason = models.CharField("调整事由", max_length=200, blank=True)
@@ -69,6 +75,13 @@ class Fact(models.Model):
     def adjustable(self) -> bool:
         """Whether people may set another value here: not where a rule was read."""
         return not self.verified and self.value is not None
+
+    @property
+    def limits_text(self) -> str:
+        """Between which values an adjustment has to stay, as people read it."""
+        if self.least is None or self.most is None:
+            return ""
+        return f"{text_of(self.least)} 至 {text_of(self.most, self.unit)}"
 
     @property
     def citation(self) -> str:

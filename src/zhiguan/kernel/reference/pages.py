@@ -99,12 +99,14 @@ DETAIL = DetailPage(
                 Column("group", "类别"),
                 Date("valid_from", "生效日期"),
                 Date("valid_to", "失效日期"),
+                Column("limits_text", "可调整范围"),
                 Column("note", "说明", wide=True),
             ),
         ),
         Panel(
             "本地调整",
             fields=(
+                Column("place.name", "适用单位"),
                 Column("changed_by", "调整人"),
                 DateTime("created_at", "调整时间"),
                 Column("reason", "调整事由", wide=True),
@@ -118,6 +120,7 @@ DETAIL = DetailPage(
                 Date("valid_from", "生效日期"),
                 VALUE,
                 Column("local", "本地调整", kind="bool"),
+                Column("place.name", "适用单位"),
                 Column("changed_by", "调整人"),
                 Column("reason", "调整事由"),
             ),

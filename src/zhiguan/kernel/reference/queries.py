@@ -17,7 +17,7 @@ def in_force(actor: Actor) -> QuerySet[Fact]:
     """Return one row per code: the one in force today."""
     today = timezone.localdate()
     latest = (
-        Fact.objects.filter(Q(valid_to__isnull=True) | Q(valid_to__gt=today), valid_from__lte=today)
+        Fact.objects.filter(Q(valid_to__isnull=True) | Q(valid_to__gt=today), valid_from__lte=today, place__isnull=True)
         .order_by("code", "-valid_from", "-local", "-pk")
         .distinct("code")
     )
@@ -31,7 +31,7 @@ def all_rows(actor: Actor) -> QuerySet[Fact]:
 
 def editions(fact: Fact, actor: Actor) -> QuerySet[Fact]:
     """Return all rows of the fact's code, latest first."""
-    return Fact.objects.filter(code=fact.code).order_by("-valid_from", "-local", "-pk")
+    return Fact.objects.filter(code=fact.code).select_related("place").order_by("-valid_from", "-local", "-pk")
 
 
 def topic_name(code: str) -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import yaml
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kernel.orgs.tree import ROOT_POS
 from zhiguan.kernel.trace import service as trace
 from zhiguan.kit.actor import Actor
@@ -20,7 +25,7 @@ from zhiguan.kit.errors import Conflict, Invalid
 from .codes import MANAGE, Evidence, Status
 from .models import Fact, cited
 
-__all__ = ["Fact", "UnknownFact", "adjust", "cite", "fact", "override", "sync", "topics", "value"]
+__all__ = ["Fact", "Thresholds", "UnknownFact", "adjust", "cite", "fact", "override", "sync", "thresholds", "topics", "value"]
 
 DATA = Path(__file__).parent / "data"
 
@@ -29,22 +34,84 @@ class UnknownFact(KeyError):
     """No such fact, or none in force on the date. A programming error, or a year before the first edition."""
 
 
-def fact(code: str, *, on: date | None = None) -> Fact:
-    """Return the fact in force on the date (today); a local adjustment wins over what is shipped for the same day."""
-    day = on or timezone.localdate()
-    found = (
-        Fact.objects.filter(Q(valid_to__isnull=True) | Q(valid_to__gt=day), code=code, valid_from__lte=day)
-        .order_by("-valid_from", "-local", "-pk")
-        .first()
-    )
+def _pos(unit: Any) -> int | None:
+    """Return a unit's position; units and positions are taken alike."""
+    return unit if unit is None or isinstance(unit, int) else unit.pos
+
+
+def fact(code: str, *, on: date | None = None, unit: Any = None) -> Fact:
+    """Return the fact in force on the date (today); a local adjustment wins over what is shipped for the same day.
+
+    With ``unit`` (a unit or its position) an adjustment of the nearest organ above wins over the general ones.
+    """
+    day, pos = on or timezone.localdate(), _pos(unit)
+    rows = Fact.objects.filter(Q(valid_to__isnull=True) | Q(valid_to__gt=day), code=code, valid_from__lte=day)
+    latest = rows.order_by("-valid_from", "-local", "-pk")
+    if pos is not None:
+        own = latest.filter(place__pos__lte=pos, place__pos_end__gte=pos)
+        nearest = own.order_by("-place__pos", "place__pos_end", "-valid_from", "-pk").first()
+        if nearest is not None:
+            return nearest
+    found = latest.filter(place__isnull=True).first()
     if found is None:
         raise UnknownFact(f"{code} on {day:%Y-%m-%d}")
     return found
 
 
-def value(code: str, *, on: date | None = None) -> Any:
-    """Return the value of a fact as of a date."""
-    return fact(code, on=on).value
+def value(code: str, *, on: date | None = None, unit: Any = None) -> Any:
+    """Return the value of a fact as of a date, with ``unit`` as it holds for that organ."""
+    return fact(code, on=on, unit=unit).value
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """All facts of one group as of a date, read in one query: for rules that ask about thousands of rows."""
+
+    prefix: str
+    facts: Mapping[str, Fact]
+    own: Mapping[str, tuple[tuple[int, int, Any], ...]]
+    """code -> (first position, last position, value) of organs with values of their own, the nearest last."""
+
+    def fact(self, name: str) -> Fact:
+        """Return the general fact. Raises ``UnknownFact``."""
+        try:
+            return self.facts[f"{self.prefix}.{name}"]
+        except KeyError:
+            raise UnknownFact(f"{self.prefix}.{name}") from None
+
+    def value(self, name: str, unit: Any = None) -> Any:
+        """Return the value that holds for the unit (or position), or the general one."""
+        found, pos = self.fact(name).value, _pos(unit)
+        for lo, hi, own in self.own.get(f"{self.prefix}.{name}", ()) if pos is not None else ():
+            if lo <= pos <= hi:
+                found = own
+        return found
+
+    def array(self, name: str, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Return the value for each unit position."""
+        found = np.full(positions.shape, float(self.fact(name).value))
+        for lo, hi, own in self.own.get(f"{self.prefix}.{name}", ()):
+            found[(positions >= lo) & (positions <= hi)] = float(own)
+        return found
+
+
+def thresholds(prefix: str, *, on: date) -> Thresholds:
+    """Return the facts whose code begins with ``prefix.`` in force on the date, organs' own values included."""
+    rows = Fact.objects.filter(
+        Q(valid_to__isnull=True) | Q(valid_to__gt=on), code__startswith=f"{prefix}.", valid_from__lte=on
+    ).select_related("place").order_by("valid_from", "local", "pk")  # fmt: skip
+    general: dict[str, Fact] = {}
+    own: dict[str, dict[tuple[int, int], Any]] = {}
+    for row in rows:
+        if row.place is None:
+            general[row.code] = row
+        else:
+            own.setdefault(row.code, {})[row.place.pos, row.place.pos_end] = row.value
+    nearest_last = {
+        code: tuple((lo, hi, value) for (lo, hi), value in sorted(held.items(), key=lambda each: each[0][0] - each[0][1]))
+        for code, held in own.items()
+    }
+    return Thresholds(prefix, general, nearest_last)
 
 
 @lru_cache
@@ -85,6 +152,7 @@ def _row(code: str, entry: dict[str, Any]) -> Fact:
         number=source.get("number", ""), issuer=source.get("issuer", ""), status=source.get("status", Status.RULE),
         clause=entry.get("clause", ""), verified=entry.get("verified", False),
         evidence=entry.get("evidence", Evidence.NONE), note=entry.get("note", ""),
+        least=entry.get("least"), most=entry.get("most"),
         valid_from=entry.get("valid_from") or source.get("effective") or date(2000, 1, 1),
         valid_to=entry.get("valid_to"),
     )  # fmt: skip
@@ -92,7 +160,7 @@ def _row(code: str, entry: dict[str, Any]) -> Fact:
 
 SYNCED = (
     "topic", "group", "name", "value", "unit", "bound", "source", "number", "issuer", "status", "clause", "verified",
-    "evidence", "note", "valid_to",
+    "evidence", "note", "valid_to", "least", "most",
 )  # fmt: skip
 
 
@@ -132,16 +200,18 @@ def _fits(shown: Any, given: Any) -> str:
 
 
 @transaction.atomic
-def adjust(actor: Actor, shown: Fact, *, value: Any, valid_from: date, reason: str) -> Fact:
-    """本地调整: set a value from a date on, with a reason. What we ship stays, and so does every earlier row.
+def adjust(
+    actor: Actor, shown: Fact, *, value: Any, valid_from: date, reason: str, place: Unit | None = None
+) -> Fact:
+    """本地调整: set a value from a date on, with a reason, for all or for one organ and what is below it (``place``).
 
-    Raises ``Invalid`` for a value read in a rule, of another form, or without a reason, ``Conflict`` when the same
-    value is in force on that date already.
+    What we ship stays, and so does every earlier row. Raises ``Invalid`` for a value read in a rule, of another form,
+    outside the fact's limits or without a reason, ``Conflict`` when the same value is in force on that date already.
     """
-    actor.require(MANAGE, ROOT_POS)
+    actor.require(MANAGE, ROOT_POS if place is None else place)
     if not shown.adjustable:
         raise Invalid("该取值出自已核对的法规或标准，不能在本地调整。", code="verified_fact")
-    if problem := _fits(shown.value, value):
+    if problem := _fits(shown.value, value) or _leaves(shown, value):
         raise Invalid(problem, fields={"value": problem})
     if not reason.strip():
         raise Invalid("请填写调整事由。", fields={"reason": "请填写调整事由。"})
@@ -149,20 +219,32 @@ def adjust(actor: Actor, shown: Fact, *, value: Any, valid_from: date, reason: s
     if earliest is not None and valid_from < earliest.valid_from:
         message = f"生效日期不应早于 {earliest.valid_from:%Y-%m-%d}。"
         raise Invalid(message, fields={"valid_from": message})
-    before = fact(shown.code, on=valid_from)
+    before = fact(shown.code, on=valid_from, unit=place)
     if before.value == value:
         raise Conflict("该日期已按这一取值执行，无需调整。", code="same_value")
     row = Fact.objects.create(
         code=shown.code, topic=shown.topic, group=shown.group, name=shown.name, value=value, unit=shown.unit,
         bound=shown.bound, source=shown.source, number=shown.number, issuer=shown.issuer, status=shown.status,
-        clause=shown.clause, verified=False, evidence=shown.evidence, note=shown.note, local=True,
-        valid_from=valid_from, reason=reason.strip(), changed_by=actor.name,
+        clause=shown.clause, verified=False, evidence=shown.evidence, note=shown.note, local=True, place=place,
+        least=shown.least, most=shown.most, valid_from=valid_from, reason=reason.strip(), changed_by=actor.name,
     )  # fmt: skip
     old, new = {"value": before.value}, {"value": value, "valid_from": valid_from.isoformat()}
+    if place is not None:
+        new["place"] = place.name
     trace.record(actor, "reference.fact.adjust", row, before=old, after=new, reason=reason)
     return row
 
 
-def override(actor: Actor, code: str, value: Any, valid_from: date, reason: str) -> Fact:
+def _leaves(shown: Fact, given: Any) -> str:
+    """Return what is wrong with a number outside the fact's limits, or ""."""
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or shown.least is None or shown.most is None:
+        return ""
+    return "" if shown.least <= given <= shown.most else f"取值须在 {shown.limits_text} 之间。"
+
+
+def override(
+    actor: Actor, code: str, value: Any, valid_from: date, reason: str, *, place: Unit | None = None
+) -> Fact:
     """本地调整 by code: the same as :func:`adjust` of the fact in force on ``valid_from``."""
-    return adjust(actor, fact(code, on=valid_from), value=value, valid_from=valid_from, reason=reason)
+    shown = fact(code, on=valid_from, unit=place)
+    return adjust(actor, shown, value=value, valid_from=valid_from, reason=reason, place=place)
