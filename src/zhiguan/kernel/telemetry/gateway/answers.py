@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..columns import MICROS
-from ..jt808 import decode_body, encode
+from ..jt808 import decode_body, multimedia
 from ..jt808.tables import MESSAGES
 from . import intake
 from .handler import OK, UNSUPPORTED, WRONG, Handler, Message
@@ -70,7 +70,7 @@ def media(session: Session, message: Message) -> None:
         keep(session, message)
         return
     session.gate.counts["kept"] += 1
-    reply = session.framed(0x8800, encode.media_answer(int.from_bytes(message.body[:4], "big")))
+    reply = session.framed(0x8800, multimedia.received(int.from_bytes(message.body[:4], "big")))
     session.gate.intake.keep(session, reply, raws=[message.raw(session.source_id, "message")])
 
 

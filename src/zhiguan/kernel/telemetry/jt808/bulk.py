@@ -82,13 +82,18 @@ class Frames(NamedTuple):
     """
     located: npt.NDArray[np.intp]
     """Rows that are sound, whole, unencrypted location reports (0x0200) of at least 28 bytes."""
-    positions: np.ndarray
-    """POSITION_DTYPE, one row for each of `located`."""
     content: Bytes
-    """All frames unescaped, end to end."""
+    """All frames unescaped, end to end, and 64 zero bytes."""
     body_start: npt.NDArray[np.int64]
     """Where each body begins in `content`."""
     body_size: npt.NDArray[np.int64]
+    plain: npt.NDArray[np.bool_]
+    """Sound, no package of a longer message, not encrypted."""
+
+    @property
+    def positions(self) -> np.ndarray:
+        """POSITION_DTYPE, one row for each of `located`."""
+        return _positions(self.content, self.body_start[self.located])
 
     def body(self, row: int) -> bytes:
         """Body of one frame; additional items begin at byte 28 of a location report."""
@@ -98,10 +103,19 @@ class Frames(NamedTuple):
 
 def parse_frames(frames: Sequence[bytes]) -> Frames:
     """Frames with their delimiters -> columns. Never raises on any bytes; memory is about ten times the bytes given."""
-    count = len(frames)
-    sizes = np.fromiter(map(len, frames), dtype=np.int64, count=count)
-    wire = np.frombuffer(b"".join(frames), dtype=np.uint8)
-    starts = np.cumsum(sizes) - sizes
+    sizes = np.fromiter(map(len, frames), dtype=np.int64, count=len(frames))
+    return parse_wire(np.frombuffer(b"".join(frames), dtype=np.uint8), np.cumsum(sizes) - sizes, sizes)
+
+
+def cut_wire(wire: Bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Starts and sizes of the frames in bytes that are nothing but whole frames, one after the other."""
+    flags = np.flatnonzero(wire == 0x7E)
+    return flags[0::2], flags[1::2] - flags[0::2] + 1
+
+
+def parse_wire(wire: Bytes, starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> Frames:
+    """As :func:`parse_frames`, of frames that lie in ``wire`` one directly after the other."""
+    count = len(sizes)
     sound = sizes >= 15
     if wire.size:
         # judged before unescaping: no escape can then reach from one frame into the next
@@ -117,7 +131,7 @@ def parse_frames(frames: Sequence[bytes]) -> Frames:
         # delimiters cancel each other, the checksum cancels the content
         sound &= np.bitwise_xor.reduceat(padded, starts) == 0
     start = starts + 1
-    head = padded[start[:, None] + np.arange(17)] if count else np.zeros((0, 17), dtype=np.uint8)
+    head = _gather(padded, start, np.dtype("V17")).view(np.uint8).reshape(count, 17)
     msg_id = head[:, 0].astype(np.uint16) << 8 | head[:, 1]
     properties = head[:, 2].astype(np.uint16) << 8 | head[:, 3]
     newer = (properties & 0x4000) != 0
@@ -132,9 +146,8 @@ def parse_frames(frames: Sequence[bytes]) -> Frames:
     serial = np.where(
         newer, head[:, 15].astype(np.uint16) << 8 | head[:, 16], head[:, 10].astype(np.uint16) << 8 | head[:, 11]
     )
-    eligible = sound & (msg_id == 0x0200) & ((properties & 0x3C00) == 0) & (body_size >= POSITION_SIZE)
-    located = np.flatnonzero(eligible)
-    positions = _positions(padded, body_start[located])
+    plain = sound & ((properties & 0x3C00) == 0)
+    located = np.flatnonzero(plain & (msg_id == 0x0200) & (body_size >= POSITION_SIZE))
     return Frames(
         sound,
         msg_id,  # pyright: ignore[reportArgumentType]
@@ -142,11 +155,47 @@ def parse_frames(frames: Sequence[bytes]) -> Frames:
         serial.astype(np.uint16),
         phone.view("V10").reshape(count),
         located,
-        positions,
-        content,
+        padded,
         body_start,
         np.maximum(body_size, 0),
+        plain,
     )
+
+
+def batched(
+    frames: Frames, rows: npt.NDArray[np.intp]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Reports inside 0x0704 messages, all together.
+
+    ``rows``: frames that are plain 0x0704. Returns for every report the index into ``rows`` of its message, where its
+    body begins in ``frames.content`` and its size, in the order sent; and for every message whether it is well formed:
+    as many reports as declared, ending where the message ends, each at least 28 bytes.
+    """
+    content = frames.content
+    start, end = frames.body_start[rows], frames.body_start[rows] + frames.body_size[rows]
+    declared = content[start].astype(np.int64) << 8 | content[start + 1]
+    whole = np.ones(len(rows), bool)
+    reached = np.minimum(start + 3, end)
+    told = np.zeros(len(rows), np.int64)
+    active, at = np.arange(len(rows)), start + 3
+    owners, begins, lengths = [], [], []
+    while active.size:
+        going = at + 2 <= end[active]
+        active, at = active[going], at[going]
+        size = content[at].astype(np.int64) << 8 | content[at + 1]
+        going = at + 2 + size <= end[active]
+        active, at, size = active[going], at[going], size[going]
+        whole[active[size < POSITION_SIZE]] = False
+        owners.append(active)
+        begins.append(at + 2)
+        lengths.append(size)
+        told[active] += 1
+        at = at + 2 + size
+        reached[active] = at
+    whole &= (reached == end) & (told == declared) & (declared > 0)
+    owner, begin, length = (np.concatenate(part).astype(np.int64) for part in (owners, begins, lengths))
+    order = np.argsort(owner, kind="stable")
+    return owner[order], begin[order], length[order], whole
 
 
 def item_numbers(frames: Frames, wanted: Sequence[tuple[int, int]]) -> npt.NDArray[np.int64]:
@@ -222,10 +271,30 @@ def _unescape(
     return content[keep], np.cumsum(sizes) - sizes, sizes
 
 
+def _gather(data: Bytes, starts: npt.NDArray[np.int64], what: np.dtype) -> np.ndarray:
+    """Items of one layout that begin anywhere in ``data``; each must be there whole."""
+    if not starts.size:
+        return np.zeros(0, what)
+    every = np.ndarray((data.size - what.itemsize + 1,), what, data, strides=(1,))
+    return every[starts]
+
+
+def read_positions(data: Bytes, starts: npt.NDArray[np.int64]) -> tuple[np.ndarray, npt.NDArray[np.int64]]:
+    """The 28 bytes at each of `starts` as numbers of the wire (fields of 0x0200, unsigned), and Unix seconds UTC
+    (NO_TIME where the BCD time is impossible).
+    """
+    wire = _gather(data, starts, _WIRE)
+    clock = _BCD[wire["time"]]
+    hour, minute, second = clock[:, 3], clock[:, 4], clock[:, 5]
+    midnight = _day_table()[clock[:, 0], clock[:, 1], clock[:, 2] & 31]
+    time_s = midnight + hour * np.int64(3600) + minute * np.int64(60) + second
+    wrong = (hour > 23) | (minute > 59) | (second > 59) | (clock[:, 2] > 31) | (midnight == NO_TIME)
+    return wire, np.where(wrong, NO_TIME, time_s)
+
+
 def _positions(data: Bytes, starts: npt.NDArray[np.int64]) -> np.ndarray:
     """Positions that begin at `starts`; each must have 28 bytes there."""
-    rows = data[starts[:, None] + np.arange(POSITION_SIZE)]
-    wire = rows.view(_WIRE).reshape(starts.size)
+    wire, time_s = read_positions(data, starts)
     out = np.empty(starts.size, dtype=POSITION_DTYPE)
     status = wire["status"].astype(np.uint32)
     out["alarm"] = wire["alarm"]
@@ -240,10 +309,5 @@ def _positions(data: Bytes, starts: npt.NDArray[np.int64]) -> np.ndarray:
     out["altitude_m"] = wire["altitude"]
     out["speed_kmh"] = wire["speed"] / np.float32(10)
     out["direction_deg"] = wire["direction"]
-    clock = _BCD[rows[:, 22:28]]
-    hour, minute, second = clock[:, 3], clock[:, 4], clock[:, 5]
-    midnight = _day_table()[clock[:, 0], clock[:, 1], clock[:, 2] & 31]
-    time_s = midnight + hour * np.int64(3600) + minute * np.int64(60) + second
-    wrong = (hour > 23) | (minute > 59) | (second > 59) | (clock[:, 2] > 31) | (midnight == NO_TIME)
-    out["time_s"] = np.where(wrong, NO_TIME, time_s)
+    out["time_s"] = time_s
     return out

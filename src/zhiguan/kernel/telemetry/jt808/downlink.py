@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from . import areas, multimedia
 from .fields import Cursor
-from .messages import Decoder, Record, general_answer, read_parameters, resend_request
-from .tables import ALARM_BITS, REGISTER_RESULTS, bit_labels
+from .messages import Decoder, Record, general_answer, passthrough, read_parameters, resend_request
+from .tables import ALARM_BITS, CONTROL_COMMANDS, REGISTER_RESULTS, bit_labels
 
 
 def _empty(cursor: Cursor, version: int) -> Record:
@@ -34,6 +35,7 @@ def _set_parameters(cursor: Cursor, version: int) -> Record:
 def _control(cursor: Cursor, version: int) -> Record:
     """0x8105: command word, then arguments: text separated by semicolons, binary numbers in some commands."""
     record: Record = {"command": cursor.number(1)}
+    record["command_label"] = CONTROL_COMMANDS.get(record["command"], "未知")
     data = cursor.rest()
     try:
         record["arguments"] = data.decode("gbk")
@@ -89,5 +91,10 @@ DOWNLINK: dict[int, Decoder] = {
     0x8201: _empty,
     0x8202: _track,
     0x8203: _confirm_alarm,
+    0x8204: _empty,
     0x8300: _text,
+    0x8702: _empty,
+    0x8900: passthrough,
+    **areas.DOWNLINK,
+    **multimedia.DOWNLINK,
 }

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from .fields import to_bcd_time
 from .frames import FLAG, MAX_BODY, checksum, escape
 from .location import POSITION, SOUTH, WEST
-from .tables import PARAMETERS
-
-ParameterValue = int | str | bytes
+from .parameters import PARAMETERS, ParameterValue
 
 
 def encode_frame(
@@ -123,7 +121,7 @@ def register_answer(reply_serial: int, result: int, auth_code: str = "") -> byte
 
 
 def parameter(number: int, value: ParameterValue) -> bytes:
-    """One parameter item: id 4 bytes, length 1, value. A number takes the width of its type in tables.PARAMETERS
+    """One parameter item: id 4 bytes, length 1, value. A number takes the width of its type in parameters.PARAMETERS
     (else DWORD).
     """
     if isinstance(value, int):
@@ -166,10 +164,9 @@ def text_message(text: str, *, flags: int = 0, version_flag: int = 0, kind: int 
     return _pack(">B", flags) + (_pack(">B", kind) if version_flag else b"") + text.encode("gbk")
 
 
-def media_answer(media_id: int, missing: Sequence[int] = ()) -> bytes:
-    """0x8800: media received whole, or the numbers of the missing packages."""
-    head = _pack(">I", media_id)
-    return head + _pack(f">B{len(missing)}H", len(missing), *missing) if missing else head
+def passthrough(kind: int, data: bytes) -> bytes:
+    """0x8900 and 0x0900: kind (tables.PASSTHROUGH_TYPES), content."""
+    return _pack(">B", kind) + data
 
 
 # --- sent by terminals
@@ -256,8 +253,62 @@ def location_batch(bodies: Sequence[bytes], kind: int = 0) -> bytes:
     return _pack(">HB", len(bodies), kind) + b"".join(_pack(">H", len(body)) + body for body in bodies)
 
 
-def media(head: tuple[int, int, int, int, int], place: bytes, data: bytes) -> bytes:
-    """0x0801 (body.x0801): (media id, type, format, event, channel), a body of 0x0200 without items, the file."""
-    if len(place) != POSITION.size:
-        raise ValueError(f"position must have {POSITION.size} bytes")
-    return _pack(">IBBBB", *head) + place + data
+def location_answer(reply_serial: int, body: bytes) -> bytes:
+    """0x0201: a body of 0x0200 behind the serial of the question."""
+    return _pack(">H", reply_serial) + body
+
+
+def parameters_answer(reply_serial: int, values: Mapping[int, ParameterValue]) -> bytes:
+    """0x0104 (body.x0104)."""
+    return _pack(">H", reply_serial) + set_parameters(values)
+
+
+def attributes(
+    *,
+    kind: int,
+    maker: str,
+    model: str,
+    terminal_id: str,
+    iccid: str,
+    hardware: str,
+    firmware: str,
+    gnss: int = 3,
+    network: int = 8,
+    version_flag: int = 0,
+) -> bytes:
+    """0x0107. ``iccid``: 20 digits; ``gnss``: bit 0 GPS, bit 1 BeiDou; ``network``: bit 3 LTE."""
+    sizes = (5, 30, 30) if version_flag else (5, 20, 7)
+    fixed = b"".join(_fixed(text, size) for text, size in zip((maker, model, terminal_id), sizes, strict=True))
+    card = bytes.fromhex(iccid.rjust(20, "0"))
+    versions = b"".join(_pack(">B", len(data)) + data for data in (hardware.encode("gbk"), firmware.encode("gbk")))
+    return _pack(">H", kind) + fixed + card + versions + _pack(">BB", gnss, network)
+
+
+def upgrade_result(kind: int, result: int) -> bytes:
+    """0x0108: tables.UPGRADE_KINDS and UPGRADE_RESULTS."""
+    return _pack(">BB", kind, result)
+
+
+def driver_card(
+    state: int,
+    moment: datetime,
+    *,
+    result: int = 0,
+    name: str = "",
+    licence: str = "",
+    authority: str = "",
+    valid_until: date | None = None,
+    id_number: str = "",
+    version_flag: int = 0,
+) -> bytes:
+    """0x0702 of 2013 and 2019 (body.x0702_2019): the card goes in (1) or out (2); the rest only when it could be read."""
+    head = _pack(">B", state) + to_bcd_time(moment)
+    if state != 1:
+        return head
+    head += _pack(">B", result)
+    if result:
+        return head
+    who, issued = name.encode("gbk"), authority.encode("gbk")
+    until = valid_until.strftime("%Y%m%d") if valid_until else "00000000"
+    body = head + _pack(">B", len(who)) + who + _fixed(licence, 20) + _pack(">B", len(issued)) + issued
+    return body + bytes.fromhex(until) + (_fixed(id_number, 20) if version_flag else b"")

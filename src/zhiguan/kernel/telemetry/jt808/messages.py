@@ -10,16 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from . import areas, multimedia
 from .fields import BCD, Cursor, bcd_time
-from .location import POSITION_SIZE, describe_location
+from .location import describe_location
+from .parameters import PARAMETERS, WIDTHS
 from .problem import Problem
 from .tables import (
     ACK_RESULTS,
     BATCH_TYPES,
-    MEDIA_FORMATS,
-    MEDIA_TYPES,
-    PARAMETERS,
+    CARD_RESULTS,
+    CARD_STATES,
+    PASSTHROUGH_TYPES,
     PLATE_COLOURS,
+    UPGRADE_KINDS,
+    UPGRADE_RESULTS,
 )
 
 Record = dict[str, Any]
@@ -107,7 +111,7 @@ def _authenticate(cursor: Cursor, version: int) -> Record:
 
 
 def read_parameters(cursor: Cursor, count: int | None) -> list[Record]:
-    """Parameter items of 0x0104 and 0x8103: id 4 bytes, length 1, value; values by the type in `tables.PARAMETERS`."""
+    """Parameter items of 0x0104 and 0x8103: id 4 bytes, length 1, value; values by the type in `parameters.PARAMETERS`."""
     items: list[Record] = []
     while cursor.left and (count is None or len(items) < count):
         number = cursor.number(4)
@@ -126,11 +130,13 @@ def read_parameters(cursor: Cursor, count: int | None) -> list[Record]:
         }
         if known is not None:
             record.update(name=known.name, label=known.label, unit=known.unit)
-            width = {"BYTE": 1, "WORD": 2, "DWORD": 4}.get(known.type)
+            width = WIDTHS.get(known.type)
             if width == len(value):
                 record["value"] = int.from_bytes(value, "big")
             elif known.type == "STRING":
                 record["value"] = cursor.decoded(value)
+            elif known.type == "STRUCT":
+                record["value"] = value.hex()
         items.append(record)
     _compare_count(cursor, count, len(items))
     return items
@@ -163,7 +169,10 @@ def _attributes(cursor: Cursor, version: int) -> Record:
 
 def _upgrade_result(cursor: Cursor, version: int) -> Record:
     """0x0108."""
-    return {"kind": cursor.number(1), "result": cursor.number(1)}
+    record: Record = {"kind": cursor.number(1), "result": cursor.number(1)}
+    record["kind_label"] = UPGRADE_KINDS.get(record["kind"], "其他")
+    record["result_label"] = UPGRADE_RESULTS.get(record["result"], "未知")
+    return record
 
 
 def _location(cursor: Cursor, version: int) -> Record:
@@ -193,19 +202,6 @@ def _batch(cursor: Cursor, version: int) -> Record:
         items.append(place)
     record["items"] = items
     _compare_count(cursor, record["count"], len(items))
-    return record
-
-
-def _area_answer(cursor: Cursor, version: int) -> Record:
-    """0x0608: kind of area, count, then the settings, kept as hex because their layout is that of the 0x8600 to
-    0x8606 edition.
-    """
-    record: Record = {"kind": cursor.number(1), "count": cursor.number(4)}
-    record["kind_label"] = {1: "圆形区域", 2: "矩形区域", 3: "多边形区域", 4: "路线"}.get(record["kind"], "未知")
-    if record["kind"] not in (1, 2, 3, 4) and record["count"] is not None and cursor.left == 4 * record["count"]:
-        record["ids"] = [cursor.number(4) for _ in range(record["count"])]
-    else:
-        record["data_hex"] = cursor.rest().hex()
     return record
 
 
@@ -239,11 +235,12 @@ def _driver(cursor: Cursor, version: int) -> Record:
             "authority": cursor.short_text(),
         }
     record: Record = {"edition": "2019" if version else "2013", "state": cursor.number(1)}
-    record["state_label"] = {1: "从业资格证IC卡插入", 2: "从业资格证IC卡拔出"}.get(record["state"], "未知")
+    record["state_label"] = CARD_STATES.get(record["state"], "未知")
     record["time_utc"] = cursor.moment()
     if not cursor.left:
         return record
     record["read_result"] = cursor.number(1)
+    record["read_label"] = CARD_RESULTS.get(record["read_result"], "未知")
     if not cursor.left:
         return record
     record["name"] = cursor.short_text()
@@ -292,50 +289,10 @@ def _can(cursor: Cursor, version: int) -> Record:
     return record
 
 
-def _media_head(cursor: Cursor) -> Record:
-    record: Record = {
-        "media_id": cursor.number(4),
-        "type": cursor.number(1),
-        "format": cursor.number(1),
-        "event": cursor.number(1),
-        "channel": cursor.number(1),
-    }
-    record["type_label"] = MEDIA_TYPES.get(record["type"], "未知")
-    record["format_label"] = MEDIA_FORMATS.get(record["format"], "其他")
-    return record
-
-
-def _media_event(cursor: Cursor, version: int) -> Record:
-    """0x0800."""
-    return _media_head(cursor)
-
-
-def _media(cursor: Cursor, version: int) -> Record:
-    """0x0801 (body.x0801). The 2011 edition has no position; it cannot be told apart and is read as the later ones."""
-    record = _media_head(cursor)
-    place = cursor.take(POSITION_SIZE)
-    record["location"] = None
-    if place is not None:
-        record["location"], problems = describe_location(place, with_items=False)
-        cursor.problems.extend(problems)
-    record["data_size"] = cursor.left
-    record["data_hex"] = cursor.rest().hex()
-    return record
-
-
-def _camera_answer(cursor: Cursor, version: int) -> Record:
-    """0x0805."""
-    record: Record = {"reply_serial": cursor.number(2), "result": cursor.number(1), "media_ids": []}
-    if cursor.left:
-        count = cursor.number(2)
-        record["media_ids"] = [cursor.number(4) for _ in range(min(count or 0, cursor.left // 4))]
-        _compare_count(cursor, count, len(record["media_ids"]))
-    return record
-
-
-def _passthrough(cursor: Cursor, version: int) -> Record:
-    """0x0900: kind, content (vendor's own)."""
+def passthrough(cursor: Cursor, version: int) -> Record:
+    """0x0900 and 0x8900: kind, content (vendor's own)."""
     record: Record = {"kind": cursor.number(1)}
+    record["kind_label"] = PASSTHROUGH_TYPES.get(record["kind"], "未登记的类型")
     data = cursor.rest()
     record["data_hex"] = data.hex()
     if data and all(32 <= byte < 127 or byte in (9, 10, 13) for byte in data):
@@ -362,13 +319,11 @@ UPLINK: dict[int, Decoder] = {
     0x0200: _location,
     0x0201: _location_answer,
     0x0500: _location_answer,
-    0x0608: _area_answer,
+    0x0608: areas.read_answer,
     0x0700: _recorder,
     0x0702: _driver,
     0x0704: _batch,
     0x0705: _can,
-    0x0800: _media_event,
-    0x0801: _media,
-    0x0805: _camera_answer,
-    0x0900: _passthrough,
+    0x0900: passthrough,
+    **multimedia.UPLINK,
 }

@@ -1,4 +1,4 @@
-"""Names of JT/T 808 as data: alarm bits, status bits, signal bits, message ids, terminal parameters, results.
+"""Names of JT/T 808 as data: alarm bits, status bits, signal bits, message ids, results (parameters: `parameters`).
 
 Source: JT/T 808-2013 and JT/T 808-2019 by way of vehicle_protocol.yaml (same group and code).
 Chinese labels are interface text.
@@ -18,15 +18,6 @@ class Bit(NamedTuple):
     label: str
     edition: str
     kind: str = ""
-
-
-class Parameter(NamedTuple):
-    """One terminal parameter: wire type (BYTE, WORD, DWORD, STRING, STRUCT), name, label, unit."""
-
-    type: str
-    name: str
-    label: str
-    unit: str
 
 
 ALARM_BITS: tuple[Bit, ...] = (
@@ -183,55 +174,6 @@ MESSAGES: dict[int, str] = {
     0x8A00: "平台RSA公钥",
 }
 
-PARAMETERS: dict[int, Parameter] = {
-    0x0001: Parameter("DWORD", "heartbeat_interval", "终端心跳发送间隔", "s"),
-    0x0002: Parameter("DWORD", "tcp_timeout", "TCP消息应答超时时间", "s"),
-    0x0003: Parameter("DWORD", "tcp_retries", "TCP消息重传次数", "times"),
-    0x0004: Parameter("DWORD", "udp_timeout", "UDP消息应答超时时间", "s"),
-    0x0005: Parameter("DWORD", "udp_retries", "UDP消息重传次数", "times"),
-    0x0006: Parameter("DWORD", "sms_timeout", "SMS消息应答超时时间", "s"),
-    0x0007: Parameter("DWORD", "sms_retries", "SMS消息重传次数", "times"),
-    0x0010: Parameter("STRING", "apn", "主服务器APN", ""),
-    0x0011: Parameter("STRING", "apn_user", "主服务器无线通信拨号用户名", ""),
-    0x0012: Parameter("STRING", "apn_password", "主服务器无线通信拨号密码", ""),
-    0x0013: Parameter("STRING", "server", "主服务器地址", ""),
-    0x0014: Parameter("STRING", "backup_apn", "备份服务器APN", ""),
-    0x0015: Parameter("STRING", "backup_user", "备份服务器无线通信拨号用户名", ""),
-    0x0016: Parameter("STRING", "backup_password", "备份服务器无线通信拨号密码", ""),
-    0x0017: Parameter("STRING", "backup_server", "备份服务器地址", ""),
-    0x0018: Parameter("DWORD", "tcp_port", "服务器TCP端口（2013版）", ""),
-    0x0019: Parameter("DWORD", "udp_port", "服务器UDP端口（2013版）", ""),
-    0x0020: Parameter("DWORD", "report_strategy", "位置汇报策略", ""),
-    0x0021: Parameter("DWORD", "report_scheme", "位置汇报方案", ""),
-    0x0022: Parameter("DWORD", "interval_not_signed_in", "驾驶员未登录汇报时间间隔", "s"),
-    0x0027: Parameter("DWORD", "interval_sleep", "休眠时汇报时间间隔", "s"),
-    0x0028: Parameter("DWORD", "interval_emergency", "紧急报警时汇报时间间隔", "s"),
-    0x0029: Parameter("DWORD", "interval_default", "缺省时间汇报间隔", "s"),
-    0x002C: Parameter("DWORD", "distance_default", "缺省距离汇报间隔", "m"),
-    0x002D: Parameter("DWORD", "distance_not_signed_in", "驾驶员未登录汇报距离间隔", "m"),
-    0x002E: Parameter("DWORD", "distance_sleep", "休眠时汇报距离间隔", "m"),
-    0x002F: Parameter("DWORD", "distance_emergency", "紧急报警时汇报距离间隔", "m"),
-    0x0030: Parameter("DWORD", "corner_angle", "拐点补传角度", "degree"),
-    0x0031: Parameter("WORD", "fence_radius", "电子围栏半径", "m"),
-    0x0032: Parameter("STRUCT", "banned_period", "违规行驶时段范围", ""),
-    0x0050: Parameter("DWORD", "alarm_mask", "报警屏蔽字（与报警标志位对应）", ""),
-    0x0051: Parameter("DWORD", "alarm_sms", "报警发送文本SMS开关", ""),
-    0x0052: Parameter("DWORD", "alarm_photo", "报警拍摄开关", ""),
-    0x0053: Parameter("DWORD", "alarm_photo_store", "报警拍摄存储标志", ""),
-    0x0054: Parameter("DWORD", "key_alarms", "关键标志", ""),
-    0x0055: Parameter("DWORD", "max_speed", "最高速度", "km/h"),
-    0x0056: Parameter("DWORD", "overspeed_duration", "超速持续时间", "s"),
-    0x0057: Parameter("DWORD", "continuous_driving", "连续驾驶时间门限", "s"),
-    0x0058: Parameter("DWORD", "day_driving", "当天累计驾驶时间门限", "s"),
-    0x0059: Parameter("DWORD", "min_rest", "最小休息时间", "s"),
-    0x005A: Parameter("DWORD", "max_stop", "最长停车时间", "s"),
-    0x0080: Parameter("DWORD", "odometer", "车辆里程表读数", "0.1 km"),
-    0x0081: Parameter("WORD", "province", "车辆所在的省域ID", ""),
-    0x0082: Parameter("WORD", "city", "车辆所在的市域ID", ""),
-    0x0083: Parameter("STRING", "plate", "公安交通管理部门颁发的机动车号牌", ""),
-    0x0084: Parameter("BYTE", "plate_colour", "车牌颜色", ""),
-}
-
 ACK_RESULTS: dict[int, str] = {0: "成功/确认", 1: "失败", 2: "消息有误", 3: "不支持", 4: "报警处理确认"}
 REGISTER_RESULTS: dict[int, str] = {
     0: "成功",
@@ -244,6 +186,27 @@ PLATE_COLOURS: dict[int, str] = {0: "未上牌", 1: "蓝色", 2: "黄色", 3: "�
 MEDIA_TYPES: dict[int, str] = {0: "图像", 1: "音频", 2: "视频"}
 MEDIA_FORMATS: dict[int, str] = {0: "JPEG", 1: "TIF", 2: "MP3", 3: "WAV", 4: "WMV"}
 BATCH_TYPES: dict[int, str] = {0: "正常位置批量汇报", 1: "盲区补报"}
+MEDIA_EVENTS: dict[int, str] = {
+    0: "平台下发指令", 1: "定时动作", 2: "抢劫报警触发", 3: "碰撞侧翻报警触发", 4: "门开拍照", 5: "门关拍照",
+    6: "车门由开变关，车速从低于 20 公里/小时到超过 20 公里/小时", 7: "定距拍照",
+}  # fmt: skip
+PASSTHROUGH_TYPES: dict[int, str] = {
+    0x00: "GNSS模块详细定位数据", 0x0B: "道路运输证IC卡信息", 0x41: "串口1透传", 0x42: "串口2透传",
+    **dict.fromkeys(range(0xF0, 0x100), "用户自定义透传"),
+}  # fmt: skip
+CONTROL_COMMANDS: dict[int, str] = {
+    1: "无线升级", 2: "控制终端连接指定服务器", 3: "终端关机", 4: "终端复位", 5: "终端恢复出厂设置", 6: "关闭数据通信",
+    7: "关闭所有无线通信",
+}  # fmt: skip
+RESOLUTIONS: dict[int, str] = {
+    1: "320×240", 2: "640×480", 3: "800×600", 4: "1024×768", 5: "176×144", 6: "352×288", 7: "704×288", 8: "704×576",
+}  # fmt: skip
+CARD_STATES: dict[int, str] = {1: "从业资格证IC卡插入", 2: "从业资格证IC卡拔出"}
+CARD_RESULTS: dict[int, str] = {
+    0: "读卡成功", 1: "卡片密钥认证未通过", 2: "卡片已被锁定", 3: "卡片被拔出", 4: "数据校验错误",
+}  # fmt: skip
+UPGRADE_KINDS: dict[int, str] = {0: "终端", 12: "道路运输证IC卡读卡器", 52: "北斗卫星定位模块"}
+UPGRADE_RESULTS: dict[int, str] = {0: "成功", 1: "失败", 2: "取消"}
 AREA_TYPES: dict[int, str] = {0: "无特定位置", 1: "圆形区域", 2: "矩形区域", 3: "多边形区域", 4: "路段"}
 
 

@@ -14,7 +14,7 @@ import pytest
 from zhiguan.kernel.telemetry.gateway.config import Config
 from zhiguan.kernel.telemetry.gateway.entry import digest
 from zhiguan.kernel.telemetry.gateway.server import Gateway
-from zhiguan.kernel.telemetry.jt808 import encode
+from zhiguan.kernel.telemetry.jt808 import encode, multimedia
 
 from .conftest import ago
 from .terminal import Terminal
@@ -256,7 +256,7 @@ def test_other_messages_are_answered_and_kept(fleet, run):
         assert (await car.ask(0x0F77, b"vendor"))["result"] == 3
         await car.send(0x0004)
         assert (await car.answer(0x8004)).fields["time_utc"]
-        await car.send(0x0801, encode.media((7, 0, 0, 0, 1), place(), b"\xff\xd8jpeg"))
+        await car.send(0x0801, multimedia.upload(multimedia.Head(7), place(), b"\xff\xd8jpeg"))
         assert (await car.answer(0x8800)).frame.body == b"\x00\x00\x00\x07"
 
     run(act)

@@ -17,6 +17,7 @@ from zhiguan.kernel.telemetry.jt808 import (
     decode_frame,
     decode_location,
     encode,
+    multimedia,
     parse_frame,
 )
 from zhiguan.kernel.telemetry.jt808.tables import ALARM_BITS, STATUS_BITS
@@ -208,7 +209,7 @@ def test_batch_reads_back() -> None:
 
 def test_media_reads_back() -> None:
     place = encode.location(31.2, 121.5, MOMENT)
-    fields, problems = decode_body(0x0801, encode.media((7, 0, 0, 1, 2), place, b"\xff\xd8jpeg"))
+    fields, problems = decode_body(0x0801, multimedia.upload(multimedia.Head(7, 0, 0, 1, 2), place, b"\xff\xd8jpeg"))
     assert problems == []
     assert fields is not None
     assert (fields["media_id"], fields["location"]["lat"], fields["data_size"]) == (7, 31.2, 6)

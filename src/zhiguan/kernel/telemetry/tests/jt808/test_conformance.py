@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from zhiguan.kernel.telemetry.jt808 import checksum, decode_frame, encode, escape, unescape
+from zhiguan.kernel.telemetry.jt808 import checksum, decode_frame, encode, escape, multimedia, unescape
 from zhiguan.kernel.telemetry.jt808.bulk import NO_TIME, parse_frames
 from zhiguan.kernel.telemetry.jt808.cli import decode_lines, split_lines
 from zhiguan.kernel.telemetry.jt808.decode import decode_body
@@ -191,7 +191,7 @@ def test_replies_byte_for_byte() -> None:
         elif answer.frame.header.msg_id == 0x8100:
             body = encode.register_answer(head.serial, 0, phone)
         elif answer.frame.header.msg_id == 0x8800:
-            body = encode.media_answer(0x7B)
+            body = multimedia.received(0x7B)
         else:
             # 0x9212 belongs to the attachment server of another standard; one 0x8001 is recorded without its body
             continue
