@@ -154,6 +154,80 @@ class Rung(TextChoices):
     LATER = "later", "60 日以后"
 
 
+class Tenure(TextChoices):
+    """Whose the vehicle is. Rented ones serve a pool and count against no quota."""
+
+    OWN = "own", "自有"
+    RENTED = "rented", "租赁"
+
+
+class PoolKind(TextChoices):
+    """用车平台的层级."""
+
+    ORGAN = "organ", "单位车队"
+    DISTRICT = "district", "区域平台"
+    CITY = "city", "全市平台"
+    RENTAL = "rental", "租赁平台"
+
+
+class PurposeClass(TextChoices):
+    """用车事由类别."""
+
+    MEETING = "meeting", "参加会议"
+    RESEARCH = "research", "调研检查"
+    ENFORCEMENT = "enforcement", "执法执勤"
+    MAIL = "mail", "机要通信"
+    RECEPTION = "reception", "公务接待"
+    ERRAND = "errand", "公文交换、办事"
+    RESCUE = "rescue", "应急处置"
+    OTHER = "other", "其他公务"
+
+
+class Shape(TextChoices):
+    ROUND = "round", "往返"
+    ONE_WAY = "one_way", "单程"
+
+
+class Level(TextChoices):
+    """审批层级, from the lowest (reference facts ``dispatch.approval.*`` name them in these words)."""
+
+    SECTION = "section", "处室负责人"
+    LEADER = "leader", "单位领导"
+
+
+class Ratified(TextChoices):
+    """补批 of an emergency journey that went ahead of its approval."""
+
+    AGREED = "agreed", "已补批"
+    REFUSED = "refused", "不予补批"
+
+
+class MarkKind(TextChoices):
+    """途中节点 that the driver notes."""
+
+    ARRIVED = "arrived", "到达上车点"
+    ABOARD = "aboard", "乘车人上车"
+    STOP = "stop", "到达途经点"
+    WAIT = "wait", "开始等候"
+    GO_ON = "go_on", "结束等候"
+    THERE = "there", "到达目的地"
+    ALIGHTED = "alighted", "乘车人下车"
+
+
+class ExpenseKind(TextChoices):
+    """随车费用."""
+
+    TOLL = "toll", "通行费"
+    PARKING = "parking", "停车费"
+    ENERGY = "energy", "加油充电费"
+    OTHER = "other", "其他费用"
+
+
+class IssueKind(TextChoices):
+    PROBLEM = "problem", "行车问题"
+    COMPLAINT = "complaint", "投诉"
+
+
 PERMISSIONS = (
     Permission("vehicles.vehicle.view", "查看车辆台账"),
     Permission("vehicles.vehicle.manage", "维护车辆台账"),
@@ -168,8 +242,15 @@ PERMISSIONS = (
     Permission("vehicles.order.view", "查看用车申请与派车单"),
     Permission("vehicles.order.request", "申请用车"),
     Permission("vehicles.order.approve", "审批用车"),
+    Permission("vehicles.order.endorse", "审批须单位领导批准的用车"),
     Permission("vehicles.order.dispatch", "派车"),
     Permission("vehicles.order.drive", "执行派车任务"),
+    Permission("vehicles.pool.view", "查看用车平台与租赁合同"),
+    Permission("vehicles.pool.manage", "维护用车平台与租赁合同"),
+    Permission("vehicles.settlement.view", "查看用车结算"),
+    Permission("vehicles.settlement.manage", "办理用车结算"),
+    Permission("vehicles.issue.view", "查看行车问题与投诉"),
+    Permission("vehicles.issue.answer", "答复行车问题与投诉"),
     Permission("vehicles.trip.view", "查看行程与轨迹"),
     Permission("vehicles.cost.view", "查看车辆费用"),
     Permission("vehicles.cost.manage", "登记和导入车辆费用"),

@@ -21,6 +21,7 @@ VEHICLE = Lifecycle(
              "disposed": "secondary"},
 )  # fmt: skip
 
+DISPATCH, DRIVE = "vehicles.order.dispatch", "vehicles.order.drive"
 ORDER = Lifecycle(
     code="vehicles.dispatchorder",
     name="派车单",
@@ -32,15 +33,45 @@ ORDER = Lifecycle(
     moves=(
         Move("approve", ("requested",), "approved", "批准", "vehicles.order.approve"),
         Move("refuse", ("requested",), "refused", "不批准", "vehicles.order.approve", needs_reason=True),
-        Move("dispatch", ("approved",), "dispatched", "派车", "vehicles.order.dispatch"),
-        Move("redispatch", ("dispatched",), "dispatched", "改派", "vehicles.order.dispatch", needs_reason=True),
-        Move("start", ("dispatched",), "started", "出车", "vehicles.order.drive"),
-        Move("end", ("started",), "ended", "收车", "vehicles.order.drive"),
+        Move("dispatch", ("approved",), "dispatched", "派车", DISPATCH),
+        Move("dispatch_urgently", ("requested",), "dispatched", "应急派车", DISPATCH, needs_reason=True),
+        Move("redispatch", ("dispatched",), "dispatched", "改派", DISPATCH, needs_reason=True),
+        Move("reschedule", ("dispatched",), "dispatched", "调整时间", DISPATCH, needs_reason=True),
+        Move("share", ("approved",), "dispatched", "拼车", DISPATCH),
+        Move("withdraw", ("dispatched",), "approved", "撤回派车", DISPATCH, needs_reason=True),
+        Move("send", ("approved",), "approved", "转平台调派", DISPATCH),
+        Move("hand_back", ("approved",), "approved", "退回原单位", DISPATCH, needs_reason=True),
+        Move("accept", ("dispatched",), "dispatched", "接单", DRIVE),
+        Move("decline", ("dispatched",), "approved", "不能出车", DRIVE, needs_reason=True),
+        Move("start", ("dispatched",), "started", "出车", DRIVE),
+        Move("extend", ("started",), "started", "延时", DISPATCH, needs_reason=True),
+        Move("end", ("started",), "ended", "收车", DRIVE),
         Move("cancel", ("requested", "approved", "dispatched"), "cancelled", "取消", needs_reason=True),
     ),
     colours={"requested": "yellow", "approved": "azure", "dispatched": "blue", "started": "green",
              "ended": "secondary", "refused": "red", "cancelled": "secondary"},
 )  # fmt: skip
+SETTLEMENT = Lifecycle(
+    code="vehicles.settlement",
+    name="用车结算单",
+    start="draft",
+    states={"draft": "待提交", "issued": "待对方确认", "disputed": "有异议", "confirmed": "双方已确认"},
+    moves=(
+        Move("issue", ("draft", "disputed"), "issued", "提交对方确认", "vehicles.settlement.manage"),
+        Move("dispute", ("issued",), "disputed", "提出异议", "vehicles.settlement.manage", needs_reason=True),
+        Move("confirm", ("issued",), "confirmed", "确认", "vehicles.settlement.manage"),
+        Move("recompute", ("draft", "disputed"), "draft", "重新计算", "vehicles.settlement.manage"),
+    ),
+    colours={"draft": "azure", "issued": "yellow", "disputed": "red", "confirmed": "green"},
+)
+ISSUE = Lifecycle(
+    code="vehicles.orderissue",
+    name="行车问题与投诉",
+    start="open",
+    states={"open": "待答复", "answered": "已答复"},
+    moves=(Move("answer", ("open",), "answered", "答复", "vehicles.issue.answer"),),
+    colours={"open": "yellow", "answered": "green"},
+)
 
 
 def _kept(code: str, name: str, permission: str, off: str, word: str) -> Lifecycle:
@@ -61,6 +92,8 @@ def _kept(code: str, name: str, permission: str, off: str, word: str) -> Lifecyc
 TERMINAL = _kept("vehicles.terminal", "定位终端", "vehicles.terminal.manage", "已拆除", "拆除")
 DRIVER = _kept("vehicles.driver", "驾驶员", "vehicles.driver.manage", "停驾", "停驾")
 PLACE = _kept("vehicles.parkingplace", "停放地点", "vehicles.place.manage", "停用", "停用")
+POOL = _kept("vehicles.pool", "用车平台", "vehicles.pool.manage", "停用", "停用")
+CONTRACT = _kept("vehicles.rentalcontract", "车辆租赁合同", "vehicles.pool.manage", "已终止", "终止")
 QUOTA = _kept("vehicles.vehiclequota", "车辆编制", "vehicles.quota.manage", "已失效", "终止")
 
 COST_MANAGE = "vehicles.cost.manage"

@@ -2,6 +2,7 @@
 
 from .costs import CostDoubt, CostEntry, EnergyCard, EnergyRecord, StatementProfile
 from .driving import Stop, Trip, VehicleDay
+from .journeys import HandoverCheck, OrderExpense, OrderIssue, OrderMark
 from .life import (
     Accident,
     DueItem,
@@ -14,7 +15,9 @@ from .life import (
 )
 from .orders import DispatchOrder
 from .plans import Disposal, PurchasePlan
+from .pools import Pool, PoolMember, RentalContract
 from .register import Driver, ParkingPlace, Terminal, Vehicle, VehicleQuota
+from .settlements import Settlement, SettlementLine
 
 __all__ = [
     "Accident",
@@ -26,11 +29,20 @@ __all__ = [
     "DueItem",
     "EnergyCard",
     "EnergyRecord",
+    "HandoverCheck",
     "Inspection",
     "InsuranceClaim",
     "InsurancePolicy",
+    "OrderExpense",
+    "OrderIssue",
+    "OrderMark",
     "ParkingPlace",
+    "Pool",
+    "PoolMember",
     "PurchasePlan",
+    "RentalContract",
+    "Settlement",
+    "SettlementLine",
     "StatementProfile",
     "Stop",
     "Terminal",

@@ -9,8 +9,9 @@ from zhiguan.kernel.ledger.base import LedgerRecord
 from zhiguan.kit.rowscope.declare import ByUnit
 
 from .. import lifecycle
-from ..codes import Body, Energy, LicenceClass, Marking, VehicleKind
+from ..codes import Body, Energy, LicenceClass, Marking, Tenure, VehicleKind
 from .area import AREA
+from .pools import Pool, RentalContract
 
 
 class VehicleQuota(LedgerRecord):
@@ -67,7 +68,7 @@ class ParkingPlace(LedgerRecord):
 class Vehicle(LedgerRecord):
     """公务用车: one plated vehicle on a unit's books."""
 
-    row_rule = ByUnit(AREA)
+    row_rule = ByUnit(AREA, also=("pool_pos",))
     lifecycle = lifecycle.VEHICLE
     plate = models.CharField("车牌号", max_length=12, unique=True)
     kind = models.CharField("车辆种类", max_length=24, choices=VehicleKind)
@@ -92,6 +93,14 @@ class Vehicle(LedgerRecord):
     marked_on = models.DateField("喷涂日期", null=True, blank=True)
     marking_note = models.CharField("免喷涂理由", max_length=200, blank=True)
     disposed_on = models.DateField("处置日期", null=True, blank=True, editable=False)
+    tenure = models.CharField("权属", max_length=8, choices=Tenure, default=Tenure.OWN)
+    contract = models.ForeignKey(
+        RentalContract, models.PROTECT, null=True, blank=True, related_name="vehicles", verbose_name="租赁合同"
+    )
+    pool = models.ForeignKey(
+        Pool, models.PROTECT, null=True, blank=True, related_name="vehicles", verbose_name="用车平台"
+    )
+    pool_pos = models.BigIntegerField("平台的数据权限位置", null=True, editable=False)
 
     class Meta:
         verbose_name = verbose_name_plural = "公务用车"
@@ -99,10 +108,15 @@ class Vehicle(LedgerRecord):
         indexes = [
             models.Index(fields=["scope_pos", "state"], name="vehicles_vehicle_scope"),
             models.Index(fields=["-created_at", "-id"], name="vehicles_vehicle_recent"),
+            models.Index(fields=["pool_pos"], condition=Q(pool_pos__isnull=False), name="vehicles_vehicle_pool"),
             models.Index(fields=["plate"], name="vehicles_vehicle_plate", opclasses=["varchar_pattern_ops"]),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(price_yuan__gte=0), name="vehicles_vehicle_price"),
+            models.CheckConstraint(
+                condition=Q(tenure=Tenure.OWN, contract__isnull=True) | Q(tenure=Tenure.RENTED, contract__isnull=False),
+                name="vehicles_vehicle_tenure",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -153,7 +167,7 @@ class Terminal(LedgerRecord):
 class Driver(LedgerRecord):
     """驾驶员: a person who may drive official vehicles. The licence number stays out of snapshots."""
 
-    row_rule = ByUnit(AREA, persons=("person_id",))
+    row_rule = ByUnit(AREA, persons=("person_id",), also=("pool_pos",))
     lifecycle = lifecycle.DRIVER
     private_fields = ("licence_no",)
     person = models.OneToOneField("orgs.Person", models.PROTECT, related_name="+", verbose_name="人员")
@@ -164,6 +178,10 @@ class Driver(LedgerRecord):
     licence_issued_on = models.DateField("初次领证日期", null=True, blank=True)
     medical_due_on = models.DateField("身体条件证明到期", null=True, blank=True)
     review_due_on = models.DateField("年度审验到期", null=True, blank=True)
+    pool = models.ForeignKey(
+        Pool, models.PROTECT, null=True, blank=True, related_name="drivers", verbose_name="用车平台"
+    )
+    pool_pos = models.BigIntegerField("平台的数据权限位置", null=True, editable=False)
 
     class Meta:
         verbose_name = verbose_name_plural = "驾驶员"
