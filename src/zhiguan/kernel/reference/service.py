@@ -25,7 +25,19 @@ from zhiguan.kit.errors import Conflict, Invalid
 from .codes import MANAGE, Evidence, Status
 from .models import Fact, cited
 
-__all__ = ["Fact", "Thresholds", "UnknownFact", "adjust", "cite", "fact", "override", "sync", "thresholds", "topics", "value"]
+__all__ = [
+    "Fact",
+    "Thresholds",
+    "UnknownFact",
+    "adjust",
+    "cite",
+    "fact",
+    "override",
+    "sync",
+    "thresholds",
+    "topics",
+    "value",
+]
 
 DATA = Path(__file__).parent / "data"
 
@@ -108,7 +120,9 @@ def thresholds(prefix: str, *, on: date) -> Thresholds:
         else:
             own.setdefault(row.code, {})[row.place.pos, row.place.pos_end] = row.value
     nearest_last = {
-        code: tuple((lo, hi, value) for (lo, hi), value in sorted(held.items(), key=lambda each: each[0][0] - each[0][1]))
+        code: tuple(
+            (lo, hi, value) for (lo, hi), value in sorted(held.items(), key=lambda each: each[0][0] - each[0][1])
+        )
         for code, held in own.items()
     }
     return Thresholds(prefix, general, nearest_last)
@@ -200,9 +214,7 @@ def _fits(shown: Any, given: Any) -> str:
 
 
 @transaction.atomic
-def adjust(
-    actor: Actor, shown: Fact, *, value: Any, valid_from: date, reason: str, place: Unit | None = None
-) -> Fact:
+def adjust(actor: Actor, shown: Fact, *, value: Any, valid_from: date, reason: str, place: Unit | None = None) -> Fact:
     """本地调整: set a value from a date on, with a reason, for all or for one organ and what is below it (``place``).
 
     What we ship stays, and so does every earlier row. Raises ``Invalid`` for a value read in a rule, of another form,
@@ -242,9 +254,7 @@ def _leaves(shown: Fact, given: Any) -> str:
     return "" if shown.least <= given <= shown.most else f"取值须在 {shown.limits_text} 之间。"
 
 
-def override(
-    actor: Actor, code: str, value: Any, valid_from: date, reason: str, *, place: Unit | None = None
-) -> Fact:
+def override(actor: Actor, code: str, value: Any, valid_from: date, reason: str, *, place: Unit | None = None) -> Fact:
     """本地调整 by code: the same as :func:`adjust` of the fact in force on ``valid_from``."""
     shown = fact(code, on=valid_from, unit=place)
     return adjust(actor, shown, value=value, valid_from=valid_from, reason=reason, place=place)

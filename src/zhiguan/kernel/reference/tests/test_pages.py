@@ -17,13 +17,14 @@ _numbers = iter(range(10**6))
 def _make(on: date = date(2020, 1, 1)) -> Fact:
     number = next(_numbers)
     return Fact.objects.create(
-        code=f"vehicles.test.n{number}", topic="vehicles", group="测试", name=f"测试阈值{number}", value=number,
+        code=f"vehicles.a.n{number}", topic="vehicles", group="测试", name=f"测试阈值{number}", value=number,
         unit="米", source="测试依据", valid_from=on,
     )  # fmt: skip
 
 
 @pytest.fixture
 def case(facts, make_actor) -> Case:
+    Fact.objects.filter(code__startswith="vehicles.detection.").exclude(code=AWAY).delete()  # all on one page
     return Case(
         actor=make_actor({"reference.fact.manage": "city"}),
         make=_make,

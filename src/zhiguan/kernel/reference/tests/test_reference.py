@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zhiguan.kernel.orgs.service import Unit
+from zhiguan.kernel.orgs.tree import ROOT_POS
 from zhiguan.kernel.reference.codes import Bound, Evidence, Status
 from zhiguan.kernel.reference.models import Fact, text_of
 from zhiguan.kernel.trace.models import Entry
@@ -128,3 +131,33 @@ values = scalars | st.lists(scalars, max_size=4) | st.dictionaries(st.text(max_s
 @given(values, st.sampled_from(["", "元", "米"]), st.sampled_from(Bound.values))
 def test_any_value_has_words(value, unit, bound):
     assert isinstance(text_of(value, unit, bound), str)
+
+
+def test_an_organ_may_have_a_value_of_its_own_within_the_limits(facts, make_actor, as_system):
+    city, organ, other = _organs()
+    keeper = make_actor({"reference.fact.manage": "below"}, unit=organ)
+    shown = facts.fact(AWAY)
+    with pytest.raises(Invalid, match="20 至 1,000 米"):
+        facts.adjust(keeper, shown, value=5_000, valid_from=date(2026, 6, 1), reason="院落很大", place=organ)
+    with pytest.raises(Denied):
+        facts.adjust(keeper, shown, value=90, valid_from=date(2026, 6, 1), reason="院落很大", place=other)
+    with pytest.raises(Denied):
+        facts.adjust(keeper, shown, value=90, valid_from=date(2026, 6, 1), reason="院落很大")
+    facts.adjust(keeper, shown, value=90, valid_from=date(2026, 6, 1), reason="院落很大", place=organ)
+    on = date(2026, 7, 1)
+    assert [facts.value(AWAY, on=on, unit=unit) for unit in (None, city, organ, other)] == [50, 50, 90, 50]
+    assert facts.value(AWAY, on=date(2026, 5, 1), unit=organ) == 50
+    held = facts.thresholds("vehicles.detection", on=on)
+    assert [held.value("away_m", unit) for unit in (None, city, organ, other)] == [50, 50, 90, 50]
+    assert held.array("away_m", np.array([city.pos, organ.pos, other.pos])).tolist() == [50, 90, 50]
+
+
+def _organs():
+    city = Unit.objects.create(code="310000", name="测试市", kind="city", pos=ROOT_POS, pos_end=ROOT_POS + 99,
+                               valid_from=date(2020, 1, 1))  # fmt: skip
+    made = [city]
+    for number in (1, 2):
+        lo = ROOT_POS + 10 * number
+        made.append(Unit.objects.create(code=f"31000000{number}", name=f"市{number}局", kind="organ", parent=city, pos=lo,
+                                        pos_end=lo + 9, valid_from=date(2020, 1, 1)))  # fmt: skip
+    return made
