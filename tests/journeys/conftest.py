@@ -55,7 +55,7 @@ THROUGH_PAGE = ("staff",)
 """Accounts that sign in through the page; the others get their session at once, which spares minutes of hashing."""
 PROCESS_FLAGS = (
     "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync",
-    "--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )  # fmt: skip
 
 
@@ -182,7 +182,7 @@ class Seen:
             self.wrong.append(f"console: {message.text[:300]}")
 
     def _request(self, request: Any) -> None:
-        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+        if not request.url.startswith(("http://127.0.0.1:", "http://localhost:", "data:", "blob:")):
             self.wrong.append(f"outside: {request.url[:200]}")
 
     def _response(self, answer: Any) -> None:

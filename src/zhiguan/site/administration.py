@@ -59,6 +59,13 @@ def reset_password(actor: Actor, account: Account, *, reason: str) -> str:
 
 
 @transaction.atomic
+def clear_factors(actor: Actor, account: Account, *, reason: str) -> Account:
+    accounts.clear_factors(actor, account)
+    trace.record(actor, "identity.account.clear_factors", _about(account), reason=reason)
+    return account
+
+
+@transaction.atomic
 def propose_grant(actor: Actor, **values: Any) -> Grant:
     grant = service.propose_grant(actor, values.pop("account"), values.pop("role"), **values)
     trace.record(actor, "identity.grant.propose", _about(grant), after=_grant(grant), reason=grant.reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
 
@@ -12,11 +13,12 @@ from django.http.request import split_domain_port
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_cache_control
 
+from zhiguan.kernel.identity import passwords
 from zhiguan.kernel.identity.actors import actor_of, actor_of_key
 from zhiguan.kernel.identity.service import KEY_PREFIX
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.api.problems import Unauthorised, problem
-from zhiguan.kit.errors import Refusal
+from zhiguan.kit.errors import Denied, Refusal
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -64,6 +66,13 @@ class ContentSecurityPolicy:
         return response
 
 
+def _keep_awake(request: HttpRequest) -> None:
+    """Let the session's idle time begin anew, by writing it at most once a minute; it would end amid work otherwise."""
+    minute = int(time.time() // 60)
+    if request.session.get("zg_minute") != minute:
+        request.session["zg_minute"] = minute
+
+
 class ActorMiddleware:
     """Find out who acts, by session or API key, and do the request under that actor's row scope."""
 
@@ -84,8 +93,12 @@ class ActorMiddleware:
             request.api_key_id, request.actor = found
             request._dont_enforce_csrf_checks = True  # a key is not sent by browsers on their own
         elif request.user.is_authenticated:
-            if request.user.must_change_password and not request.path.startswith(WITHOUT_NEW_PASSWORD):
+            request.password_duty = passwords.duty(request)
+            if request.password_duty and not request.path.startswith(WITHOUT_NEW_PASSWORD):
+                if wants_json(request):
+                    return problem(Denied("请先登录网页修改口令。", code="password_change_required"), request)
                 return redirect("account_change_password")
+            _keep_awake(request)
             request.actor = actor_of(request.user, address=address, request_id=request.request_id)
         response = self._answer(request, request.actor)
         if request.actor is not None:

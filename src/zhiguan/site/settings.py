@@ -153,22 +153,40 @@ ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_ADAPTER = "zhiguan.kernel.identity.adapter.AccountAdapter"
-SOCIALACCOUNT_ADAPTER = "zhiguan.kernel.identity.adapter.SocialAdapter"
+SOCIALACCOUNT_ADAPTER = "zhiguan.kernel.identity.oidc.SocialAdapter"
+MFA_ADAPTER = "zhiguan.kernel.identity.adapter.FactorAdapter"
 ACCOUNT_FORMS = {
     "login": "zhiguan.kernel.identity.forms.LoginForm",
     "change_password": "zhiguan.kernel.identity.forms.ChangePasswordForm",
+    "reauthenticate": "zhiguan.kernel.identity.forms.ReauthenticateForm",
+}
+MFA_FORMS = {
+    "authenticate": "zhiguan.kernel.identity.forms.SecondFactorForm",
+    "reauthenticate": "zhiguan.kernel.identity.forms.SecondFactorAgainForm",
+    "activate_totp": "zhiguan.kernel.identity.forms.ActivateCodeForm",
+    "add_webauthn": "zhiguan.kernel.identity.forms.AddPasskeyForm",
+    "edit_webauthn": "zhiguan.kernel.identity.forms.EditPasskeyForm",
 }
 ACCOUNT_LOGOUT_ON_GET = False
-ACCOUNT_RATE_LIMITS = False  # our own lock-out counts in the database, for all processes together
+# Our own lock-out counts in the database, for all processes together; by address, everybody behind a proxy is one.
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
 ACCOUNT_PASSWORD_CHANGE_REDIRECT_URL = "/"  # noqa: S105
 ACCOUNT_SESSION_REMEMBER = False
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not BEHIND_TLS
 MFA_TOTP_ISSUER = "智管"
+MFA_TOTP_TOLERANCE = 1  # steps of 30 s: telephones' clocks differ from ours
 USERSESSIONS_TRACK_ACTIVITY = True
-SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": json.loads(os.environ.get("ZHIGUAN_OIDC_APPS", "[]"))}}
-SOCIALACCOUNT_ONLY = False
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {"APPS": json.loads(os.environ.get("ZHIGUAN_OIDC_APPS", "[]")), "OAUTH_PKCE_ENABLED": True}
+}
+# By a link: a form may not lead to other hosts (content policy), and the provider's own redirects cannot be listed.
+SOCIALACCOUNT_LOGIN_ON_GET = True
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 10
+ZHIGUAN_OIDC_CLAIM = os.environ.get("ZHIGUAN_OIDC_CLAIM", "preferred_username")
+"""The provider's claim that says the account's name."""
 
 SESSION_COOKIE_AGE = int(os.environ.get("ZHIGUAN_SESSION_SECONDS", str(8 * 3600)))
 SESSION_COOKIE_HTTPONLY = True
@@ -238,5 +256,9 @@ LOGGING = {
 ZHIGUAN_LIVE_URL = os.environ.get("ZHIGUAN_LIVE_URL", "")
 """Where browsers reach the live process, e.g. behind a proxy; otherwise its port on the same host, if set."""
 ZHIGUAN_LIVE_PORT = os.environ.get("ZHIGUAN_LIVE_PORT", "")
+ZHIGUAN_FILE_SCAN = os.environ.get("ZHIGUAN_FILE_SCAN", "")
+"""Dotted path of the virus scanner ``scan(path) -> reason or ""``; without one files are kept unscanned."""
+ZHIGUAN_WEBHOOK_LOOPBACK = os.environ.get("ZHIGUAN_WEBHOOK_LOOPBACK") == "1"
+"""Let deliveries of events go to this machine itself, which is refused otherwise."""
 ZHIGUAN_API_PER_MINUTE = int(os.environ.get("ZHIGUAN_API_PER_MINUTE", "600"))
 """Requests a minute that each API key (or signed-in account) may make in each process."""

@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import include, path, re_path
 
+from zhiguan.kernel.identity import oidc
 from zhiguan.kit.api.problems import problem
 from zhiguan.kit.errors import Refusal
 from zhiguan.kit.pages.urls import urlpatterns as pages
@@ -33,7 +34,9 @@ def denied(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def failed(request: HttpRequest) -> HttpResponse:
     """500: says the request's number, which the log has too."""
-    return _error(request, 500, "系统没有完成这次操作", "本次情况已记录，请稍后再试；如反复出现，请把请求编号告知系统管理员。")
+    return _error(
+        request, 500, "系统没有完成这次操作", "本次情况已记录，请稍后再试；如反复出现，请把请求编号告知系统管理员。"
+    )
 
 
 def _error(request: HttpRequest, status: int, title: str, detail: str) -> HttpResponse:
@@ -58,7 +61,13 @@ urlpatterns = [
     path("todo/", desk.todo, name="todo"),
     path("me/", desk.me, name="me"),
     # A forgotten password is reset by the administrator of the unit, never by mail.
-    re_path(r"^accounts/(password/reset|signup|email|confirm-email)", not_there),
+    # Accounts are made by administrators, and bound to a provider's identities by their names alone.
+    re_path(
+        r"^accounts/(?:password/(?:reset|set)|signup|email|confirm-email|login/code|3rdparty/(?:signup/)?$|social/)",
+        not_there,
+    ),
+    path("accounts/oidc/<str:provider_id>/login/", oidc.login),
+    path("accounts/oidc/<str:provider_id>/login/callback/", oidc.callback),
     path("accounts/", include("allauth.urls")),
     *api.urlpatterns(),
     *pages(),

@@ -55,7 +55,9 @@ def create_account(
     """
     actor.require("identity.account.manage")
     if not USERNAME.fullmatch(username):
-        raise Invalid("账号格式不符。", fields={"username": "由小写字母、数字和 . _ - 组成，2 至 64 位，以字母或数字开头。"})
+        raise Invalid(
+            "账号格式不符。", fields={"username": "由小写字母、数字和 . _ - 组成，2 至 64 位，以字母或数字开头。"}
+        )
     if person is None and unit is None:
         raise Invalid("请填写人员，或为接口账号选择所属单位。", fields={"unit": "接口账号须选择所属单位。"})
     secret = new_password()
@@ -109,7 +111,9 @@ def reset_password(actor: Actor, account: Account) -> str:
     """
     actor.require("identity.account.manage")
     if account.pk != actor.account_id and is_administrator(account):
-        raise Denied("管理员账号的口令不能由另一名管理员重置，请在服务器上用命令行办理。", code="administrators_overlap")
+        raise Denied(
+            "管理员账号的口令不能由另一名管理员重置，请在服务器上用命令行办理。", code="administrators_overlap"
+        )
     secret = new_password()
     kept = Account.objects.select_for_update().get(pk=account.pk)
     kept.password_history = [kept.password, *kept.password_history][:24]
@@ -118,6 +122,25 @@ def reset_password(actor: Actor, account: Account) -> str:
     kept.failed_count, kept.locked_until = 0, None
     kept.save()
     return secret
+
+
+@transaction.atomic
+def clear_factors(actor: Actor, account: Account) -> int:
+    """清除登录验证方式: take away the second factors and passkeys of somebody who has lost them; return how many.
+
+    Not of another administrator's account, as with the password.
+    """
+    from allauth.mfa.models import Authenticator
+
+    actor.require("identity.account.manage")
+    if account.pk != actor.account_id and is_administrator(account):
+        raise Denied(
+            "管理员账号的登录验证方式不能由另一名管理员清除，请在服务器上用命令行办理。", code="administrators_overlap"
+        )
+    count, _ = Authenticator.objects.filter(user_id=account.pk).delete()
+    if not count:
+        raise Conflict("该账号没有登录验证方式。", code="state_changed")
+    return count
 
 
 @transaction.atomic

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import make_password
-from django.db.models import F
 from django.http import HttpRequest
-from django.utils import timezone
 
+from .lockout import count_failure
 from .models import Account
-from .passwords import rules
 
 
 class AccountBackend(BaseBackend):
-    """Counts failures in conditional updates, so that parallel guesses are all counted."""
+    """Asks for the password alone; a second factor, where there is one, is asked for afterwards."""
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **_: Any
@@ -30,13 +27,8 @@ class AccountBackend(BaseBackend):
         if account.locked or not account.is_active:
             return None
         if account.check_password(password):
-            Account.objects.filter(pk=account.pk, failed_count__gt=0).update(failed_count=0, locked_until=None)
             return account
-        wanted = rules()
-        Account.objects.filter(pk=account.pk).update(failed_count=F("failed_count") + 1)
-        Account.objects.filter(pk=account.pk, failed_count__gte=wanted["lock_after"]).update(
-            locked_until=timezone.now() + timedelta(minutes=wanted["lock_minutes"]), failed_count=0
-        )
+        count_failure(account.pk)
         return None
 
     def get_user(self, user_id: int) -> Account | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
@@ -26,6 +26,7 @@ from zhiguan.kit.pages import (
     FormPage,
     ListPage,
     MenuItem,
+    Number,
     PageAction,
     Panel,
     RelatedList,
@@ -87,13 +88,14 @@ ACCOUNT = DetailPage(
         if part
     ),
     permission="identity.account.view",
-    rows=lambda actor: accounts(actor).select_related("person", "unit"),
+    rows=lambda actor: accounts(actor).select_related("person", "unit").annotate(factors=Count("authenticator")),
     badge=STATE,
     panels=(
         Panel("基本信息", fields=(
             Column("username", "账号"), Column("person.name", "人员"), Column("unit.name", "所在单位"), Column("email", "电子邮箱"),
             DateTime("created_at", "创建时间"), DateTime("last_login", "最近登录"), DateTime("password_set_at", "口令设置时间"),
             Bool("must_change_password", "须改口令"), Column("failed_count", "连续失败次数"), DateTime("locked_until", "锁定至"),
+            Number("factors", "登录验证方式", unit="种"),
         )),
         RelatedList("授权", rows=lambda account, actor: Grant.objects.filter(account=account).select_related("role", "unit"),
                     tab="授权", link="identity.grant.detail", permission="identity.grant.view",
@@ -103,6 +105,9 @@ ACCOUNT = DetailPage(
     actions=(
         VerbAction("unlock", "解锁", verb=verbs.unlock_account, permission=MANAGE, style="primary",
                    when=lambda account: account.locked, confirm="解除该账号的锁定？"),
+        VerbAction("clear_factors", "清除验证方式", verb=verbs.clear_factors, permission=MANAGE, reason=True, style="danger",
+                   when=lambda account: account.factors > 0,
+                   help="用于手机或密钥丢失：清除该账号的动态口令、恢复码和通行密钥，使用人凭密码登录后可重新设置。"),
         VerbAction("disable", "停用", verb=verbs.disable_account, permission=MANAGE, reason=True, style="danger",
                    when=lambda account: account.is_active, help="停用后立即下线，名下接口密钥同时失效。"),
         VerbAction("enable", "启用", verb=verbs.enable_account, permission=MANAGE, reason=True, style="primary",

@@ -7,6 +7,7 @@ import '#bootstrap/modal'
 import '#bootstrap/offcanvas'
 import '#bootstrap/tab'
 import { initConfirm } from './modules/confirm'
+import { initFactors } from './modules/factors'
 import { initForms } from './modules/forms'
 import { initHtmx } from './modules/htmx'
 import { initIslands } from './modules/islands'
@@ -29,4 +30,5 @@ initUpload()
 initRows()
 initSuggest()
 initKeys()
+initFactors()
 initIslands()
