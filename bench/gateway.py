@@ -189,7 +189,7 @@ def measure(urls: Any, cluster: Any, options: argparse.Namespace, connections: i
         **{f"{who}_us": (done[key] - warm[key]) / positions * 1e6
            for who, key in (("gateway", "gateway"), ("database", "database"), ("terminals", "cpu"))},
         "memory": max(mark["memory"] for mark in marks.values()) / 2**20, "storm_s": marks["in"]["storm_s"],
-        "lost": abs(done["got"] - stored), "unanswered": done["sent"] - done["got"], "refused": done["refused"],
+        "lost": max(0, done["got"] - stored), "doubled": max(0, stored - done["sent"]), "unanswered": done["sent"] - done["got"], "refused": done["refused"],
     }  # fmt: skip
 
 
@@ -197,7 +197,7 @@ UNITS = {
     "acknowledged": "positions/s", "offered": "positions/s", "p50": "ms", "p99": "ms", "max": "ms",
     "gateway_us": "µs CPU a position", "database_us": "µs CPU a position", "terminals_us": "µs CPU a position",
     "memory": "MiB", "storm_s": "s until all were let in", "unanswered": "positions", "refused": "positions",
-    "lost": "positions acknowledged but not stored exactly once",
+    "lost": "positions acknowledged but not stored", "doubled": "positions stored more than sent",
 }  # fmt: skip
 
 
@@ -227,7 +227,7 @@ def main() -> int:
     if len(found) > 1:
         costs = [result["gateway_us"] + result["database_us"] for result in found.values()]
         figure(f"{options.mode}.flat", max(costs) / min(costs), "dearest over cheapest CPU a position of the series")
-    return int(any(result["lost"] or result["refused"] for result in found.values()))
+    return int(any(result["lost"] or result["doubled"] or result["refused"] for result in found.values()))
 
 
 if __name__ == "__main__":

@@ -157,7 +157,7 @@ def main() -> None:
         bulk, plain = rates(
             count,
             repeats,
-            lambda batches=batches: [parse_frames(batch) for batch in batches],
+            lambda batches=batches: [parse_frames(batch).positions for batch in batches],
             lambda frames=frames: [plain_decode(frame) for frame in frames],
         )
         figure(f"jt808.decode_bulk.{name}", bulk, "frames/s", plain)

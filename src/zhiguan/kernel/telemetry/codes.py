@@ -18,22 +18,22 @@ ACTS = (
     TraceCode("telemetry.source.activate", "启用数据终端"),
     TraceCode("telemetry.source.deactivate", "停用数据终端"),
     TraceCode("telemetry.source.erase", "删除数据终端的位置数据"),
+    TraceCode("telemetry.command.withdraw", "撤回下发指令"),
 )
 
 
-class CommandKind(models.TextChoices):
-    """What a downlink asks of a terminal; the gateway makes the message from it."""
-
-    TEXT = "text", "文本信息"
-    QUERY_LOCATION = "query_location", "查询位置"
-    RAW = "raw", "原始消息"
-
-
 class CommandState(models.TextChoices):
-    """Life of a downlink. Only ``waiting`` is sent; the other states say how it ended, or that it is under way."""
+    """Life of a downlink. Only ``waiting`` is sent; ``sent`` waits for the answer; the others say how it ended."""
 
     WAITING = "waiting", "待下发"
     SENT = "sent", "已下发"
     ACKNOWLEDGED = "acknowledged", "终端已确认"
     REFUSED = "refused", "终端未执行"
     EXPIRED = "expired", "已过期"
+    WITHDRAWN = "withdrawn", "已撤回"
+
+
+COMMAND_COLOURS = {
+    "waiting": "yellow", "sent": "azure", "acknowledged": "green", "refused": "red", "expired": "secondary",
+    "withdrawn": "secondary",
+}  # fmt: skip

@@ -31,6 +31,9 @@ The list is unnested in a sub-select, so that PostgreSQL makes one hash table of
 VISIBLE_SOURCE = "EXISTS (SELECT 1 FROM telemetry_source visible WHERE visible.id = source_id)"
 """Rows whose source the actor sees: the sub-select is itself under row-level security."""
 
+SYSTEM = "current_setting('zg.system', true) = '1'"
+"""Only the system's own jobs."""
+
 _NOBODY = Custom("false", "bookkeeping of the ingest role; pages read it through telemetry's service")
 
 TABLE_RULES = (
@@ -51,6 +54,7 @@ INGEST_TABLES: dict[str, str] = {
     "telemetry_position": "SELECT, INSERT, UPDATE, DELETE",
     "telemetry_latest": "SELECT, INSERT, UPDATE, DELETE",
     "telemetry_session": "SELECT, INSERT, UPDATE, DELETE",
+    "telemetry_connection": "SELECT, INSERT, UPDATE, DELETE",
     "telemetry_raw": "SELECT, INSERT, UPDATE, DELETE",
     "telemetry_dirty": "SELECT, INSERT, UPDATE, DELETE",
     "telemetry_frontier": "SELECT, INSERT, UPDATE, DELETE",

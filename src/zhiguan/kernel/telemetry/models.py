@@ -8,8 +8,9 @@ from django.db.models import Q
 from zhiguan.kernel.orgs.base import UnitScoped
 from zhiguan.kit.rowscope.declare import ByUnit, Custom
 
-from .codes import CommandKind, CommandState
-from .declare import VISIBLE_SOURCE
+from .codes import CommandState
+from .declare import SYSTEM, VISIBLE_SOURCE
+from .downlinks import CHOICES
 
 
 class Source(UnitScoped):
@@ -103,11 +104,14 @@ class Command(models.Model):
     row_rule = Custom(VISIBLE_SOURCE, "follows its source")
 
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="commands", verbose_name="数据终端")
-    kind = models.CharField("类型", max_length=16, choices=CommandKind.choices)
+    kind = models.CharField("类型", max_length=16, choices=CHOICES)
     payload = models.JSONField("内容", default=dict)
     state = models.CharField("状态", max_length=16, choices=CommandState.choices, default=CommandState.WAITING)
     created_at = models.DateTimeField("创建时间", auto_now_add=True)
     created_by_id = models.BigIntegerField("创建账号", null=True)
+    sender = models.CharField("下发人", max_length=80, blank=True)
+    origin = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="+", verbose_name="重发自")
+    batch = models.CharField("批次", max_length=36, blank=True)
     expires_at = models.DateTimeField("有效期至")
     gateway = models.CharField("网关", max_length=64, blank=True)
     serial = models.IntegerField("流水号", null=True)
@@ -122,7 +126,65 @@ class Command(models.Model):
             models.Index(fields=["source", "-created_at"], name="telemetry_command_source"),
             models.Index(fields=["id"], condition=Q(state="waiting"), name="telemetry_command_waiting"),
             models.Index(fields=["id"], condition=Q(state="sent"), name="telemetry_command_sent"),
+            models.Index(fields=["batch"], condition=~Q(batch=""), name="telemetry_command_batch"),
         ]
 
     def __str__(self) -> str:
         return f"{self.source_id} {self.kind}"
+
+
+class Connection(models.Model):
+    """连接记录: one connection of a source that has ended. Written by a trigger when a session ends or is replaced."""
+
+    row_rule = Custom(VISIBLE_SOURCE, "follows its source", append_only=True)
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="connections", verbose_name="数据终端")
+    gateway = models.CharField("网关", max_length=64)
+    address = models.CharField("网络地址", max_length=64)
+    connected_at = models.DateTimeField("上线时间")
+    disconnected_at = models.DateTimeField("离线时间")
+    close_reason = models.CharField("离线原因", max_length=32, blank=True)
+    frames = models.BigIntegerField("消息数", default=0)
+    positions = models.BigIntegerField("位置数", default=0)
+    received_bytes = models.BigIntegerField("接收字节", default=0)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "连接记录"
+        constraints = [models.UniqueConstraint(fields=["source", "connected_at"], name="telemetry_connection_once")]
+        indexes = [models.Index(fields=["disconnected_at"], name="telemetry_connection_ended")]
+
+    def __str__(self) -> str:
+        return f"{self.source_id} {self.connected_at:%Y-%m-%d %H:%M}"
+
+
+class RawReader(models.Model):
+    """读取进度: up to where a reader of kept messages has gone for certain; see ``raws.consume``."""
+
+    row_rule = Custom(SYSTEM, "bookkeeping of the system's readers")
+
+    name = models.CharField("读取者", max_length=64, primary_key=True)
+    floor_id = models.BigIntegerField("已定界", default=0)
+    seen_id = models.BigIntegerField("已见", default=0)
+    seen_at = models.DateTimeField("见于", null=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "留存报文读取进度"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RawTaken(models.Model):
+    """已读报文: a kept message above the floor that a reader has taken."""
+
+    row_rule = Custom(SYSTEM, "bookkeeping of the system's readers")
+
+    reader = models.ForeignKey(RawReader, on_delete=models.CASCADE, verbose_name="读取者")
+    raw_id = models.BigIntegerField("报文")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "已读留存报文"
+        constraints = [models.UniqueConstraint(fields=["reader", "raw_id"], name="telemetry_taken_once")]
+
+    def __str__(self) -> str:
+        return f"{self.reader_id} {self.raw_id}"

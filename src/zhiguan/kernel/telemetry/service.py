@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from django.db import IntegrityError, connection, transaction
-from django.utils import timezone
 
 from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kernel.trace import service as trace
 from zhiguan.kit.actor import Actor
-from zhiguan.kit.errors import Conflict, Invalid
+from zhiguan.kit.errors import Conflict
 
-from .codes import COMMAND_SEND
+from .commands import outcome, resend, send, withdraw
 from .declare import CHANNEL_SOURCE
 from .engine import Engine, latest
-from .gateway.message import message_of
-from .jt808 import MAX_BODY
-from .models import Command, Source
+from .models import Command, Connection, Session, Source
+from .raws import Kept, consume, kept_of
+from .signals import Signal, signals
 
 __all__ = [
-    "Engine", "gateways", "latest", "normalised", "positions_of", "provision", "rebind", "send",
-    "set_active",
+    "Command", "Connection", "Engine", "Kept", "Session", "Signal", "Source", "consume", "gateways", "kept_of", "latest",
+    "normalised", "outcome", "positions_of", "provision", "rebind", "resend", "send", "set_active", "signals", "withdraw",
 ]  # fmt: skip
 
 
@@ -96,30 +95,6 @@ def positions_of(sources: Sequence[int], start: datetime, end: datetime) -> dict
     columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in names}
     columns["time_s"] = columns.pop("epoch_s").astype(np.float64)
     return columns
-
-
-def send(
-    actor: Actor, source: Source, kind: str, payload: dict[str, Any], *, valid: timedelta = timedelta(hours=1)
-) -> Command:
-    """下发指令: ask something of a terminal. It goes out when the terminal is connected, within ``valid``.
-
-    ``text``: {"text", "flags"}; ``query_location``: {}; ``raw``: {"msg_id" and "body" in hexadecimal}. Raises
-    ``Invalid`` for a payload that makes no message. The answer is found on the command later.
-    """
-    actor.require(COMMAND_SEND.code, source)
-    try:
-        _, body = message_of(kind, payload, 1)
-    except (ValueError, KeyError, TypeError, UnicodeError) as error:
-        raise Invalid("指令内容无法下发，请检查后重试。", fields={"payload": str(error)}) from error
-    if len(body) > MAX_BODY:
-        raise Invalid("指令内容过长，请缩短后重试。", fields={"payload": f"{len(body)} 字节，上限 {MAX_BODY}"})
-    with transaction.atomic():
-        command = Command.objects.create(
-            source=source, kind=kind, payload=payload, created_by_id=actor.account_id,
-            expires_at=timezone.now() + valid,
-        )  # fmt: skip
-        trace.record(actor, "telemetry.command.send", source, after={"kind": kind, "command": command.pk})
-    return command
 
 
 def gateways(var: Path) -> list[dict[str, Any]]:

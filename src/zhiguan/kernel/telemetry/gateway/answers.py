@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..columns import MICROS
-from ..jt808 import decode_body, multimedia
+from ..downlinks import ANSWERED_BY
+from ..jt808 import Missing, decode_body, encode, multimedia
+from ..jt808.parameters import PARAMETERS
 from ..jt808.tables import MESSAGES
-from . import intake
 from .handler import OK, UNSUPPORTED, WRONG, Handler, Message
+from .rows import POSITION_SIZE
+from .rows import positions as rows_of_bodies
 
 if TYPE_CHECKING:
     from .session import Session
 
-WITHOUT_SERIAL = {0x0107: 0x8107, 0x0608: 0x8608}
+WITHOUT_SERIAL = {0x0107: 0x8107, 0x0608: 0x8608, 0x0702: 0x8702}
 """Answers that do not begin with the serial of the platform's question; they answer the last one of that kind."""
+MEDIA_UPLOAD = 0x0801
 
 
 def heartbeat(session: Session, message: Message) -> None:
@@ -23,9 +27,15 @@ def heartbeat(session: Session, message: Message) -> None:
 
 
 def general(session: Session, message: Message) -> None:
-    """0x0001: the terminal's general answer to a downlink. It is not answered."""
+    """0x0001: the terminal's general answer to a downlink. It is not answered.
+
+    Some terminals say "success" to a question before they answer it: the question stays open for the answer.
+    """
     if len(message.body) >= 5:
-        session.answered(int.from_bytes(message.body[:2], "big"), message.body[4])
+        serial, result = int.from_bytes(message.body[:2], "big"), message.body[4]
+        asked = session.sent.get(serial)
+        if asked is None or result != OK or asked[1] not in ANSWERED_BY:
+            session.answered(serial, result)
 
 
 def positions(session: Session, message: Message) -> None:
@@ -39,13 +49,13 @@ def positions(session: Session, message: Message) -> None:
         bodies, whole = batch(body)
         reason = "" if whole else "body"
     received = round(message.now * MICROS)
-    block, raws = intake.positions(
+    block, raws = rows_of_bodies(
         bodies, [session.source_id] * len(bodies), [received] * len(bodies), session.gate.config
     )
     session.positions += len(block)
     if reason:
         raws.append(message.raw(session.source_id, reason))
-    short = message.msg_id != 0x0704 and len(bodies[0]) < intake.POSITION_SIZE
+    short = message.msg_id != 0x0704 and len(bodies[0]) < POSITION_SIZE
     session.gate.intake.keep(session, general_answers(session, message, WRONG if short else OK), block=block, raws=raws)
 
 
@@ -62,6 +72,14 @@ def version(session: Session, message: Message) -> None:
         session.firmware = str(fields.get("firmware_version") or "")[:64]
         session.changed = True
     keep(session, message)
+
+
+def resend_request(missing: Missing) -> tuple[int, bytes]:
+    """What to ask missing packages with: 0x8800 for a medium whose number is known (every other time, for terminals
+    that know only one of the two), otherwise 0x8003."""
+    if missing.msg_id == MEDIA_UPLOAD and len(missing.first) >= 4 and missing.attempt % 2:
+        return 0x8800, multimedia.received(int.from_bytes(missing.first[:4], "big"), missing.indexes)
+    return 0x8003, encode.resend_request(missing.original_serial, missing.indexes, missing.version_flag)
 
 
 def media(session: Session, message: Message) -> None:
@@ -90,8 +108,17 @@ def note_answer(session: Session, message: Message) -> dict[str, Any] | None:
         asked = WITHOUT_SERIAL[msg_id]
         serial = next((s for s, (_, kind) in reversed(session.sent.items()) if kind == asked), -1)
     fields, _ = decode_body(msg_id, message.body, session.version_flag)
-    session.answered(serial, OK, {"msg_id": f"{msg_id:04x}", "fields": fields})
+    if fields and "parameters" in fields:
+        fields["parameters"] = [_without_secret(item) for item in fields["parameters"]]
+    result = int(fields.get("result") or OK) if fields and msg_id == 0x0805 else OK
+    session.answered(serial, result, {"msg_id": f"{msg_id:04x}", "fields": fields})
     return fields
+
+
+def _without_secret(item: dict[str, Any]) -> dict[str, Any]:
+    """A parameter as it is kept on the command: passwords are not."""
+    known = PARAMETERS.get(int(item["id"], 16))
+    return {**item, "value": None, "hex": ""} if known is not None and known.secret else item
 
 
 def general_answers(session: Session, message: Message, result: int) -> bytes:
@@ -132,5 +159,5 @@ HANDLERS: dict[int, Handler] = {
     0x0201: positions,
     0x0704: positions,
     0x0801: media,
-    **dict.fromkeys((0x0104, 0x0302, 0x0500, 0x0608, 0x0700, 0x0802, 0x0805), answer),
+    **dict.fromkeys((0x0104, 0x0302, 0x0500, 0x0608, 0x0700, 0x0702, 0x0802, 0x0805), answer),
 }

@@ -29,6 +29,10 @@ class Config:
     lanes: int = 2
     pending_rows: int = 100_000
     """Rows waiting for the database above which no more is read from terminals."""
+    late_rows: int = 5_000
+    """Reports sent late (0x0704) that are written at once, beside live ones."""
+    late_pending_rows: int = 20_000
+    """Late reports that wait, above which no more is read from terminals that send them."""
     max_connections: int = 20_000
     max_per_address: int = 20_000
     """Behind one address there can be a carrier's whole network."""

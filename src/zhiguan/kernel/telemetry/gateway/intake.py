@@ -1,13 +1,14 @@
-"""From frames to committed rows to answers: everything of one commit interval together.
+"""From segments to committed rows to answers: everything of one commit interval together.
 
-Location reports, which are nearly all traffic, are only noted when they arrive; decoding, checking, writing and the
-building of answers happen for thousands at a time.
+What arrives whole and looks like location reports, which is nearly all traffic, is only noted when it arrives; cutting
+into frames, decoding, checking, writing and the building of answers happen for thousands of reports at a time.
+
+Reports sent late (0x0704) wait in a line of their own: a day's backlog takes what live traffic leaves over.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections import Counter
@@ -17,109 +18,79 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..columns import MICROS, POSITION, Block, digests, join, plausible
+from ..columns import MICROS, Block, join
 from ..ingest import Raw, Writer
 from ..jt808 import bulk
-from ..jt808.frames import escape
 from .config import Config
+from .replies import acknowledge
+from .rows import rows_of
 
 if TYPE_CHECKING:
     from .session import Session
 
 log = logging.getLogger(__name__)
 
-POSITION_SIZE = 28
-SOUTH, WEST = 4, 8
+REPORT, BATCH = 0x0200, 0x0704
+LATE_BYTES = 48
+"""Bytes of a report in a 0x0704, about: how many wait is known only when they are decoded."""
+LATE_WAIT_S = 1.0
+"""Late reports are written this often even when live traffic leaves nothing over."""
 
 
-TIME, PLACE, SHORT = "time", "position", "body"
-"""Why a report is kept aside: impossible device time, position beyond any number we store, fewer than 28 bytes."""
+class Line:
+    """Segments that wait, each nothing but whole frames of one session."""
 
+    __slots__ = ("chunks", "counts", "received", "sessions", "waiting")
 
-def positions(
-    bodies: Sequence[bytes], sources: Sequence[int], received_us: Sequence[int], config: Config
-) -> tuple[Block, list[Raw]]:
-    """Bodies of 0x0200 -> rows, and what cannot be a row (impossible time or number) to be kept as it is."""
-    decoded = bulk.parse_location_bulk(bodies)
-    sizes = np.fromiter(map(len, bodies), np.int64, len(bodies))
-    who, when = np.array(sources, np.int64), np.array(received_us, np.int64)
-    return rows_of(decoded, b"".join(bodies), np.cumsum(sizes) - sizes, sizes, who, when, config)
+    def __init__(self) -> None:
+        self.chunks: list[bytes] = []
+        self.sessions: list[Session] = []
+        self.counts: list[int] = []
+        """Frames of each."""
+        self.received: list[float] = []
+        self.waiting = 0
+        """Reports, about, that wait here."""
 
+    def cut(self, weight: int, late: bool) -> Line:
+        """Take the oldest segments of about this many reports out."""
+        taken = Line()
+        if self.waiting <= weight:
+            for name in Line.__slots__:
+                mine, theirs = getattr(self, name), getattr(taken, name)
+                setattr(taken, name, mine)
+                setattr(self, name, theirs)
+            return taken
+        place = 0
+        while taken.waiting < weight:
+            taken.waiting += 1 + len(self.chunks[place]) // LATE_BYTES if late else self.counts[place]
+            place += 1
+        for name in ("chunks", "sessions", "counts", "received"):
+            mine = getattr(self, name)
+            setattr(taken, name, mine[:place])
+            setattr(self, name, mine[place:])
+        self.waiting -= taken.waiting
+        return taken
 
-def rows_of(
-    decoded: np.ndarray,
-    content: bytes,
-    starts: np.ndarray,
-    sizes: np.ndarray,
-    sources: np.ndarray,
-    received: np.ndarray,
-    config: Config,
-) -> tuple[Block, list[Raw]]:
-    """As :func:`positions`, of bodies that begin at ``starts`` in ``content``; ``decoded`` is POSITION_DTYPE."""
-    count = len(decoded)
-    rows = np.zeros(count, POSITION)
-    rows["source_id"] = sources
-    rows["received_at"] = received
-    timed = decoded["time_s"] != bulk.NO_TIME
-    rows["at"] = np.where(timed, decoded["time_s"], 0) * MICROS
-    lat, lon = np.rint(decoded["lat"] * 1e6), np.rint(decoded["lon"] * 1e6)
-    placed = (np.abs(lat) < 2**31) & (np.abs(lon) < 2**31)
-    rows["lat"] = np.where(placed, lat, 0)
-    rows["lon"] = np.where(placed, lon, 0)
-    rows["altitude"] = decoded["altitude_m"]
-    rows["speed"] = np.rint(decoded["speed_kmh"] * 10)
-    rows["direction"] = decoded["direction_deg"]
-    rows["alarm"] = decoded["alarm"]
-    rows["status"] = decoded["status"]
-    rows["mileage_m"], begins = _mileage(content, starts, sizes)
-    ends = starts + sizes
-    extras: list[bytes | None] = [None] * count
-    odd = np.flatnonzero(ends > begins)
-    for i, start, end in zip(odd.tolist(), begins[odd].tolist(), ends[odd].tolist(), strict=True):
-        extras[i] = content[start:end]
-    rows["digest"] = digests(rows, extras)
-    now_us = int(received.max()) if count else 0
-    sane = timed & plausible(rows, now_us, past_days=config.past_days, ahead_s=config.ahead_s)
-    whole = sizes >= POSITION_SIZE
-    good = sane & placed & whole
-    block = Block(rows, extras)
-    if good.all():
-        return block, []
-    raws = []
-    for i in np.flatnonzero(~good).tolist():
-        reason = SHORT if not whole[i] else PLACE if not placed[i] else TIME
-        at = int(rows["at"][i]) if timed[i] and whole[i] else None
-        kept = content[int(starts[i]) : int(ends[i])]
-        raws.append(Raw(int(sources[i]), int(received[i]), reason, kept, 0x0200, at=at, once=_key(kept)))
-    return block.take(good), raws
-
-
-def _mileage(content: bytes, starts: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mileage in metres (-1: none) where it is the first additional item, as nearly always; where the others begin."""
-    data = np.frombuffer(content + bytes(POSITION_SIZE + 6), np.uint8)
-    begins = starts + POSITION_SIZE
-    head = data[begins[:, None] + np.arange(6)].astype(np.int64) if len(starts) else np.zeros((0, 6), np.int64)
-    told = (sizes >= POSITION_SIZE + 6) & (head[:, 0] == 1) & (head[:, 1] == 4)
-    tenths = head[:, 2] << 24 | head[:, 3] << 16 | head[:, 4] << 8 | head[:, 5]
-    return np.where(told, tenths * 100, -1), begins + np.where(told, 6, 0)
-
-
-def _key(body: bytes) -> bytes:
-    """What makes two reports kept aside the same one; short enough for an index."""
-    return body if len(body) <= 64 else hashlib.sha256(body).digest()
+    def in_order(self) -> None:
+        """Order by source, so that rows come in the order of their key and a session's answers together."""
+        keys = np.fromiter((session.source_id for session in self.sessions), np.int64, len(self.sessions))
+        if (keys[1:] < keys[:-1]).any():
+            order = np.argsort(keys, kind="stable").tolist()
+            for name in ("chunks", "sessions", "counts", "received"):
+                mine = getattr(self, name)
+                setattr(self, name, [mine[i] for i in order])
 
 
 class Intake:
-    """Collects what sessions note, writes it, then answers. ``pending`` is what waits or is under way."""
+    """Collects what sessions note, writes it, then answers. ``pending`` is what is under way."""
 
     def __init__(self, writer: Writer, config: Config, counts: Counter[str]) -> None:
         self.writer = writer
         self.config = config
         self.counts = counts
         self.tick = 0
-        self.frames: list[bytes] = []
-        self.sessions: list[Session] = []
-        self.received: list[float] = []
+        self.live = Line()
+        self.late = Line()
         self.blocks: list[Block] = []
         self.raws: list[Raw] = []
         self.answers: list[tuple[Session, bytes]] = []
@@ -128,12 +99,42 @@ class Intake:
         self.ack_ms: list[float] = []
         self._under_way: set[asyncio.Task] = set()
         self._lanes = asyncio.Semaphore(config.lanes)
+        self._late_busy = False
+        self._late_at = 0.0
         self._stopping = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """Reports that wait for the database or are on their way there."""
+        return self.pending + self.live.waiting + self.late.waiting
 
     @property
     def full(self) -> bool:
         """True when no more should be read from terminals."""
-        return self.pending + len(self.frames) > self.config.pending_rows
+        return self.pending + self.live.waiting > self.config.pending_rows
+
+    @property
+    def late_full(self) -> bool:
+        """True when no more should be read from terminals that send late reports."""
+        return self.late.waiting > self.config.late_pending_rows
+
+    def note(self, session: Session, segment: bytes, count: int, now: float) -> None:
+        """Take a segment of ``count`` whole frames that begins with a location report."""
+        line = self.live
+        line.chunks.append(segment)
+        line.sessions.append(session)
+        line.counts.append(count)
+        line.received.append(now)
+        line.waiting += count
+
+    def note_late(self, session: Session, segment: bytes, count: int, now: float) -> None:
+        """Take a segment of ``count`` whole frames that begins with reports sent late (0x0704)."""
+        line = self.late
+        line.chunks.append(segment)
+        line.sessions.append(session)
+        line.counts.append(count)
+        line.received.append(now)
+        line.waiting += 1 + len(segment) // LATE_BYTES
 
     def keep(self, session: Session, answer: bytes, *, block: Block | None = None, raws: Sequence[Raw] = ()) -> None:
         """Write the rows and messages with the next batch, then send ``answer``."""
@@ -152,13 +153,16 @@ class Intake:
                 await asyncio.wait_for(self._stopping.wait(), max(0.0, due - loop.time()))
             due = max(due + interval, loop.time())
             await self._start_batches()
+            self._start_late()
             self.tick += 1
             self._resume()
             if self.writer.latest_waits and not self._under_way:
                 self._spawn(self.writer.flush_latest())
-        await self._start_batches()
-        while self._under_way:
-            await asyncio.wait(self._under_way)
+        while self.waiting or self.answers or self._under_way:
+            await self._start_batches()
+            self._start_late(stopping=True)
+            if self._under_way:
+                await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
 
     async def stop(self) -> None:
         """Let :meth:`run` write what is left and return."""
@@ -171,23 +175,36 @@ class Intake:
                 session.resume()
 
     async def _start_batches(self) -> None:
-        while self.frames or self.answers:
+        while self.live.waiting or self.answers:
             await self._lanes.acquire()
-            size = self.config.commit_rows
-            frames, self.frames = self.frames[:size], self.frames[size:]
-            sessions, self.sessions = self.sessions[:size], self.sessions[size:]
-            received, self.received = self.received[:size], self.received[size:]
+            line = self.live.cut(self.config.commit_rows, late=False)
             blocks, self.blocks = self.blocks, []
             raws, self.raws = self.raws, []
             answers, self.answers = self.answers, []
-            weight = len(frames) + sum(map(len, blocks))
+            weight = line.waiting + sum(map(len, blocks))
             self.pending += weight
-            task = self._spawn(self._batch(frames, sessions, received, blocks, raws, answers))
+            task = self._spawn(self._batch(line, blocks, raws, answers))
             task.add_done_callback(lambda _, weight=weight: self._done(weight))
 
     def _done(self, weight: int) -> None:
         self.pending -= weight
         self._lanes.release()
+
+    def _start_late(self, *, stopping: bool = False) -> None:
+        """One batch of late reports at a time, when live batches leave a lane free or after a while of waiting."""
+        if self._late_busy or not self.late.waiting:
+            return
+        if self._lanes.locked() and time.monotonic() < self._late_at + LATE_WAIT_S and not stopping:
+            return
+        self._late_busy, self._late_at = True, time.monotonic()
+        line = self.late.cut(self.config.late_rows, late=True)
+        self.pending += line.waiting
+        task = self._spawn(self._batch(line, [], [], []))
+        task.add_done_callback(lambda _: self._late_done(line.waiting))
+
+    def _late_done(self, weight: int) -> None:
+        self.pending -= weight
+        self._late_busy = False
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task:
         task = asyncio.create_task(work)
@@ -202,84 +219,60 @@ class Intake:
             log.error("gateway: a batch failed and was not acknowledged", exc_info=task.exception())
 
     async def _batch(
-        self,
-        frames: list[bytes],
-        sessions: list[Session],
-        received: list[float],
-        blocks: list[Block],
-        raws: list[Raw],
-        answers: list[tuple[Session, bytes]],
+        self, line: Line, blocks: list[Block], raws: list[Raw], answers: list[tuple[Session, bytes]]
     ) -> None:
-        good = np.zeros(0, np.intp)
-        parsed = None
-        if frames:
-            parsed = bulk.parse_frames(frames)
-            good = parsed.located
-            if len(good) != len(frames):
-                self._set_aside(parsed, frames, sessions, received)
-            places = good.tolist()
-            who = np.fromiter((sessions[i].source_id for i in places), np.int64, len(places))
-            when = np.fromiter((received[i] for i in places), np.float64, len(places)) * MICROS
-            content, starts = parsed.content.tobytes(), parsed.body_start[good]
-            block, odd = rows_of(
-                parsed.positions, content, starts, parsed.body_size[good], who, when.astype(np.int64), self.config
-            )
-            blocks = [block, *blocks]
-            raws = [*odd, *raws]
+        began = min(line.received, default=0.0)
+        noted = _Noted(line, self.config) if line.chunks else None
+        if noted is not None:
+            blocks = [noted.block, *blocks]
+            raws = [*noted.raws, *raws]
         rows = join(blocks)
         await self.writer.commit(rows, raws)
         self.counts["positions"] += len(rows)
-        if parsed is not None:
-            self._acknowledge(parsed, good, sessions)
+        if noted is not None:
+            acknowledge(line.sessions, noted.owners, noted.serials, noted.msg_ids)
             if len(self.ack_ms) < 100_000:
-                now = time.time()
-                self.ack_ms.append((now - received[0]) * 1000)
+                self.ack_ms.append((time.time() - began) * 1000)
         for session, answer in answers:
             session.send(answer)
 
-    def _set_aside(
-        self, parsed: bulk.Frames, frames: list[bytes], sessions: list[Session], received: list[float]
-    ) -> None:
-        """Frames that are no plain whole location report after all go the careful way, frame by frame."""
-        plain = np.zeros(len(frames), bool)
-        plain[parsed.located] = True
-        for i in np.flatnonzero(~plain).tolist():
-            sessions[i].careful(frames[i], received[i])
 
-    def _acknowledge(self, parsed: bulk.Frames, good: np.ndarray, sessions: list[Session]) -> None:
-        """0x8001 with result 0 for every row of ``good``: heads, serials and checksums as columns."""
-        serials = parsed.serial[good]
-        newer = parsed.version_flag[good] != 0
-        chosen = [sessions[i] for i in good.tolist()]
-        for flag, width in ((False, 10), (True, 15)):
-            index = np.flatnonzero(newer == flag)
-            if not len(index):
-                continue
-            group = [chosen[i] for i in index.tolist()]
-            head = np.frombuffer(b"".join([s.heads[flag] for s in group]), np.uint8).reshape(-1, width)
-            frame = np.empty((len(group), width + 10), np.uint8)
-            frame[:, 0] = frame[:, -1] = 0x7E
-            frame[:, 1 : width + 1] = head
-            own = np.array([s.next_serial() for s in group], np.uint16)
-            frame[:, width + 1], frame[:, width + 2] = own >> 8, own & 0xFF
-            frame[:, width + 3], frame[:, width + 4] = serials[index] >> 8, serials[index] & 0xFF
-            frame[:, width + 5], frame[:, width + 6], frame[:, width + 7] = 2, 0, 0
-            frame[:, width + 8] = np.bitwise_xor.reduce(frame[:, 1 : width + 8], axis=1)
-            special = ((frame[:, 1:-1] == 0x7E) | (frame[:, 1:-1] == 0x7D)).any(axis=1)
-            data = frame.tobytes()
-            size = width + 10
-            pieces = [data[at : at + size] for at in range(0, len(data), size)]
-            for i in np.flatnonzero(special).tolist():
-                pieces[i] = b"\x7e" + escape(pieces[i][1:-1]) + b"\x7e"
-            _send(group, pieces)
+class _Noted:
+    """The segments of a line, decoded. What is no plain whole report of its session goes the careful way at once."""
 
-
-def _send(sessions: list[Session], pieces: list[bytes]) -> None:
-    """Send each session its answers, those that follow each other in one go."""
-    first, count = 0, len(sessions)
-    while first < count:
-        session, last = sessions[first], first + 1
-        while last < count and sessions[last] is session:
-            last += 1
-        session.send(pieces[first] if last == first + 1 else b"".join(pieces[first:last]))
-        first = last
+    def __init__(self, line: Line, config: Config) -> None:
+        line.in_order()
+        wire = np.frombuffer(b"".join(line.chunks), np.uint8)
+        starts, sizes = bulk.cut_wire(wire)
+        frames = bulk.parse_wire(wire, starts, sizes)
+        counts = np.array(line.counts)
+        owner = np.repeat(np.arange(len(counts)), counts)
+        phones = np.frombuffer(b"".join([s.padded_phone for s in line.sessions]), "V10")
+        newer = np.fromiter((s.version_flag for s in line.sessions), np.uint8, len(line.sessions))
+        plain = frames.plain & (frames.phone == phones[owner]) & (frames.version_flag == newer[owner])
+        report = np.zeros(len(owner), bool)
+        report[frames.located] = True
+        report &= plain
+        frame = np.flatnonzero(report)
+        begin, size = frames.body_start[frame], frames.body_size[frame]
+        batches = np.flatnonzero(plain & (frames.msg_id == BATCH))
+        if len(batches):
+            within, inner, length, whole = bulk.batched(frames, batches)
+            report[batches[whole]] = True
+            chosen = whole[within]
+            frame = np.r_[frame, batches[within[chosen]]]
+            begin, size = np.r_[begin, inner[chosen]], np.r_[size, length[chosen]]
+            order = np.argsort(frame, kind="stable")
+            frame, begin, size = frame[order], begin[order], size[order]
+        who = np.fromiter((s.source_id for s in line.sessions), np.int64, len(line.sessions))
+        when = (np.array(line.received) * MICROS).astype(np.int64)
+        chunk = owner[frame]
+        self.block, self.raws = rows_of(frames.content, begin, size, who[chunk], when[chunk], config)
+        for place, count in enumerate(np.bincount(chunk, minlength=len(counts)).tolist()):
+            line.sessions[place].positions += count
+        answered = np.flatnonzero(report)
+        self.owners, self.serials = owner[answered], frames.serial[answered]
+        self.msg_ids = frames.msg_id[answered]
+        for i in np.flatnonzero(~report).tolist():
+            raw = wire[starts[i] : starts[i] + sizes[i]].tobytes()
+            line.sessions[owner[i]].later(raw, line.received[owner[i]])

@@ -21,11 +21,11 @@ from typing import Any
 import uvloop
 
 from ..declare import CHANNEL_COMMAND, CHANNEL_SESSION, CHANNEL_SOURCE
+from ..downlinks import message_of
 from ..ingest import Writer
 from .config import Config
 from .control import Control, Known, SessionRow, listen
 from .intake import Intake
-from .message import message_of
 from .session import Session
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Gateway:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.counts: Counter[str] = Counter()
-        self.writer = Writer(config.database_url, lanes=config.lanes)
+        self.writer = Writer(config.database_url, lanes=config.lanes + 1)
         self.intake = Intake(self.writer, config, self.counts)
         self.control = Control(config.database_url, config.name)
         self.sessions: set[Session] = set()
@@ -289,7 +289,7 @@ class Gateway:
             "positions_per_s": round(rate, 1),
             "acknowledge_p50_ms": round(waits[len(waits) // 2], 1),
             "acknowledge_max_ms": round(waits[-1], 1),
-            "waiting_rows": self.intake.pending + len(self.intake.frames),
+            "waiting_rows": self.intake.waiting,
             "memory_bytes": _memory(),
             "database": {
                 "connected": self.writer.totals.connected,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..jt808 import Reassembler, Splitter, checksum, encode, escape, parse_frame
 from ..jt808.frames import FLAG, Header
-from .answers import clean
+from .answers import clean, resend_request
 from .control import Known, SessionRow
 from .dispatch import handle
 from .handler import FAILED, UNSUPPORTED, WRONG, Message
@@ -17,7 +18,10 @@ from .handler import FAILED, UNSUPPORTED, WRONG, Message
 if TYPE_CHECKING:
     from .server import Gateway
 
-LOCATION_REPORT = b"\x02\x00"
+LOCATION_REPORT, LATE_REPORTS = b"\x02\x00", b"\x07\x04"
+NOTED = frozenset({LOCATION_REPORT, LATE_REPORTS})
+whole = re.compile(rb"(?:\x7e[^\x7e]++\x7e)++").fullmatch
+"""Nothing but whole frames, each with delimiters of its own."""
 MAX_HELD = 512
 """Frames kept while the terminal is being let in; then nothing more is read until that is decided."""
 MAX_SENT = 64
@@ -33,6 +37,7 @@ class Session(asyncio.Protocol):
     """Protocol of one connection. ``source`` is set once the terminal was let in."""
 
     __slots__ = (
+        "_at_rest",
         "_part_at",
         "_reading",
         "_serial",
@@ -50,6 +55,7 @@ class Session(asyncio.Protocol):
         "heads",
         "held",
         "last_row",
+        "padded_phone",
         "parts",
         "phone",
         "positions",
@@ -80,6 +86,8 @@ class Session(asyncio.Protocol):
         self.source_id = 0
         self.phone = ""
         self.wire_phone = b""
+        self.padded_phone = bytes(10)
+        """The number as ten BCD bytes, as ``bulk.Frames.phone`` has it."""
         self.version_flag = 0
         self.protocol_version = 1
         self.edition = 2013
@@ -101,6 +109,7 @@ class Session(asyncio.Protocol):
         self.heads: tuple[bytes, bytes] = (b"", b"")
         """Header of 0x8001 up to the number, in the layout before 2019 and of 2019."""
         self._part_at = 0.0
+        self._at_rest = True
         self._tick = -1
         self._tick_frames = 0
 
@@ -162,46 +171,62 @@ class Session(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         now = self.seen = time.time()
         self.received_bytes += len(data)
-        if data[0] == 0x7E and data[-1] == 0x7E and not self._part_at and len(data) > 14 and data.count(FLAG) == 2:
-            frames = [data]
-        else:
-            frames = self.splitter.feed(data)
-            pending = self.splitter.pending_bytes
-            if not pending:
-                self._part_at = 0.0
-            elif frames or not self._part_at:
-                self._part_at = now
-        self.frames += len(frames)
-        if self.waiting:
-            self._hold(frames, now)
-            return
         take = self.gate.intake
-        for number, frame in enumerate(frames):
-            if self.source_id and self._plain(frame):
-                take.frames.append(frame)
-                take.sessions.append(self)
-                take.received.append(now)
-                self.positions += 1
-            else:
-                self.careful(frame, now)
-                if self.waiting:
-                    self._hold(frames[number + 1 :], now)
-                    break
+        if self.source_id and self._at_rest and not self.waiting and data[1:3] in NOTED and whole(data):
+            count = data.count(FLAG) >> 1
+            self._note(data, count, now)
+        else:
+            count = self._cut(data, now)
+        self.frames += count
         if self._tick != take.tick:
             self._tick, self._tick_frames = take.tick, 0
-        self._tick_frames += len(frames)
+        self._tick_frames += count
         if self._tick_frames > self.gate.config.max_frames_per_tick or take.full:
             self.gate.counts["throttled"] += 1
             self.pause()
 
-    def _plain(self, frame: bytes) -> bool:
-        """True for a whole, unencrypted location report of this terminal; its checksum is looked at later."""
-        if frame[1:3] != LOCATION_REPORT or frame[3] & 0x3C:
-            return False
-        start = 6 if frame[3] & 0x40 else 5
-        return frame[start : start + len(self.wire_phone)] == self.wire_phone and bool(frame[3] & 0x40) == bool(
-            self.version_flag
-        )
+    def _note(self, data: bytes, count: int, now: float) -> None:
+        """Whole frames, the first a location report, for the next batch."""
+        if data[1:3] == LATE_REPORTS:
+            take = self.gate.intake
+            take.note_late(self, data, count, now)
+            if take.late_full:
+                self.gate.counts["throttled"] += 1
+                self.pause()
+        else:
+            self.gate.intake.note(self, data, count, now)
+
+    def _cut(self, data: bytes, now: float) -> int:
+        """Any bytes: frame by frame. Returns how many frames are whole."""
+        frames = self.splitter.feed(data)
+        self._at_rest = self.splitter.at_rest
+        if not self.splitter.pending_bytes:
+            self._part_at = 0.0
+        elif frames or not self._part_at:
+            self._part_at = now
+        if self.waiting:
+            self._hold(frames, now)
+            return len(frames)
+        for number, frame in enumerate(frames):
+            self._one(frame, now)
+            if self.waiting:
+                self._hold(frames[number + 1 :], now)
+                break
+        return len(frames)
+
+    def _one(self, frame: bytes, now: float) -> None:
+        """A frame: noted for the next batch when it may be a plain location report, looked at otherwise."""
+        if self.source_id and frame[1:3] in NOTED and not frame[3] & 0x3C:
+            self._note(frame, 1, now)
+        else:
+            self.careful(frame, now)
+
+    def later(self, frame: bytes, now: float) -> None:
+        """A noted frame that turned out not to be a plain whole location report of this terminal."""
+        if self.waiting:
+            self._hold([frame], now)
+        else:
+            self.careful(frame, now)
 
     def _hold(self, frames: list[bytes], now: float) -> None:
         self.held += [(frame, now) for frame in frames]
@@ -272,8 +297,7 @@ class Session(asyncio.Protocol):
         self.parts.expire(now)
         for missing in self.parts.due(now):
             if missing.indexes:
-                body = encode.resend_request(missing.original_serial, missing.indexes, missing.version_flag)
-                self.send_message(0x8003, body)
+                self.send_message(*resend_request(missing))
                 self.gate.counts["resend_requested"] += 1
         if not self.parts.held_bytes:
             self.serials.clear()
@@ -314,14 +338,7 @@ class Session(asyncio.Protocol):
             for number, (frame, now) in enumerate(held):
                 if self.transport is None:
                     break
-                if self.source_id and self._plain(frame):
-                    take = self.gate.intake
-                    take.frames.append(frame)
-                    take.sessions.append(self)
-                    take.received.append(now)
-                    self.positions += 1
-                else:
-                    self.careful(frame, now)
+                self._one(frame, now)
                 if self.waiting:
                     self.held = held[number + 1 :] + self.held
                     break
@@ -333,6 +350,7 @@ class Session(asyncio.Protocol):
         self.phone = normalised(head.phone or "")
         self.wire_phone = bytes.fromhex(head.phone or "")
         padded = head.phone or ""
+        self.padded_phone = self.wire_phone.rjust(10, b"\x00")
         old = b"\x80\x01\x00\x05" + bytes.fromhex(padded[-12:].rjust(12, "0"))
         new = b"\x80\x01\x40\x05" + bytes((self.protocol_version,)) + bytes.fromhex(padded[-20:].rjust(20, "0"))
         self.heads = (old, new)
@@ -342,6 +360,12 @@ class Session(asyncio.Protocol):
     def next_serial(self) -> int:
         serial = self._serial
         self._serial = serial + 1 & 0xFFFF
+        return serial
+
+    def take_serials(self, count: int) -> int:
+        """Serials for ``count`` messages: the first; they run on modulo 65,536."""
+        serial = self._serial
+        self._serial = serial + count & 0xFFFF
         return serial
 
     def general_frame(self, serial: int, msg_id: int, result: int) -> bytes:

@@ -131,7 +131,7 @@ def parse_wire(wire: Bytes, starts: npt.NDArray[np.int64], sizes: npt.NDArray[np
         # delimiters cancel each other, the checksum cancels the content
         sound &= np.bitwise_xor.reduceat(padded, starts) == 0
     start = starts + 1
-    head = _gather(padded, start, np.dtype("V17")).view(np.uint8).reshape(count, 17)
+    head = gather(padded, start, np.dtype("V17")).view(np.uint8).reshape(count, 17)
     msg_id = head[:, 0].astype(np.uint16) << 8 | head[:, 1]
     properties = head[:, 2].astype(np.uint16) << 8 | head[:, 3]
     newer = (properties & 0x4000) != 0
@@ -271,7 +271,7 @@ def _unescape(
     return content[keep], np.cumsum(sizes) - sizes, sizes
 
 
-def _gather(data: Bytes, starts: npt.NDArray[np.int64], what: np.dtype) -> np.ndarray:
+def gather(data: Bytes, starts: npt.NDArray[np.int64], what: np.dtype) -> np.ndarray:
     """Items of one layout that begin anywhere in ``data``; each must be there whole."""
     if not starts.size:
         return np.zeros(0, what)
@@ -283,7 +283,7 @@ def read_positions(data: Bytes, starts: npt.NDArray[np.int64]) -> tuple[np.ndarr
     """The 28 bytes at each of `starts` as numbers of the wire (fields of 0x0200, unsigned), and Unix seconds UTC
     (NO_TIME where the BCD time is impossible).
     """
-    wire = _gather(data, starts, _WIRE)
+    wire = gather(data, starts, _WIRE)
     clock = _BCD[wire["time"]]
     hour, minute, second = clock[:, 3], clock[:, 4], clock[:, 5]
     midnight = _day_table()[clock[:, 0], clock[:, 1], clock[:, 2] & 31]

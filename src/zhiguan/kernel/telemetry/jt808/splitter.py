@@ -43,6 +43,11 @@ class Splitter:
         """
         return len(self._part) + (1 if self._inside else 0)
 
+    @property
+    def at_rest(self) -> bool:
+        """True between two frames: what comes next is judged without what came before."""
+        return not (self._inside or self._part or self._skipping)
+
     def feed(self, data: bytes) -> list[bytes]:
         """Next piece of the stream -> completed frames, in order."""
         frames: list[bytes] = []
@@ -115,6 +120,10 @@ class Missing(NamedTuple):
     """Serial of the first package; reckoned from another package when the first did not come."""
     indexes: tuple[int, ...]
     """Package numbers, from 1, in order; cut at `Reassembler.max_request`."""
+    attempt: int = 0
+    """How often this has been asked for, this time included."""
+    first: bytes = b""
+    """Body of the first package when it has come: 0x0801 names its medium there, for 0x8800."""
 
 
 class Reassembled(NamedTuple):
@@ -253,7 +262,15 @@ class Reassembler:
                 lacking.append(index)
                 if len(lacking) == self.max_request:
                     break
-        return Missing(group.phone, group.version_flag, group.msg_id, group.base, tuple(lacking))
+        return Missing(
+            group.phone,
+            group.version_flag,
+            group.msg_id,
+            group.base,
+            tuple(lacking),
+            group.asked,
+            group.parts.get(1, b""),
+        )
 
     def _drop(self, group: _Group) -> None:
         self._groups = [known for known in self._groups if known is not group]

@@ -451,7 +451,7 @@ def test_stopping_writes_and_answers_what_has_come_in(fleet, run):
         car = await terminal(fleet).enter(gate.port)
         cars.append(car)
         await car.raw(b"".join(car.frame(0x0200, place(i)) for i in range(50)))
-        while len(gate.intake.frames) + gate.intake.pending + gate.counts["positions"] < 50:
+        while gate.intake.waiting + gate.counts["positions"] < 50:
             await asyncio.sleep(0.005)
 
     run(act, max_frames_per_tick=10_000)
