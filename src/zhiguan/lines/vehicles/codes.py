@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db.models import TextChoices
 
 from zhiguan.kernel.notices.declare import DIGEST, NoticeKind
+from zhiguan.kernel.trace.declare import TraceCode
 from zhiguan.kit.manifest import Permission, RoleTemplate
 
 
@@ -57,6 +58,26 @@ class Match(TextChoices):
     OVERRUN = "overrun", "超出派车时段"
     DEVIATED = "deviated", "未到派车目的地"
     NO_ORDER = "no_order", "无派车单"
+    NO_TRIP = "no_trip", "有单无行程"
+
+
+class PlaceKind(TextChoices):
+    """Kinds of places that an official journey has no business at, unless it was ordered there."""
+
+    SCHOOL = "school", "学校、幼儿园"
+    LEISURE = "leisure", "休闲娱乐场所"
+    RESIDENCE = "residence", "住宅小区"
+    DINING = "dining", "餐饮场所"
+    SHOPPING = "shopping", "商场、市场"
+    SCENIC = "scenic", "风景名胜区"
+    OTHER = "other", "其他"
+
+
+class Holding(TextChoices):
+    """How a person and a vehicle belong together."""
+
+    ASSIGNED = "assigned", "按规定配备使用"
+    DRIVER = "driver", "固定驾驶员"
 
 
 class EnergyKind(TextChoices):
@@ -252,6 +273,9 @@ PERMISSIONS = (
     Permission("vehicles.issue.view", "查看行车问题与投诉"),
     Permission("vehicles.issue.answer", "答复行车问题与投诉"),
     Permission("vehicles.trip.view", "查看行程与轨迹"),
+    Permission("vehicles.holder.view", "查看车辆固定使用人"),
+    Permission("vehicles.holder.manage", "登记车辆固定使用人"),
+    Permission("vehicles.privacy.lift", "解除非工作时间隐私保护"),
     Permission("vehicles.cost.view", "查看车辆费用"),
     Permission("vehicles.cost.manage", "登记和导入车辆费用"),
     Permission("vehicles.profile.manage", "维护对账单格式"),
@@ -265,16 +289,20 @@ _LOOK = ("vehicles.vehicle.view", "vehicles.quota.view", "vehicles.terminal.view
          "vehicles.place.view", "vehicles.order.view", "vehicles.trip.view", "vehicles.cost.view",
          "vehicles.plan.view")  # fmt: skip
 _POSITIONS = ("telemetry.source.view", "telemetry.position.view")
+_NET = ("vehicles.pool.view", "vehicles.settlement.view", "vehicles.issue.view")
 _FINDINGS = ("supervision.finding.view",)
 
 ROLES = (
-    RoleTemplate("vehicles.leader", "车辆管理领导", (*_LOOK, *_POSITIONS, *_FINDINGS), scope="city"),
+    RoleTemplate("vehicles.leader", "车辆管理领导", (*_LOOK, *_POSITIONS, *_FINDINGS, *_NET), scope="city"),
     RoleTemplate(
         "vehicles.manager",
         "车辆主管（机管局）",
         (
             *_LOOK, *_POSITIONS, "vehicles.vehicle.manage", "vehicles.quota.manage", "vehicles.terminal.manage",
-            "vehicles.driver.manage", "vehicles.place.manage", "vehicles.order.approve", "vehicles.order.dispatch",
+            "vehicles.driver.manage", "vehicles.place.manage", "vehicles.holder.view",
+            "vehicles.holder.manage", "vehicles.privacy.lift", "vehicles.order.approve", "vehicles.order.endorse",
+            "vehicles.order.dispatch", "vehicles.pool.manage", *_NET, "vehicles.settlement.manage",
+            "vehicles.issue.answer",
             "vehicles.cost.manage", "vehicles.profile.manage", "vehicles.upkeep.manage", "vehicles.plan.manage",
             "vehicles.plan.approve",
             "telemetry.source.manage", "telemetry.command.send", "supervision.finding.view",
@@ -287,7 +315,9 @@ ROLES = (
         "单位车辆管理员",
         (
             *_LOOK, *_POSITIONS, "vehicles.vehicle.manage", "vehicles.driver.manage", "vehicles.place.manage",
+            "vehicles.holder.view", "vehicles.holder.manage",
             "vehicles.order.request", "vehicles.order.dispatch", "vehicles.cost.manage", "vehicles.plan.manage",
+            *_NET, "vehicles.settlement.manage", "vehicles.issue.answer",
             "telemetry.source.manage",
             "supervision.finding.view", "supervision.finding.explain",
         ),
@@ -301,21 +331,49 @@ ROLES = (
         scope="organ",
     ),
     RoleTemplate(
+        "vehicles.endorser",
+        "用车审批人（单位领导）",
+        ("vehicles.order.view", "vehicles.order.request", "vehicles.order.approve", "vehicles.order.endorse",
+         "vehicles.vehicle.view", "vehicles.trip.view", "vehicles.settlement.view"),
+        scope="organ",
+    ),
+    RoleTemplate(
+        "vehicles.pool",
+        "平台调度员",
+        (
+            "vehicles.vehicle.view", "vehicles.driver.view", "vehicles.place.view", "vehicles.trip.view",
+            "vehicles.order.view", "vehicles.order.dispatch", *_POSITIONS, *_NET, "vehicles.settlement.manage",
+            "vehicles.issue.answer",
+        ),
+        scope="unit",
+    ),
+    RoleTemplate(
         "vehicles.requester", "用车申请人", ("vehicles.order.view", "vehicles.order.request"), scope="self"
     ),
     RoleTemplate("vehicles.driver", "驾驶员", ("vehicles.order.view", "vehicles.order.drive"), scope="self"),
     RoleTemplate(
         "vehicles.inspector",
         "监督人员（车辆）",
-        (*_LOOK, *_POSITIONS, "supervision.finding.view", "trace.entry.view"),
+        (*_LOOK, *_POSITIONS, *_NET, "vehicles.holder.view", "vehicles.privacy.lift", "supervision.finding.view",
+         "trace.entry.view"),
         scope="city",
     ),
 )  # fmt: skip
+
+TRACED = (
+    TraceCode("vehicles.handovercheck.note", "出车前车况检查"),
+    TraceCode("vehicles.ordermark.note", "记录途中节点"),
+    TraceCode("vehicles.orderexpense.note", "登记随车费用"),
+    TraceCode("vehicles.poolmember.set", "设定平台服务单位"),
+    TraceCode("vehicles.settlement.line", "计算用车结算"),
+)
 
 NOTICES = (
     NoticeKind("vehicles.order.approve", "用车申请获批", mail=DIGEST, icon="check"),
     NoticeKind("vehicles.order.refuse", "用车申请未获批", mail=DIGEST, icon="ban"),
     NoticeKind("vehicles.order.dispatch", "派车和改派", mail=DIGEST, icon="steering-wheel"),
+    NoticeKind("vehicles.order.reschedule", "用车时间和派车调整", mail=DIGEST, icon="clock"),
+    NoticeKind("vehicles.issue.answer", "行车问题与投诉答复", mail=DIGEST, icon="message"),
     NoticeKind("vehicles.order.cancel", "派车单取消", mail=DIGEST, icon="ban"),
     NoticeKind("vehicles.due.remind", "证照与保养到期提醒", mail=DIGEST, icon="clock"),
     NoticeKind("vehicles.plan.decide", "配备更新与处置的审批结果", mail=DIGEST, icon="checkbox"),

@@ -94,6 +94,9 @@ DRIVER = _kept("vehicles.driver", "驾驶员", "vehicles.driver.manage", "停驾
 PLACE = _kept("vehicles.parkingplace", "停放地点", "vehicles.place.manage", "停用", "停用")
 POOL = _kept("vehicles.pool", "用车平台", "vehicles.pool.manage", "停用", "停用")
 CONTRACT = _kept("vehicles.rentalcontract", "车辆租赁合同", "vehicles.pool.manage", "已终止", "终止")
+SENSITIVE = _kept("vehicles.sensitiveplace", "敏感场所", "vehicles.place.manage", "已停用", "停用")
+PERMITTED = _kept("vehicles.permittedarea", "允许行驶区域", "vehicles.place.manage", "已停用", "停用")
+HOLDER = _kept("vehicles.vehicleholder", "固定使用人", "vehicles.holder.manage", "已终止", "终止")
 QUOTA = _kept("vehicles.vehiclequota", "车辆编制", "vehicles.quota.manage", "已失效", "终止")
 
 COST_MANAGE = "vehicles.cost.manage"

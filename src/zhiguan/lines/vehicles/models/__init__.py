@@ -1,7 +1,7 @@
 """Tables of official vehicles, one module a subject."""
 
 from .costs import CostDoubt, CostEntry, EnergyCard, EnergyRecord, StatementProfile
-from .driving import Stop, Trip, VehicleDay
+from .driving import OrderMatch, Stop, Trip, VehicleDay
 from .journeys import HandoverCheck, OrderExpense, OrderIssue, OrderMark
 from .life import (
     Accident,
@@ -14,8 +14,10 @@ from .life import (
     UpkeepRule,
 )
 from .orders import DispatchOrder
+from .places import PermittedArea, SensitivePlace
 from .plans import Disposal, PurchasePlan
 from .pools import Pool, PoolMember, RentalContract
+from .privacy import PrivacyLift, VehicleHolder
 from .register import Driver, ParkingPlace, Terminal, Vehicle, VehicleQuota
 from .settlements import Settlement, SettlementLine
 
@@ -36,11 +38,15 @@ __all__ = [
     "OrderExpense",
     "OrderIssue",
     "OrderMark",
+    "OrderMatch",
     "ParkingPlace",
+    "PermittedArea",
     "Pool",
     "PoolMember",
+    "PrivacyLift",
     "PurchasePlan",
     "RentalContract",
+    "SensitivePlace",
     "Settlement",
     "SettlementLine",
     "StatementProfile",
@@ -52,5 +58,6 @@ __all__ = [
     "UpkeepRule",
     "Vehicle",
     "VehicleDay",
+    "VehicleHolder",
     "VehicleQuota",
 ]

@@ -68,6 +68,38 @@ class Stop(UnitScoped):
         return f"{self.vehicle} {self.start_at:%Y-%m-%d %H:%M}"
 
 
+class OrderMatch(UnitScoped):
+    """派车核对: what became of one dispatch order, seen from its trips; computed again with them.
+
+    ``outcome`` is the worst of its trips' matches, or ``no_trip``: the order's time is over, the vehicle's terminal
+    reported meanwhile, and it was not driven. ``direct_m`` is the straight way from the first trip's start by the
+    destination to the last trip's end; empty without a destination's position.
+    """
+
+    row_rule = ByUnit(AREA)
+    order = models.OneToOneField(DispatchOrder, models.CASCADE, related_name="matched", verbose_name="派车单")
+    vehicle = models.ForeignKey(Vehicle, models.CASCADE, related_name="+", verbose_name="车辆")
+    day = models.DateField("日期")
+    outcome = models.CharField("核对结果", max_length=16, choices=Match)
+    trips = models.PositiveIntegerField("行程数")
+    distance_m = models.FloatField("里程（米）")
+    direct_m = models.FloatField("直线里程（米）", null=True)
+    first_at = models.DateTimeField("首次出发", null=True)
+    last_at = models.DateTimeField("末次到达", null=True)
+    computed_at = models.DateTimeField("计算时间")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "派车核对"
+        ordering = ["-day", "-id"]
+        indexes = [
+            models.Index(fields=["vehicle", "day"], name="vehicles_match_day"),
+            models.Index(fields=["outcome", "-day"], name="vehicles_match_outcome"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.order} {self.get_outcome_display()}"
+
+
 class VehicleDay(UnitScoped):
     """车日: what one vehicle did on one day; the base of mileage and use metrics."""
 
