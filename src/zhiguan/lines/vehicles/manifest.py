@@ -19,6 +19,18 @@ LINE = Line(
             "says anew which order a trip belongs to; what changed the order is in the log itself",
         ),
         (
+            "verbs-are-traced vehicles.domain.dues.refresh_vehicles",
+            "what falls due is computed from papers and rules, each traced itself; no person decides anything",
+        ),
+        (
+            "verbs-are-traced vehicles.domain.dues.refresh_drivers",
+            "what falls due is computed from licences, each traced itself; no person decides anything",
+        ),
+        (
+            "verbs-are-traced vehicles.domain.dues.refresh_all",
+            "computes all of it anew for the nightly job",
+        ),
+        (
             "one-act-one-word vehicles.terminal.close",
             "a terminal is removed (拆除) from a vehicle; the four kept things share one pair of moves",
         ),

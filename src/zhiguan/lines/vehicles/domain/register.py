@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,16 +12,25 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from zhiguan.kernel.ledger import service as ledger
+from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kernel.telemetry import service as telemetry
 from zhiguan.kit.actor import Actor, system
 from zhiguan.kit.errors import Conflict, Invalid
 
+from ..codes import Marking
 from ..models import DispatchOrder, Driver, ParkingPlace, Terminal, Vehicle, VehicleQuota
+from . import dues, standards
 
-PLATE = re.compile(r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Z][A-HJ-NP-Z0-9]{4,5}[A-HJ-NP-Z0-9警]")
+PLATE = re.compile(
+    r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Z][A-HJ-NP-Z0-9]{4,5}[A-HJ-NP-Z0-9警]"
+)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
 BOUND = ("dispatched", "started")
+STANDARD_FIELDS = (
+    "kind", "body", "energy", "price_yuan", "displacement_l", "special_need", "bought_on", "over_standard_note",
+)  # fmt: skip
+"""What the standard of equipment is about."""
 
 
 def clean_plate(text: str) -> str:
@@ -53,6 +62,7 @@ def register(actor: Actor, *, reason: str = "", **values: Any) -> Vehicle:
     values["plate"] = clean_plate(values["plate"])
     values["vin"] = clean_vin(values.get("vin"))
     _check_place(values)
+    standards.require_standard(values)
     try:
         with transaction.atomic():
             return ledger.create(Vehicle, actor, values, name="登记", reason=reason)
@@ -96,6 +106,8 @@ def edit(actor: Actor, vehicle: Vehicle, *, version: int | None = None, reason: 
     if "vin" in values:
         values["vin"] = clean_vin(values["vin"])
     _check_place(values)
+    if any(name in values and values[name] != getattr(vehicle, name) for name in STANDARD_FIELDS):
+        standards.require_standard({name: getattr(vehicle, name) for name in STANDARD_FIELDS} | values)
     try:
         with transaction.atomic():
             vehicle = ledger.change(vehicle, actor, values, version=version, reason=reason)
@@ -153,13 +165,50 @@ def recall(actor: Actor, vehicle: Vehicle) -> Vehicle:
 
 
 @transaction.atomic
-def dispose(actor: Actor, vehicle: Vehicle, *, reason: str) -> Vehicle:
-    """处置: end the vehicle's life on the books; its terminal is shut out of the gateway."""
+def dispose(actor: Actor, vehicle: Vehicle, *, reason: str, on: date | None = None) -> Vehicle:
+    """处置: end the vehicle's life on the books on a day (today); its terminal is shut out of the gateway."""
     _require_idle(vehicle)
-    vehicle = _move(actor, vehicle, "dispose", reason)
+    vehicle = _move(actor, vehicle, "dispose", reason, disposed_on=on or timezone.localdate())
     for terminal in vehicle.terminals.filter(state="active").select_related("source"):
         remove_terminal(actor, terminal, reason=f"车辆处置：{reason}")
+    dues.refresh_vehicles([vehicle.pk])
     return vehicle
+
+
+@transaction.atomic
+def hand_over(actor: Actor, vehicle: Vehicle, *, to: Unit, reason: str) -> Vehicle:
+    """调剂: give the vehicle, with its terminal, to another organ, which assigns it a parking place of its own.
+
+    The permission is asked over the giving organ; the receiving one's consent is the approved disposal.
+    """
+    actor.require("vehicles.vehicle.manage", vehicle)
+    _require_idle(vehicle)
+    boss = system("vehicles.hand_over")
+    with boss.acting():
+        vehicle = ledger.change(vehicle, actor, {"unit": to, "place": None}, name="调剂", reason=reason)
+        for terminal in vehicle.terminals.filter(state="active").select_related("source"):
+            telemetry.rebind(boss, terminal.source, key=vehicle.plate, unit=to)
+            ledger.change(terminal, actor, {"unit": to}, name="随车变更归属", reason=reason)
+        dues.refresh_vehicles([vehicle.pk])
+    return vehicle
+
+
+@transaction.atomic
+def mark(actor: Actor, vehicle: Vehicle, *, marked_on: date) -> Vehicle:
+    """喷涂标识: the vehicle bears the uniform marking since the day."""
+    actor.require("vehicles.vehicle.manage", vehicle)
+    if marked_on > timezone.localdate():
+        raise Invalid("喷涂日期不能晚于今天。", fields={"marked_on": "喷涂日期不能晚于今天。"})
+    values = {"marking": Marking.DONE, "marked_on": marked_on, "marking_note": ""}
+    return ledger.change(vehicle, actor, values, name="喷涂标识", code="mark")
+
+
+@transaction.atomic
+def exempt_marking(actor: Actor, vehicle: Vehicle, *, reason: str) -> Vehicle:
+    """免喷涂标识, with the reason that the local rule accepts."""
+    actor.require("vehicles.vehicle.manage", vehicle)
+    values = {"marking": Marking.EXEMPT, "marked_on": None, "marking_note": reason[:200]}
+    return ledger.change(vehicle, actor, values, name="免喷涂标识", code="exempt_marking", reason=reason)
 
 
 @transaction.atomic
@@ -232,33 +281,45 @@ def close_place(actor: Actor, place: ParkingPlace, *, reason: str) -> ParkingPla
     return ledger.move(place, "close", actor, reason=reason)
 
 
+@transaction.atomic
 def add_driver(actor: Actor, **values: Any) -> Driver:
     """登记驾驶员. ``Conflict`` when the person is one already."""
     actor.require("vehicles.driver.manage", values["person"])
     if Driver.objects.filter(person=values["person"]).exists():
         message = "该人员已登记为驾驶员。"
         raise Conflict(message, code="driver_present", fields={"person": message})
-    return ledger.create(Driver, actor, {**values, "unit": values["person"].unit})
+    driver = ledger.create(Driver, actor, {**values, "unit": values["person"].unit})
+    dues.refresh_drivers([driver.pk])
+    return driver
 
 
+@transaction.atomic
 def edit_driver(actor: Actor, driver: Driver, **values: Any) -> Driver:
     """变更驾驶员信息."""
     actor.require("vehicles.driver.manage", driver)
-    return ledger.change(driver, actor, values)
+    driver = ledger.change(driver, actor, values)
+    dues.refresh_drivers([driver.pk])
+    return driver
 
 
+@transaction.atomic
 def close_driver(actor: Actor, driver: Driver, *, reason: str) -> Driver:
     """停驾."""
     actor.require("vehicles.driver.manage", driver)
     if DispatchOrder.objects.filter(driver=driver, state__in=BOUND).exists():
         raise Conflict("该驾驶员仍有未完成的派车单，请先改派。", code="orders_open")
-    return ledger.move(driver, "close", actor, reason=reason)
+    driver = ledger.move(driver, "close", actor, reason=reason)
+    dues.refresh_drivers([driver.pk])
+    return driver
 
 
+@transaction.atomic
 def reopen_driver(actor: Actor, driver: Driver) -> Driver:
     """恢复驾驶."""
     actor.require("vehicles.driver.manage", driver)
-    return ledger.move(driver, "reopen", actor)
+    driver = ledger.move(driver, "reopen", actor)
+    dues.refresh_drivers([driver.pk])
+    return driver
 
 
 @transaction.atomic
@@ -275,5 +336,3 @@ def set_quota(
         ledger.change(before, actor, {"valid_to": valid_from}, name="被新编制替代", reason=reason)
     values = {"unit": unit, "kind": kind, "quota": quota, "valid_from": valid_from, "document_no": document_no}
     return ledger.create(VehicleQuota, actor, values, name="核定", reason=reason)
-
-
