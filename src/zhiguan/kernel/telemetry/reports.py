@@ -97,7 +97,7 @@ def _order(source: npt.NDArray[np.int64], at: npt.NDArray[np.int64], wire: npt.N
     """The rows by source and device time; of one moment by content, so that the answer is always the same."""
     if not source.size:
         return np.zeros(0, np.intp)
-    known, slot = np.unique(source, return_inverse=True)
+    _, slot = np.unique(source, return_inverse=True)
     key = slot * np.int64(at.max() - at.min() + 1) + (at - at.min())
     order = np.argsort(key, kind="stable")
     same = np.flatnonzero(np.diff(key[order]) == 0)
