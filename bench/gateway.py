@@ -183,7 +183,8 @@ def measure(urls: Any, cluster: Any, options: argparse.Namespace, connections: i
     positions = max(done["got"] - warm["got"], 1)
     assert latest == connections, (latest, connections)
     return {
-        "acknowledged": positions / (done["at"] - warm["at"]),
+        # what was written after the first seconds, over the time until the last of it was acknowledged
+        "acknowledged": max(0.0, done["got"] - warm["sent"]) / (done["at"] - warm["at"]),
         "offered": done["offered"] / done["sending_s"],
         "p50": done["p50_ms"], "p99": done["p99_ms"], "max": done["max_ms"],
         **{f"{who}_us": (done[key] - warm[key]) / positions * 1e6

@@ -215,7 +215,7 @@ def drive(options: argparse.Namespace) -> None:
         if number == warm_rounds:
             cars.hear_all()
             began_at = time.perf_counter()
-            say("warm", got=cars.got)
+            say("warm", got=cars.got, sent=number * count * group)
         ready[number] = []
         for part in range(slices):
             wait = started + number * round_s + part * round_s / slices - time.perf_counter()
