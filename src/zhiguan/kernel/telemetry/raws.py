@@ -59,8 +59,7 @@ def _rows(statement: str, values: Sequence[Any]) -> list[Kept]:
 def kept_of(source: Source, *, msg_ids: Sequence[int] = (), limit: int = 50) -> list[Kept]:
     """Return the latest kept messages of a source, newest first, of these kinds (all when none is named)."""
     return _rows(
-        _SELECT
-        + """WHERE r.source_id = %s AND (%s::int[] IS NULL OR r.msg_id = ANY(%s))
+        f"""{_SELECT} WHERE r.source_id = %s AND (%s::int[] IS NULL OR r.msg_id = ANY(%s))
             ORDER BY r.received_at DESC, r.id DESC LIMIT %s""",
         [source.pk, list(msg_ids) or None, list(msg_ids), limit],
     )
@@ -76,10 +75,9 @@ def consume(reader: str, msg_ids: Sequence[int], handle: Callable[[Kept], None],
         RawReader.objects.get_or_create(name=reader)
         progress = RawReader.objects.select_for_update().get(name=reader)
         found = _rows(
-            _SELECT
-            + """WHERE r.id > %s AND r.msg_id = ANY(%s) AND r.reason = 'message' AND NOT EXISTS (
+            f"""{_SELECT} WHERE r.id > %s AND r.msg_id = ANY(%s) AND r.reason = 'message' AND NOT EXISTS (
                     SELECT 1 FROM telemetry_rawtaken t WHERE t.reader_id = %s AND t.raw_id = r.id)
-                ORDER BY r.id LIMIT %s""",
+                ORDER BY r.id LIMIT %s""",  # noqa: S608 -- names of our own
             [progress.floor_id, list(msg_ids), reader, limit],
         )
         for message in found:
