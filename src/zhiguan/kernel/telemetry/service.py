@@ -21,13 +21,14 @@ from .commands import outcome, resend, send, withdraw
 from .declare import CHANNEL_SOURCE
 from .engine import Engine, latest
 from .models import Command, Connection, Session, Source
-from .reports import reports_of
 from .raws import Kept, consume, kept_of
+from .reports import reports_of
 from .signals import Signal, signals
 
 __all__ = [
     "Command", "Connection", "Engine", "Kept", "Session", "Signal", "Source", "consume", "gateways", "kept_of", "latest",
-    "normalised", "outcome", "positions_of", "provision", "rebind", "reports_of", "resend", "send", "set_active", "signals", "withdraw",
+    "normalised", "outcome", "positions_of", "provision", "rebind", "reports_of", "resend", "send", "set_active",
+    "signals", "withdraw",
 ]  # fmt: skip
 
 
