@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.http import QueryDict
 
 from zhiguan.kit.actor import Actor
@@ -19,49 +18,11 @@ from .columns import Column, field_at
 from .declare import ListPage
 from .filters import Applied
 from .scope import scoped, slim, visible
+from .searching import clean_text, searched
 
 SIZES = (20, 50, 100)
-WORDS = 5
 BOOLEANS = {"true": "True", "false": "False"}
 """How PostgreSQL writes a boolean as text, and how Python does."""
-
-TEXT_LENGTH = 100
-
-
-def clean_text(text: str) -> str:
-    """Return search text without control characters, trimmed and not longer than can be meant."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:TEXT_LENGTH]
-
-
-def prefix(path: str, text: str) -> Q:
-    """Return ``path`` begins with ``text`` as a range.
-
-    LIKE is not leakproof, so PostgreSQL uses no index for it beneath row-level security; comparisons are, and use a
-    plain index. The LIKE stays for tables that everybody reads, with pattern indexes. Needs a database whose collation
-    orders by code point (C, C.UTF-8), as the embedded one does.
-    """
-    last = ord(text[-1]) + 1
-    after = text[:-1] + chr(0xE000 if 0xD800 <= last <= 0xDFFF else min(last, 0x10FFFF))
-    return Q(**{f"{path}__gte": text, f"{path}__lt": after, f"{path}__startswith": text})
-
-
-def search_condition(paths: Iterable[str], text: str) -> Q:
-    """Return the condition that every word of ``text`` is found by one of ``paths`` (see ``ListPage.search``)."""
-    condition = Q()
-    for word in clean_text(text).split()[:WORDS]:
-        variants = dict.fromkeys((word, word.upper(), word.lower()))
-        found = Q()
-        for path in paths:
-            name = path.lstrip("^=").replace(".", "__")
-            if path.startswith("="):
-                found |= Q(**{f"{name}__in": list(variants)})
-            elif path.startswith("^"):
-                for variant in variants:
-                    found |= prefix(name, variant)
-            else:
-                found |= Q(**{f"{name}__icontains": word})
-        condition &= found
-    return condition
 
 
 @dataclass
@@ -97,16 +58,18 @@ class Listing:
                 return kept
         return [column for column in self.columns_allowed if column.shown]
 
-    def _searched(self, rows: QuerySet) -> QuerySet:
+    @cached_property
+    def _found(self) -> tuple[QuerySet, bool]:
+        """The rows the search finds, and whether they are more than the count's cap."""
         if not self.text:
-            return rows
+            return self.base, False
         if callable(self.page.search):
-            return self.page.search(rows, self.text)
-        return rows.filter(search_condition(self.page.search, self.text))
+            return self.page.search(self.base, self.text), False
+        return searched(self.base, self.page.search, self.text, self.page.count_cap)
 
     def filtered(self, *, without: Applied | None = None) -> QuerySet:
         """Return the rows asked for, unordered; ``without`` leaves one filter out, for counts beside its choices."""
-        rows = self._searched(self.base)
+        rows, _ = self._found
         for applied in self.applied:
             if applied is not without and applied.condition is not None:
                 rows = rows.filter(applied.condition)
@@ -155,6 +118,8 @@ class Listing:
     @cached_property
     def count(self) -> int:
         """How many rows there are, counted no further than one above the cap."""
+        if self._found[1] and not any(applied.condition is not None for applied in self.applied):
+            return self.page.count_cap + 1
         return self.filtered().order_by().values("pk")[: self.page.count_cap + 1].count()
 
     @property

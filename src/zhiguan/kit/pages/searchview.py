@@ -16,8 +16,9 @@ from zhiguan.kit.actor import Actor
 from .declare import ListPage
 from .guard import working
 from .links import detail_name, row_address
-from .listing import Listing, clean_text
+from .listing import Listing
 from .menu import Crumb
+from .searching import clean_text
 
 PER_PAGE = 5
 

@@ -1,0 +1,153 @@
+"""A city at full size for benches: organs, vehicles and orders in a database of its own on the embedded server.
+
+The database stays for the next run while the sizes and this file are the same; the schema and the row rules are brought
+up to date each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiguan.site.settings")
+os.environ.setdefault("DATABASE_URL", "postgresql://zhiguan_app@/unset")
+os.environ["ZHIGUAN_LOG_LEVEL"] = "ERROR"
+VAR = Path(__file__).resolve().parents[2] / "var"
+DATABASE = "zhiguan_bench_lists"
+ORGANS = 100
+USER = "bench"
+KEY_PERMISSIONS = ["vehicles.vehicle.view", "vehicles.order.view"]
+VEHICLES = """
+INSERT INTO vehicles_vehicle (id, unit_id, scope_pos, state, version, created_at, updated_at, plate, kind, body,
+    brand_model, energy, price_yuan, seats, bought_on, note)
+SELECT n, u.id, u.pos, CASE WHEN n %% 10 = 0 THEN 'repair' ELSE 'in_service' END, 1,
+    now() - n * interval '1 minute', now(), '沪A' || lpad(upper(to_hex(n)), 5, '0'), 'emergency', 'sedan', '荣威 Ei5',
+    'petrol', 150000, 5, date '2020-01-01' + n %% 1500, ''
+FROM generate_series(1, %(vehicles)s) n JOIN orgs_unit u ON u.code = 'B' || n %% %(organs)s"""
+ORDERS = """
+INSERT INTO vehicles_dispatchorder (id, unit_id, scope_pos, state, version, created_at, updated_at, code, kind,
+    requester_id, purpose, passengers, passenger_count, origin, destination, planned_from, planned_to, approved_by,
+    dispatched_by, rating_note, trip_count, vehicle_id)
+SELECT n, u.id, u.pos, CASE n %% 1000 WHEN 0 THEN 'requested' WHEN 1 THEN 'approved' ELSE 'ended' END, 1,
+    now() - n * interval '1 minute', now(), 'B' || lpad(n::text, 8, '0'), 'ordinary', p.id, '会议', '', 1, '本单位', '会场',
+    now() - n * interval '1 minute', now() - n * interval '1 minute' + interval '1 hour', '', '', '', 0,
+    CASE WHEN n %% 1000 > 1 THEN (n - 1) %% %(vehicles)s + 1 END
+FROM generate_series(1, %(orders)s) n JOIN orgs_unit u ON u.code = 'B' || n %% %(organs)s
+JOIN orgs_person p ON p.unit_id = u.id"""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The filled database: its owner's URL, the key (half of the organs), the signed-in user (the same half)."""
+
+    owner: str
+    secret: str
+    account: Any
+
+
+def say(name: str, value: float, unit: str, baseline: float) -> None:
+    """Print one figure."""
+    line = {"name": name, "value": round(value, 3), "unit": unit, "baseline": round(baseline, 3),
+            "ratio": round(value / baseline, 3)}  # fmt: skip
+    print(json.dumps(line, ensure_ascii=False), flush=True)
+
+
+def _fill(vehicles: int, orders: int, superuser: str) -> None:
+    from datetime import date
+
+    from django.db import transaction
+
+    from zhiguan.kernel.identity.codes import GrantState
+    from zhiguan.kernel.identity.models import Account, Grant, Role
+    from zhiguan.kernel.orgs.models import Person, Unit
+    from zhiguan.kernel.orgs.tree import child_range
+    from zhiguan.kit.actor import system
+
+    with system("bench").acting(), transaction.atomic():
+        day = date(2020, 1, 1)
+        city = Unit.objects.create(code="C", name="市", kind="city", pos=0, pos_end=2**60 - 1, valid_from=day)
+        halves = []
+        for half in (1, 2):
+            lo, hi = child_range(city.pos, city.pos_end, half)
+            halves.append(Unit.objects.create(code=f"D{half}", name=f"区{half}", kind="district", parent=city, pos=lo,
+                                              pos_end=hi, valid_from=day))  # fmt: skip
+        for number in range(ORGANS):
+            parent = halves[number % 2]
+            lo, hi = child_range(parent.pos, parent.pos_end, number // 2 + 1)
+            unit = Unit.objects.create(code=f"B{number}", name=f"单位{number}", kind="organ", parent=parent, pos=lo,
+                                       pos_end=hi, valid_from=day)  # fmt: skip
+            Person.objects.create(code=f"P{number}", name=f"人员{number}", unit=unit)
+        person = Person.objects.get(code="P0")
+        account = Account.objects.create(username=USER, unit=halves[0], person=person, must_change_password=False)
+        role = Role.objects.get(code="vehicles.manager")
+        Grant.objects.create(account=account, role=role, scope="below", unit=halves[0], state=GrantState.ACTIVE)
+    with psycopg.connect(superuser, autocommit=True) as connection:
+        sizes = {"vehicles": vehicles, "orders": orders, "organs": ORGANS}
+        connection.execute(VEHICLES, sizes)
+        connection.execute(ORDERS, sizes)
+        connection.execute("VACUUM ANALYZE")
+
+
+@contextmanager
+def scene(vehicles: int = 100_000, orders: int = 1_000_000, var: Path = VAR) -> Iterator[Scene]:
+    """Make or find the database, point Django at it as the application role, and stop the server afterwards if it was
+    not running before."""
+    import django
+
+    from zhiguan.site.runtime.postgres import bootstrap, drop_database, ensure_cluster, stop
+
+    django.setup()
+    from django.conf import settings
+    from django.db import connection, transaction
+
+    from zhiguan.kernel.identity import service
+    from zhiguan.kernel.identity.models import Account
+    from zhiguan.kit.actor import system
+    from zhiguan.site.management.commands.migrate_all import prepare, sync_data
+    from zhiguan.site.settings import database
+
+    settings.ZHIGUAN_API_PER_MINUTE = 10**9
+    settings.ALLOWED_HOSTS = ["localhost"]
+    mark = f"{vehicles}/{orders}/{hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]}"
+    cluster = ensure_cluster(var / "bench-pg", durable=True)
+    try:
+        with psycopg.connect(cluster.url("postgres", "postgres"), autocommit=True) as server:
+            found = server.execute(
+                "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [DATABASE]
+            ).fetchone()
+            ready = found is not None and found[0] == mark
+            if not ready:
+                drop_database(cluster, DATABASE)
+            urls = bootstrap(cluster, DATABASE)
+            prepare(urls.owner, "zhiguan_app", verbosity=0)
+            fresh = database(urls.app)
+            connection.settings_dict |= {key: fresh[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
+            sync_data()
+            if not ready:
+                begun = time.monotonic()
+                _fill(vehicles, orders, urls.superuser)
+                print(f"filled in {time.monotonic() - begun:.0f} s", file=sys.stderr)
+                server.execute(
+                    sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(DATABASE), sql.Literal(mark))
+                )
+        with system("bench").acting() as boss, transaction.atomic():
+            account = Account.objects.get(username=USER)
+            name = f"bench {secrets.token_hex(4)}"
+            secret = service.issue_key(boss, account, name=name, permissions=KEY_PERMISSIONS, days=1)[1]
+        yield Scene(urls.owner, secret, account)
+    finally:
+        connection.close()
+        if cluster.started:
+            stop(cluster)
