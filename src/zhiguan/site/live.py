@@ -22,6 +22,7 @@ from zhiguan.site.runtime.framework import set_up
 
 set_up()
 
+import orjson  # noqa: E402
 from django.conf import settings  # noqa: E402 -- Django must be set up first
 from django.contrib.auth import get_user  # noqa: E402
 from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
@@ -148,7 +149,7 @@ def _event(name: str, data: str) -> str:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return orjson.dumps(value, default=str).decode()
 
 
 async def _open(request: Request, make: Any) -> Response:
@@ -207,7 +208,8 @@ async def _vehicles(process: Process, visitor: Visitor, request: Request) -> Asy
                     said = checked
                     yield renewed
             if watcher.pending:
-                rows, watcher.pending = list(watcher.pending.values()), {}
+                # plate and organ were told by the snapshot
+                rows, watcher.pending = [[*row[:6], None, None, row[8]] for row in watcher.pending.values()], {}
                 said = now
                 yield _event("delta", _json({"type": "delta", "at": timezone.now().isoformat(), "vehicles": rows}))
             elif now - said >= BEAT_S:

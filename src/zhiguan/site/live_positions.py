@@ -41,24 +41,26 @@ def in_database(work: Callable[[], Any]) -> Any:
         close_old_connections()
 
 
-def look(actor: Actor) -> dict[int, tuple[list[Any], float]]:
-    """Return device key → (row as the map reads it, moment received) of all that the actor may see now."""
-    now = timezone.now()
-    with actor.acting():
-        return {
-            terminal.source_id: (tracks.map_row(terminal, now), terminal.source.latest.received_at.timestamp())
-            for terminal in tracks.live_terminals(actor)
-        }
+Rows = dict[int, tuple[list[Any], float]]
+"""Device key → (row as the map reads it, moment of the device's last word)."""
 
 
-def _read(sources: list[int]) -> dict[int, tuple[list[Any], float]]:
-    now = timezone.now()
-    actor = system("live.positions")
+def _rows(actor: Actor, sources: list[int] | None = None) -> Rows:
     with actor.acting():
-        return {
-            terminal.source_id: (tracks.map_row(terminal, now), terminal.source.latest.received_at.timestamp())
-            for terminal in tracks.live_terminals(actor).filter(source__in=sources)
-        }
+        terminals = tracks.live_terminals(actor)
+        if sources is not None:
+            terminals = terminals.filter(source__in=sources)
+        found = tracks.map_rows(terminals, timezone.now())
+        return {source: (row, received_at.timestamp()) for source, received_at, row in found}
+
+
+def look(actor: Actor) -> Rows:
+    """Return all that the actor may see now."""
+    return _rows(actor)
+
+
+def _read(sources: list[int]) -> Rows:
+    return _rows(system("live.positions"), sources)
 
 
 class Watcher:

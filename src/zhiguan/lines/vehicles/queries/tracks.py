@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -56,22 +57,30 @@ def moving_terminals(actor: Actor) -> QuerySet[Terminal]:
     return live_terminals(actor).filter(moving())
 
 
-def state_of(latest: Any, now: datetime) -> str:
+def state_of(received_at: datetime, alarm: int, speed: int, now: datetime) -> str:
     """Return the map's state code of a latest position: alarm, moving, idle or offline."""
-    if now - latest.received_at > OFFLINE:
+    if now - received_at > OFFLINE:
         return "offline"
-    if latest.alarm & ALARMS:
+    if alarm & ALARMS:
         return "alarm"
-    return "moving" if latest.speed >= MOVING_DKMH else "idle"
+    return "moving" if speed >= MOVING_DKMH else "idle"
 
 
-def map_row(terminal: Terminal, now: datetime) -> list[Any]:
-    """Return one vehicle as the live map reads it: id, lat, lon, speed, heading, state, plate, organ, moment."""
-    latest = terminal.source.latest
-    return [
-        terminal.vehicle_id, latest.lat / 1e6, latest.lon / 1e6, latest.speed / 10, latest.direction,
-        state_of(latest, now), terminal.vehicle.plate, terminal.unit_id, int(latest.at.timestamp()),
-    ]  # fmt: skip
+_MAP_FIELDS = ("source_id", "source__latest__received_at", "source__latest__alarm", "vehicle_id", "source__latest__lat",
+               "source__latest__lon", "source__latest__speed", "source__latest__direction", "vehicle__plate", "unit_id",
+               "source__latest__at")  # fmt: skip
+
+
+def map_rows(terminals: QuerySet[Terminal], now: datetime) -> Iterator[tuple[int, datetime, list[Any]]]:
+    """Yield device, moment of its last word, and its vehicle as the live map reads it.
+
+    That is: id, lat, lon, speed, heading, state, plate, organ, moment. Plain columns, not models: ten thousand a second.
+    """
+    found = terminals.order_by().values_list(*_MAP_FIELDS)
+    for source, received_at, alarm, vehicle, lat, lon, speed, heading, plate, organ, at in found.iterator(5_000):
+        state = state_of(received_at, alarm, speed, now)
+        row = [vehicle, lat / 1e6, lon / 1e6, speed / 10, heading, state, plate, organ, int(at.timestamp())]
+        yield source, received_at, row
 
 
 def snapshot(actor: Actor) -> dict[str, Any]:
@@ -80,7 +89,7 @@ def snapshot(actor: Actor) -> dict[str, Any]:
     return {
         "type": "snapshot",
         "at": now.isoformat(),
-        "vehicles": [map_row(terminal, now) for terminal in live_terminals(actor)],
+        "vehicles": [row for _, _, row in map_rows(live_terminals(actor), now)],
     }
 
 
@@ -106,7 +115,7 @@ def position(vehicle: Vehicle, actor: Actor) -> dict[str, Any]:
         "lat": latest.lat / 1e6,
         "lon": latest.lon / 1e6,
         "speed_kmh": latest.speed / 10,
-        "state": names[state_of(latest, now)],
+        "state": names[state_of(latest.received_at, latest.alarm, latest.speed, now)],
     }
 
 
