@@ -228,3 +228,5 @@ DISPOSAL = Lifecycle(
     ),
     colours={"applied": "yellow", "approved": "azure", "done": "green", "refused": "red", "withdrawn": "secondary"},
 )
+
+TERMINAL_AREA = _kept("vehicles.terminalarea", "终端区域", "vehicles.terminal.manage", "停用", "停用")

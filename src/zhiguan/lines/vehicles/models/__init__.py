@@ -20,14 +20,18 @@ from .pools import Pool, PoolMember, RentalContract
 from .privacy import PrivacyLift, VehicleHolder
 from .register import Driver, ParkingPlace, Terminal, Vehicle, VehicleQuota
 from .settlements import Settlement, SettlementLine
+from .terminals import AreaCarried, AreaShape, DriverSignIn, TerminalArea, TerminalHealth, TerminalMedia
 
 __all__ = [
     "Accident",
+    "AreaCarried",
+    "AreaShape",
     "CostDoubt",
     "CostEntry",
     "DispatchOrder",
     "Disposal",
     "Driver",
+    "DriverSignIn",
     "DueItem",
     "EnergyCard",
     "EnergyRecord",
@@ -52,6 +56,9 @@ __all__ = [
     "StatementProfile",
     "Stop",
     "Terminal",
+    "TerminalArea",
+    "TerminalHealth",
+    "TerminalMedia",
     "TrafficViolation",
     "Trip",
     "UpkeepOrder",
