@@ -12,8 +12,8 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from django.db import transaction
-from django.db.models import Count
+from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from zhiguan.kernel.geo.service import haversine_m
@@ -21,172 +21,199 @@ from zhiguan.kernel.telemetry import store
 from zhiguan.kit.actor import system
 
 from ..codes import Match
-from ..models import DispatchOrder, Stop, Trip, Vehicle, VehicleDay
-from ..queries import day_bounds, fittings_of, positions_of
-from .track_points import TripPolicy
-from .trips import detect_many
+from ..models import DispatchOrder, OrderMatch, Stop, Trip, Vehicle, VehicleDay
+from ..queries import day_bounds, fittings_of
+from . import matching, rows
+from .fleetday import FleetDay, load, over
+from .matching import BEFORE, COVERING, Orders
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-BEFORE = timedelta(minutes=30)
-"""A trip may begin this long before, or end this long after, the times planned, and still belong to the order."""
-NEAR_DESTINATION_M = 1_000.0
-RECOMPUTED = (
-    "unit", "scope_pos", "end_at", "start_lat", "start_lon", "end_lat", "end_lon", "distance_m", "point_count",
-    "max_speed_kmh", "order", "match",
-)  # fmt: skip
+REPORTING_LEAST = 3
+"""Reports within an order's time that show the terminal was working, so that “no trip” can be said."""
 
 
 @dataclass(frozen=True)
 class Computed:
-    """What one run made: vehicles computed, trips and stops written."""
+    """What one run made: vehicles computed, trips and stops written; ``frame`` is what it was made from."""
 
     vehicles: int
     trips: int
     stops: int
+    frame: FleetDay
 
 
 def compute_day(vehicles: Sequence[Vehicle], day: date) -> Computed:
-    """Compute the day of the vehicles anew and replace their trips, stops and day rows in one transaction."""
-    known = {vehicle.pk: vehicle for vehicle in vehicles}
-    start, end = day_bounds(day)
-    columns = positions_of(known, start, end)
-    owner, seconds = columns["vehicle"], columns["time_s"]
-    lat, lon, speed = (columns[name] for name in ("lat", "lon", "speed_kmh"))
-    policy = TripPolicy(latest_s=timezone.now().timestamp() + 86_400)
-    tracks = detect_many(owner, seconds, lat, lon, speed, policy=policy)
-    trips, stops = [], []
-    for row in tracks.trips:
-        vehicle = known[int(row["vehicle"])]
-        trips.append(
-            Trip(
-                unit_id=vehicle.unit_id, scope_pos=vehicle.scope_pos, vehicle=vehicle, day=day,
-                start_at=_moment(row["start_at"]), end_at=_moment(row["end_at"]),
-                start_lat=row["start_lat"], start_lon=row["start_lon"], end_lat=row["end_lat"], end_lon=row["end_lon"],
-                distance_m=row["distance_m"], point_count=row["point_count"], max_speed_kmh=row["max_speed_kmh"],
-            )
-        )  # fmt: skip
-    for row in tracks.stops:
-        vehicle = known[int(row["vehicle"])]
-        place = vehicle.place
-        metres = haversine_m(row["lat"], row["lon"], place.lat, place.lon) if place else None
-        stops.append(
-            Stop(
-                unit_id=vehicle.unit_id, scope_pos=vehicle.scope_pos, vehicle=vehicle, day=day,
-                start_at=_moment(row["start_at"]), end_at=_moment(row["end_at"]), lat=row["lat"], lon=row["lon"],
-                radius_m=row["radius_m"], at_place=place is not None and float(metres) <= place.radius_m,
-            )
-        )  # fmt: skip
-    match(trips, day)
-    _replace(vehicles, day, trips, stops, owner, seconds)
-    return Computed(len(vehicles), len(trips), len(stops))
+    """Compute the day of the vehicles anew and replace their trips, stops, day rows and order matches together."""
+    frame = load(vehicles, day)
+    trips, stops = frame.tracks.trips, frame.tracks.stops
+    orders = orders_of(frame)
+    matched = match_trips(frame, orders)
+    with transaction.atomic():
+        touched = _replace_trips(frame, orders, matched)
+        _replace_stops(frame)
+        _replace_days(frame)
+        _count(touched | set(orders.key.tolist()))
+        match_orders(frame, orders)
+    return Computed(len(frame.vehicles), trips.size, stops.size, frame)
 
 
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(float(seconds), UTC)
+def orders_of(frame: FleetDay) -> Orders:
+    """Return the orders in force that touch the day or the night after it."""
+    start, end = day_bounds(frame.day)
+    return matching.orders_of(frame.slots, start, end + timedelta(days=1))
 
 
-@transaction.atomic
-def _replace(
-    vehicles: Sequence[Vehicle], day: date, trips: list[Trip], stops: list[Stop], owner: np.ndarray, seconds: np.ndarray
-) -> None:
-    keys = [vehicle.pk for vehicle in vehicles]
-    touched = set(
-        Trip.objects.filter(vehicle__in=keys, day=day, order__isnull=False).values_list("order_id", flat=True)
-    )
-    # A trip that is found again keeps its row, so that findings and links to it stay as they are.
-    known = dict(
-        (row[:2], row[2]) for row in Trip.objects.filter(vehicle__in=keys, day=day).values_list("vehicle", "start_at", "pk")
-    )
-    for trip in trips:
-        trip.pk = known.pop((trip.vehicle_id, trip.start_at), None)
+def match_trips(frame: FleetDay, orders: Orders) -> matching.Matched:
+    """Match the day's trips; a trip that passed within a kilometre of the destination was there."""
+    trips = frame.tracks.trips
+    slot = trips["vehicle"]
+    chosen = matching.belonging(slot, trips["start_at"], trips["end_at"], orders)
+    nearest = np.full(slot.size, np.nan)
+    own = np.flatnonzero(chosen >= 0)
+    if own.size:
+        lat, lon = (values[chosen[own]] for values in orders.destination)
+        own, lat, lon = own[np.isfinite(lat)], lat[np.isfinite(lat)], lon[np.isfinite(lat)]
+    if own.size:
+        first, last = frame.rows_between(slot[own], trips["start_at"][own], trips["end_at"][own])
+        count = last - first
+        row = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count) + np.repeat(first, count)
+        metres = haversine_m(frame.points.lat[row], frame.points.lon[row], np.repeat(lat, count), np.repeat(lon, count))
+        metres[~frame.kept[row]] = np.inf
+        edges = np.cumsum(count)
+        nearest[own] = over(np.minimum, metres, edges - count, edges)
+    return matching.match(slot, trips["start_at"], trips["end_at"], orders, nearest)
+
+
+def _replace_trips(frame: FleetDay, orders: Orders, matched: matching.Matched) -> set[int]:
+    """Write the trips; return the orders that had or have one. A trip found again keeps its row, so that findings and
+    links to it stay as they are."""
+    trips = frame.tracks.trips
+    before = Trip.objects.filter(vehicle__in=frame.keys.tolist(), day=frame.day)
+    known: dict[tuple[int, int], int] = {}
+    touched: set[int] = set()
+    for key, vehicle, start_at, order in before.values_list("pk", "vehicle", "start_at", "order"):
+        known[vehicle, round(start_at.timestamp() * 1e6)] = key
+        touched |= {order} - {None}
+    vehicle = frame.keys[trips["vehicle"]]
+    start_us = np.round(trips["start_at"] * 1e6).astype(np.int64)
+    found = [known.pop(pair, None) for pair in zip(vehicle.tolist(), start_us.tolist(), strict=True)]
     Trip.objects.filter(pk__in=known.values()).delete()
-    Stop.objects.filter(vehicle__in=keys, day=day).delete()
-    again = [trip for trip in trips if trip.pk is not None]
-    Trip.objects.bulk_update(again, RECOMPUTED, batch_size=500)
-    Trip.objects.bulk_create([trip for trip in trips if trip.pk is None], batch_size=2000)
-    Stop.objects.bulk_create(stops, batch_size=2000)
-    now = timezone.now()
-    driven: dict[int, list[Trip]] = {}
-    for trip in trips:
-        driven.setdefault(trip.vehicle_id, []).append(trip)
-    days = []
-    for vehicle in vehicles:
-        own = driven.get(vehicle.pk, [])
-        rows = np.flatnonzero(owner == vehicle.pk) if len(vehicles) == 1 else _rows_of(owner, vehicle.pk)
-        days.append(
-            VehicleDay(
-                unit_id=vehicle.unit_id, scope_pos=vehicle.scope_pos, vehicle=vehicle, day=day, points=int(rows.size),
-                trips=len(own), distance_m=sum(trip.distance_m for trip in own),
-                driving_s=sum((trip.end_at - trip.start_at).total_seconds() for trip in own),
-                first_at=_moment(seconds[rows[0]]) if rows.size else None,
-                last_at=_moment(seconds[rows[-1]]) if rows.size else None, computed_at=now,
-            )
-        )  # fmt: skip
-    judged = dict(VehicleDay.objects.filter(vehicle__in=keys, day=day).values_list("vehicle", "judged_at"))
-    for row in days:
-        row.judged_at = judged.get(row.vehicle_id)
-    VehicleDay.objects.filter(vehicle__in=keys, day=day).delete()
-    VehicleDay.objects.bulk_create([row for row in days if row.points], batch_size=2000)
-    touched |= {trip.order_id for trip in trips if trip.order_id}
-    _count(touched)
+    order = [orders.rows[n].pk if n >= 0 else None for n in matched.order.tolist()]
+    again = np.array([key is not None for key in found], bool)
+    columns = {
+        **_owners(frame, trips["vehicle"]),
+        "day": [frame.day] * trips.size, "start_at": start_us / 1e6, "end_at": trips["end_at"],
+        **{name: trips[name] for name in ("start_lat", "start_lon", "end_lat", "end_lon", "distance_m", "max_speed_kmh")},
+        "point_count": trips["point_count"], "order_id": np.array(order, object), "match": np.array(matched.match, object),
+    }  # fmt: skip
+    taken = {name: np.array(values, object) if isinstance(values, list) else values for name, values in columns.items()}
+    rows.insert(Trip, {name: values[~again] for name, values in taken.items()})
+    rows.update(Trip, {"id": np.array(found, object)[again], **{name: values[again] for name, values in taken.items()}})
+    return touched | (set(order) - {None})
+
+
+def _owners(frame: FleetDay, slot: np.ndarray) -> dict[str, np.ndarray]:
+    units = np.array([vehicle.unit_id for vehicle in frame.vehicles], np.int64)
+    return {"vehicle_id": frame.keys[slot], "unit_id": units[slot], "scope_pos": frame.positions[slot]}
+
+
+def _replace_stops(frame: FleetDay) -> None:
+    stops = frame.tracks.stops
+    lat, lon, radius = (np.full(len(frame.vehicles), np.nan) for _ in range(3))
+    for slot, vehicle in enumerate(frame.vehicles):
+        if vehicle.place is not None:
+            lat[slot], lon[slot], radius[slot] = vehicle.place.lat, vehicle.place.lon, vehicle.place.radius_m
+    slot = stops["vehicle"]
+    home = haversine_m(stops["lat"], stops["lon"], lat[slot], lon[slot]) <= radius[slot]
+    Stop.objects.filter(vehicle__in=frame.keys.tolist(), day=frame.day).delete()
+    rows.insert(
+        Stop,
+        {
+            **_owners(frame, slot), "day": [frame.day] * stops.size, "start_at": stops["start_at"],
+            "end_at": stops["end_at"], "lat": stops["lat"], "lon": stops["lon"], "radius_m": stops["radius_m"],
+            "at_place": home,
+        },
+    )  # fmt: skip
+
+
+def _replace_days(frame: FleetDay) -> None:
+    count = len(frame.vehicles)
+    trips, points = frame.tracks.trips, frame.points
+    edges = frame.edges
+    reported = np.flatnonzero(np.diff(edges) > 0)
+    silent = np.flatnonzero(np.diff(edges) == 0)
+    weights = {"distance_m": trips["distance_m"], "driving_s": trips["end_at"] - trips["start_at"]}
+    VehicleDay.objects.filter(vehicle__in=frame.keys[silent].tolist(), day=frame.day).delete()
+    summed = {name: np.bincount(trips["vehicle"], values, count)[reported] for name, values in weights.items()}
+    now = timezone.now().timestamp()
+    rows.insert(
+        VehicleDay,
+        {
+            **_owners(frame, reported), "day": [frame.day] * reported.size, "points": np.diff(edges)[reported],
+            "dropped": np.bincount(points.slot[~frame.kept], minlength=count)[reported],
+            "trips": np.bincount(trips["vehicle"], minlength=count)[reported], **summed,
+            "first_at": points.time_s[edges[reported]], "last_at": points.time_s[edges[reported + 1] - 1],
+            "computed_at": np.full(reported.size, now),
+        },
+        once=("vehicle_id", "day"),
+    )  # fmt: skip
 
 
 def _count(orders: set[int]) -> None:
     """Bring the orders' number of trips up to date; not an event in their life, so outside the ledger."""
-    counts = dict(Trip.objects.filter(order__in=orders).values_list("order").annotate(n=Count("pk")))
-    for key in orders:
-        DispatchOrder.objects.filter(pk=key).update(trip_count=counts.get(key, 0))
+    if not orders:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE vehicles_dispatchorder o SET trip_count = c.n
+               FROM (SELECT k.id, count(t.id)::int AS n FROM unnest(%s::bigint[]) AS k(id)
+                     LEFT JOIN vehicles_trip t ON t.order_id = k.id GROUP BY k.id) c
+               WHERE o.id = c.id AND o.trip_count <> c.n""",
+            [sorted(orders)],
+        )
 
 
-def _rows_of(owner: np.ndarray, vehicle: int) -> np.ndarray:
-    """Return the rows of one vehicle in an array sorted by vehicle."""
-    return np.arange(np.searchsorted(owner, vehicle, "left"), np.searchsorted(owner, vehicle, "right"))
+def match_orders(frame: FleetDay, orders: Orders) -> None:
+    """Write what became of the orders that begin on the frame's day; those no longer in force have no row.
 
-
-def match(trips: Sequence[Trip], day: date) -> None:
-    """Give each trip the dispatch order it belongs to, and say how the two agree; sets ``order`` and ``match``.
-
-    A trip belongs to the order of its vehicle with which it overlaps longest, half an hour before and after included.
-    It overran when it began before or ended after that; it deviated when the order names a place and no trip of the
-    order ended or passed within a kilometre of it.
+    Without a trip it is said only when the order's time is over and the terminal reported in it.
     """
-    start, end = day_bounds(day)
-    vehicles = {trip.vehicle_id for trip in trips}
-    orders: dict[int, list[DispatchOrder]] = {}
-    candidates = DispatchOrder.objects.filter(
-        vehicle__in=vehicles, state__in=("dispatched", "started", "ended"),
-        planned_from__lt=end + BEFORE, planned_to__gt=start - BEFORE,
-    )  # fmt: skip
-    for order in candidates:
-        orders.setdefault(order.vehicle_id, []).append(order)
-    by_order: dict[int, list[Trip]] = {}
-    for trip in trips:
-        best, longest = None, timedelta(0)
-        for order in orders.get(trip.vehicle_id, ()):
-            first, last = span(order)
-            overlap = min(trip.end_at, last) - max(trip.start_at, first)
-            if overlap > longest:
-                best, longest = order, overlap
-        if best is None:
-            trip.order, trip.match = None, Match.NO_ORDER
+    own = [n for n, row in enumerate(orders.rows) if timezone.localtime(row.planned_from, SHANGHAI).date() == frame.day]
+    stale = OrderMatch.objects.filter(vehicle__in=frame.keys.tolist(), day=frame.day)
+    stale.exclude(order__in=[orders.rows[n].pk for n in own]).delete()
+    driven: dict[int, list[Trip]] = {}
+    for trip in Trip.objects.filter(order__in=[orders.rows[n].pk for n in own]).order_by("start_at"):
+        driven.setdefault(trip.order_id, []).append(trip)
+    heard = frame.heard
+    kept: dict[str, list] = {name: [] for name in (
+        "order_id", "vehicle_id", "unit_id", "scope_pos", "day", "outcome", "trips", "distance_m", "direct_m", "first_at",
+        "last_at", "computed_at",
+    )}  # fmt: skip
+    edges, now = frame.heard_edges.tolist(), timezone.now().timestamp()
+    for n in own:
+        order, trips = orders.rows[n], driven.get(orders.rows[n].pk, [])
+        if not trips and not _watched(heard.time_s[edges[orders.slot[n]] : edges[orders.slot[n] + 1]], order):
             continue
-        first, last = span(best)
-        trip.order = best
-        trip.match = Match.OVERRUN if trip.start_at < first or trip.end_at > last else Match.MATCHED
-        by_order.setdefault(best.pk, []).append(trip)
-    for own in by_order.values():
-        order = own[0].order
-        if order.destination_lat is None or order.destination_lon is None:
-            continue
-        ends = [
-            float(haversine_m(lat, lon, order.destination_lat, order.destination_lon))
-            for trip in own
-            for lat, lon in ((trip.end_lat, trip.end_lon), (trip.start_lat, trip.start_lon))
-        ]
-        if min(ends) > NEAR_DESTINATION_M:
-            for trip in own:
-                if trip.match == Match.MATCHED:
-                    trip.match = Match.DEVIATED
+        first, last = (trips[0], trips[-1]) if trips else (None, None)
+        values = (
+            order.pk, order.vehicle_id, order.unit_id, order.scope_pos, frame.day, matching.worst(t.match for t in trips),
+            len(trips), sum(trip.distance_m for trip in trips),
+            matching.direct_m(order, (first.start_lat, first.start_lon), (last.end_lat, last.end_lon)) if first else None,
+            first.start_at.timestamp() if first else None, last.end_at.timestamp() if last else None, now,
+        )  # fmt: skip
+        for name, value in zip(kept, values, strict=True):
+            kept[name].append(value)
+    silent = set(range(len(orders))) & set(own)
+    gone = [orders.rows[n].pk for n in silent if orders.rows[n].pk not in set(kept["order_id"])]
+    OrderMatch.objects.filter(order__in=gone).delete()
+    rows.insert(OrderMatch, kept, once=("order_id",))
+
+
+def _watched(seconds: np.ndarray, order: DispatchOrder) -> bool:
+    """Whether the terminal reported during the order and after its end, as far as the day goes."""
+    first, last = order.planned_from.timestamp(), order.planned_to.timestamp()
+    during = int(((seconds >= first) & (seconds <= last)).sum())
+    return during >= REPORTING_LEAST and seconds.size > 0 and float(seconds[-1]) >= last + BEFORE.total_seconds()
 
 
 def span(order: DispatchOrder) -> tuple[datetime, datetime]:
@@ -201,29 +228,54 @@ def span(order: DispatchOrder) -> tuple[datetime, datetime]:
 def rematch(order: DispatchOrder, vehicle: int | None = None) -> int:
     """Match the vehicle's trips again around the order, after it was bound to it or let go of it.
 
-    ``vehicle`` (the order's) names one that the order had before. What was judged on these days is judged again soon:
-    they are marked to be computed. Returns the number of trips looked at. Sees all trips, whoever asks.
+    ``vehicle`` (the order's) names one that the order had before. Matching goes by the ends of trips here; the days are
+    marked to be computed again, which looks at the whole way and judges them anew. Returns the number of trips looked
+    at. Sees all trips, whoever asks.
     """
     vehicle = vehicle or order.vehicle_id
     start, end = span(order)
     if vehicle is None or start > timezone.now():
         return 0
     first, last = (timezone.localtime(moment, SHANGHAI).date() for moment in (start, end))
-    looked = 0
     with system("vehicles.rematch").acting():
         known = VehicleDay.objects.filter(vehicle=vehicle, day__range=(first - timedelta(days=1), last))
-        days = list(known.values_list("day", flat=True))
+        days = sorted(known.values_list("day", flat=True))
         touched = {order.pk}
-        for day in days:
-            trips = list(Trip.objects.filter(vehicle=vehicle, day=day))
-            touched |= {trip.order_id for trip in trips if trip.order_id}
-            match(trips, day)
-            for trip in trips:
-                Trip.objects.filter(pk=trip.pk).update(order=trip.order, match=trip.match)
-            touched |= {trip.order_id for trip in trips if trip.order_id}
-            looked += len(trips)
+        trips = list(Trip.objects.filter(vehicle=vehicle, day__in=days).order_by("start_at"))
+        touched |= {trip.order_id for trip in trips if trip.order_id}
+        if days:
+            touched |= _match_again(vehicle, trips, day_bounds(days[0])[0], day_bounds(days[-1])[1])
+        OrderMatch.objects.filter(order=order).exclude(vehicle=F("order__vehicle")).delete()
+        if order.state not in COVERING:
+            OrderMatch.objects.filter(order=order).delete()
         _count(touched)
         pairs = [(each.source_id, day) for day in days for each in fittings_of([vehicle], *day_bounds(day))]
     if pairs:
         transaction.on_commit(lambda: store.mark_dirty(pairs), robust=True)
-    return looked
+    return len(trips)
+
+
+def _match_again(vehicle: int, trips: Sequence[Trip], start: datetime, end: datetime) -> set[int]:
+    """Match trips by their ends, write what changed, return the orders they belong to now."""
+    orders = matching.orders_of({vehicle: 0}, start, end)
+    slot = np.zeros(len(trips), np.int64)
+    begun, ended = (np.array([getattr(trip, name).timestamp() for trip in trips]) for name in ("start_at", "end_at"))
+    chosen = matching.belonging(slot, begun, ended, orders)
+    ends = [
+        tuple(np.array([getattr(trip, f"{which}_{axis}") for trip in trips]) for axis in ("lat", "lon"))
+        for which in ("start", "end")
+    ]
+    found = matching.match(slot, begun, ended, orders, matching.nearest(chosen, orders, ends))
+    for trip, n, word in zip(trips, found.order.tolist(), found.match, strict=True):
+        own = orders.rows[n].pk if n >= 0 else None
+        if (trip.order_id, trip.match) != (own, word):
+            Trip.objects.filter(pk=trip.pk).update(order=own, match=word)
+    return {orders.rows[n].pk for n in found.order.tolist() if n >= 0}
+
+
+def moment(seconds: float) -> datetime:
+    """Return the moment of Unix seconds, in UTC."""
+    return datetime.fromtimestamp(float(seconds), UTC)
+
+
+__all__ = ["BEFORE", "Computed", "Match", "compute_day", "moment", "rematch", "span"]

@@ -82,7 +82,8 @@ TABLES: dict[str, tuple[type, np.dtype[Any]]] = {
 class Tracks:
     """What many vehicles did: structured arrays of `vehicle` (integer) and the fields of Trip, Stop, Gap.
 
-    Moments are epoch seconds; rows are ordered by vehicle, then start. `dropped` counts points by (vehicle, reason).
+    Moments are epoch seconds; rows are ordered by vehicle, then start. `dropped` counts points by (vehicle, reason);
+    `drop` says of each point given, in order of vehicle, why it was left out (`track_points.Drop`, 0: it was not).
     """
 
     vehicles: NDArray[np.int64]
@@ -90,6 +91,7 @@ class Tracks:
     stops: NDArray[Any]
     gaps: NDArray[Any]
     dropped: dict[tuple[int, str], int]
+    drop: NDArray[np.int8]
 
     def by_vehicle(self) -> Iterator[tuple[int, Track]]:
         """(vehicle, Track) in order of vehicle, vehicles without any trip or stop included."""

@@ -58,6 +58,7 @@ def detect_many(
     vehicles, first = np.unique(points.vehicle, return_index=True)
     found: dict[str, list[NDArray[Any]]] = {name: [np.zeros(0, dtype)] for name, (_, dtype) in TABLES.items()}
     dropped: dict[tuple[int, str], int] = {}
+    drop = np.zeros(len(points), np.int8)
     edges = np.append(first, len(points))
     low = 0
     for n in range(vehicles.size):
@@ -65,12 +66,13 @@ def detect_many(
             continue
         part = points.take(slice(edges[low], edges[n + 1]))
         cleaned = clean(part, policy)
+        drop[edges[low] : edges[n + 1]] = cleaned.drop
         _count_drops(part, cleaned, dropped)
         if len(cleaned.points) > 1:
             for name, table in _detect(cleaned.points, policy).items():
                 found[name].append(table)
         low = n + 1
-    return Tracks(vehicles, *(np.concatenate(found[name]) for name in TABLES), dropped=dropped)
+    return Tracks(vehicles, *(np.concatenate(found[name]) for name in TABLES), dropped=dropped, drop=drop)
 
 
 def _count_drops(points: Points, cleaned: Cleaned, dropped: dict[tuple[int, str], int]) -> None:

@@ -201,9 +201,10 @@ def test_only_what_no_order_covers_counts(judge, past_order, until, found):
 def test_an_adjusted_threshold_holds_from_its_date_on(judge, make_actor, world):
     keeper = make_actor({"reference.fact.manage": "city"}, unit=world.city)
     shown = reference.fact("vehicles.detection.away_m")
-    reference.adjust(keeper, shown, value=6_000, valid_from=NEXT, reason="试行")
-    assert MOVED in judge.day(Track().outing(WORKDAY, FIVE_KM, "09:00", "11:00"))
-    assert MOVED not in judge.day(Track().outing(NEXT, FIVE_KM, "09:00", "11:00"), day=NEXT)
+    reference.adjust(keeper, shown, value=900, valid_from=NEXT, reason="试行")
+    near = north(HOME, 800)
+    assert MOVED in judge.day(Track().outing(WORKDAY, near, "09:00", "11:00"))
+    assert MOVED not in judge.day(Track().outing(NEXT, near, "09:00", "11:00"), day=NEXT)
 
 
 def test_late_points_withdraw_and_raise_again_visibly(judge, past_order):
