@@ -35,6 +35,7 @@ STOP_SECONDS = 9.0  # for everything; children get CHILDREN_SECONDS of it, the d
 CHILDREN_SECONDS = 5.0
 READY_SECONDS = 90
 STAGES = (1, 2)
+MAX_GATEWAYS = 16
 
 
 class StopRequested(Exception):
@@ -85,6 +86,14 @@ def _reachable(bind: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104 - compared, not bound
 
 
+def gateway_processes() -> int:
+    """How many gateway processes share the port (ZHIGUAN_GATEWAY_PROCESSES, 1 to 16). Raises CannotStart otherwise."""
+    text = os.environ.get("ZHIGUAN_GATEWAY_PROCESSES", "1")
+    if not text.isdigit() or not 1 <= int(text) <= MAX_GATEWAYS:
+        raise CannotStart(f"环境变量 ZHIGUAN_GATEWAY_PROCESSES 应为 1 至 {MAX_GATEWAYS} 的整数,现为“{text}”。")
+    return int(text)
+
+
 def services(args: argparse.Namespace) -> list[Service]:
     """What runs, in the order of starting. Stage 1 stops first: what feeds the others."""
     web, gateway = _reachable(args.bind), _reachable(args.gateway_bind)
@@ -104,14 +113,19 @@ def services(args: argparse.Namespace) -> list[Service]:
             ready=lambda: answers_http(web, args.live_port, "/healthz"),
         ),
         Service("worker", "后台任务", _zhiguan("worker"), stop_stage=2),
-        Service(
-            "gateway",
-            "终端接入网关",
-            _zhiguan("gateway", "--bind", args.gateway_bind, "--port", args.gateway_port),
-            stop_stage=1,
-            ready=lambda: accepts(gateway, args.gateway_port),
-        ),
     ]
+    processes = gateway_processes()
+    words = _zhiguan("gateway", "--bind", args.gateway_bind, "--port", args.gateway_port)
+    for number in range(1, processes + 1):
+        found.append(
+            Service(
+                "gateway" if number == 1 else f"gateway-{number}",
+                "终端接入网关" if processes == 1 else f"终端接入网关({number}/{processes})",
+                words if processes == 1 else (*words, "--share-port"),
+                stop_stage=1,
+                ready=lambda: accepts(gateway, args.gateway_port),
+            )
+        )
     if args.demo:
         fleet = _zhiguan("simulate", "fleet", "--small", "--port", args.gateway_port)
         found.append(Service("fleet", "演示车队", fleet, stop_stage=1))
@@ -372,4 +386,9 @@ def up(args: argparse.Namespace) -> int:
         os.environ["ZHIGUAN_GATEWAY_PORT"] = str(args.gateway_port)
         os.environ.setdefault("ZHIGUAN_GATEWAY_STOP_TIMEOUT", "2")  # within CHILDREN_SECONDS
         django_secret_key(var)
-        return Supervisor(args, var).run()
+        try:
+            supervisor = Supervisor(args, var)
+        except CannotStart as error:
+            print(error, file=sys.stderr)
+            return 1
+        return supervisor.run()

@@ -6,6 +6,7 @@ Ten thousand terminals that come back at once cost a few statements, not ten tho
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from ..declare import CHANNEL_COMMAND, CHANNEL_SESSION, CHANNEL_SOURCE
 log = logging.getLogger(__name__)
 
 UNKNOWN_LIMIT = 50_000
+SESSIONS_AT_ONCE = 1_000
 
 
 @dataclass(slots=True)
@@ -210,16 +212,19 @@ class Control:
     async def write_sessions(self, rows: Sequence[SessionRow]) -> None:
         """Store the state of sessions; a newer session of the source, elsewhere, is not overwritten."""
         rows = sorted(rows, key=lambda row: row.source_id)
-        for start in range(0, len(rows), 2000):
-            part = rows[start : start + 2000]
-            columns = [[getattr(row, name) for row in part] for name in SessionRow.__slots__]
+        for start in range(0, len(rows), SESSIONS_AT_ONCE):
+            part = rows[start : start + SESSIONS_AT_ONCE]
+            # as one JSON text: arrays of ten thousand sessions kept everything else waiting for half a second
+            given = json.dumps(
+                [{name: getattr(row, name) for name in SessionRow.__slots__} for row in part], default=str
+            )
             await self._run(
                 """WITH given AS (
-                       SELECT * FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[],
-                           %s::timestamptz[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[],
-                           %s::text[])
-                       AS g (source_id, address, connected_at, seen_at, disconnected_at, close_reason, frames,
-                           positions, received_bytes, edition, firmware)),
+                       SELECT g.* FROM json_to_recordset(%s::json) AS g (source_id bigint, address text,
+                           connected_at timestamptz, seen_at timestamptz, disconnected_at timestamptz,
+                           close_reason text, frames bigint, positions bigint, received_bytes bigint, edition int,
+                           firmware text)
+                       WHERE EXISTS (SELECT FROM telemetry_source s WHERE s.id = g.source_id)),
                    seen AS (
                        UPDATE telemetry_source s SET last_seen_at = greatest(s.last_seen_at, g.seen_at),
                            first_seen_at = coalesce(s.first_seen_at, g.connected_at), edition = g.edition,
@@ -235,8 +240,9 @@ class Control:
                        frames = excluded.frames, positions = excluded.positions,
                        received_bytes = excluded.received_bytes
                    WHERE known.connected_at <= excluded.connected_at""",
-                [*columns, self._gateway],
+                [given, self._gateway],
             )
+            await asyncio.sleep(0)
 
     # --- commands
 

@@ -197,7 +197,8 @@ class Intake:
         if self._lanes.locked() and time.monotonic() < self._late_at + LATE_WAIT_S and not stopping:
             return
         self._late_busy, self._late_at = True, time.monotonic()
-        line = self.late.cut(self.config.late_rows, late=True)
+        idle = self.live.waiting < self.config.late_rows and not self._lanes.locked()
+        line = self.late.cut(self.config.commit_rows if idle else self.config.late_rows, late=True)
         self.pending += line.waiting
         task = self._spawn(self._batch(line, [], [], []))
         task.add_done_callback(lambda _: self._late_done(line.waiting))
@@ -205,6 +206,8 @@ class Intake:
     def _late_done(self, weight: int) -> None:
         self.pending -= weight
         self._late_busy = False
+        if self.throttled and not self.late_full:
+            self._resume()
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task:
         task = asyncio.create_task(work)

@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import uvloop
 
 from ..declare import CHANNEL_COMMAND, CHANNEL_SESSION, CHANNEL_SOURCE
@@ -99,8 +100,12 @@ class Gateway:
                     for session in list(self.sessions):
                         session.close("gateway_stopped")
                     await asyncio.sleep(0.05)
-                    await self._flush_sessions(final=True)
-                    await self.writer.close()
+                    try:
+                        await self._flush_sessions(final=True)
+                    finally:
+                        await self.writer.close()
+            except psycopg.Error as error:
+                log.error("gateway: the last state of sessions was not stored: %s", error)
             except TimeoutError:
                 log.error("gateway: stopped with unanswered messages, the database did not answer")
             for task in (*others, *self._tasks, pump):
@@ -318,6 +323,14 @@ class Gateway:
             log.warning("gateway: status not written: %s", error)
 
 
+def clear_status_of_the_dead(folder: Path) -> None:
+    """Remove the state files of processes on shared ports that are no more."""
+    for path in folder.glob("gateway-*-*.json"):
+        pid = path.stem.rpartition("-")[2]
+        if pid.isdigit() and not Path("/proc", pid).exists():
+            path.unlink(missing_ok=True)
+
+
 def _memory() -> int:
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
@@ -363,6 +376,8 @@ def main(words: Sequence[str] | None = None) -> int:
         level=os.environ.get("ZHIGUAN_LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     config = Config.from_environment(database_url=url, var=var, **given)
+    if Path("/proc/self").exists():
+        clear_status_of_the_dead(var / "run")
     raise_file_limit(config.max_connections + 256)
     try:
         uvloop.run(_run(config))
