@@ -364,6 +364,7 @@ TRACED = (
     TraceCode("vehicles.handovercheck.note", "出车前车况检查"),
     TraceCode("vehicles.ordermark.note", "记录途中节点"),
     TraceCode("vehicles.orderexpense.note", "登记随车费用"),
+    TraceCode("vehicles.dispatchorder.print", "打印派车单"),
     TraceCode("vehicles.poolmember.set", "设定平台服务单位"),
     TraceCode("vehicles.settlement.line", "计算用车结算"),
 )
@@ -379,3 +380,12 @@ NOTICES = (
     NoticeKind("vehicles.plan.decide", "配备更新与处置的审批结果", mail=DIGEST, icon="checkbox"),
 )
 """What requester and driver of an order, and those who look after vehicles, are told."""
+
+TRACES = (
+    TraceCode("vehicles.vehicle.mark", "喷涂标识"),
+    TraceCode("vehicles.vehicle.exempt_marking", "免喷涂标识"),
+    TraceCode("vehicles.upkeeprule.add", "登记保养周期"),
+    TraceCode("vehicles.upkeeprule.edit", "变更保养周期"),
+    TraceCode("vehicles.statementprofile.add", "登记对账单格式"),
+    TraceCode("vehicles.statementprofile.edit", "变更对账单格式"),
+)

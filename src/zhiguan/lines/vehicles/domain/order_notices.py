@@ -11,7 +11,7 @@ from zhiguan.kernel.notices import service as notices
 from zhiguan.kernel.orgs.service import Person
 from zhiguan.kit.actor import Actor
 
-from ..models import DispatchOrder
+from ..models import DispatchOrder, OrderIssue
 
 
 def _when(order: DispatchOrder) -> str:
@@ -51,3 +51,30 @@ def cancelled(order: DispatchOrder, actor: Actor, *, reason: str) -> None:
     """Tell requester and driver that the order is off."""
     people = [order.requester_id, order.driver_person_id]
     _tell(order, actor, "cancel", people, f"派车单 {order.code} 已取消", f"原因：{reason}")
+
+
+def rescheduled(order: DispatchOrder, actor: Actor, *, reason: str) -> None:
+    """Tell requester and driver the new times."""
+    people = [order.requester_id, order.driver_person_id]
+    _tell(order, actor, "reschedule", people, f"派车单 {order.code} 时间有调整", reason and f"原因：{reason}")
+
+
+def withdrawn(order: DispatchOrder, actor: Actor, driver_person: int | None, *, reason: str) -> None:
+    """Tell the driver who is free again, and the requester that another car is looked for."""
+    _tell(order, actor, "reschedule", [driver_person], f"派车单 {order.code} 已撤回派车", f"原因：{reason}")
+    _tell(order, actor, "reschedule", [order.requester_id], f"派车单 {order.code} 正在重新派车", f"原因：{reason}")
+
+
+def declined(order: DispatchOrder, actor: Actor, *, reason: str) -> None:
+    """Tell the requester that another driver is looked for."""
+    _tell(order, actor, "reschedule", [order.requester_id], f"派车单 {order.code} 正在重新派车", f"驾驶员不能出车：{reason}")
+
+
+def answered(issue: OrderIssue, actor: Actor) -> None:
+    """Tell whoever reported a problem or complained what the answer is."""
+    if issue.reporter_id != actor.person_id:
+        notices.notify(
+            Person.objects.filter(pk=issue.reporter_id), "vehicles.issue.answer",
+            f"您反映的{issue.get_kind_display()}已答复（{issue.order_code}）", issue.answer,
+            reverse("vehicles.issue.detail", args=[issue.pk]), subject=issue, dedupe_key=f"vehicles.issue/{issue.pk}",
+        )  # fmt: skip

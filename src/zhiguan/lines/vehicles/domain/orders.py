@@ -1,7 +1,8 @@
-"""Verbs of dispatch orders: request, approve, dispatch, drive, rate. SPEC L4.2."""
+"""Verbs of dispatch orders: request, approve, dispatch, cancel. Driving and rating: ``journeys``. SPEC L4.2."""
 
 from __future__ import annotations
 
+import uuid
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -10,13 +11,17 @@ from django.db.models import Q
 from django.utils import timezone
 from psycopg.types.range import Range
 
+from zhiguan.kernel.geo import service as geo
 from zhiguan.kernel.ledger import service as ledger
-from zhiguan.kernel.orgs.service import Person
+from zhiguan.kernel.orgs import queries as orgs
+from zhiguan.kernel.orgs.service import Person, Unit
+from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict, Denied, Invalid
 
+from ..codes import Body, OrderKind
 from ..models import DispatchOrder, Driver, Vehicle
-from . import driving, order_notices
+from . import approvals, driving, order_notices, reach
 
 LONGEST = timedelta(days=15)
 """Longest time one order may bind a vehicle; a longer need is a loan of the vehicle, not a trip."""
@@ -36,7 +41,7 @@ def next_code(day: date | None = None) -> tuple[int, str]:
     return key, f"PC{day or timezone.localdate():%Y%m%d}{key % 100_000:05d}"
 
 
-def _check_times(start: datetime, end: datetime) -> None:
+def check_times(start: datetime, end: datetime) -> None:
     if end <= start:
         raise Invalid("结束时间须晚于用车时间。", fields={"planned_to": "结束时间须晚于用车时间。"})
     if end - start > LONGEST:
@@ -44,33 +49,96 @@ def _check_times(start: datetime, end: datetime) -> None:
         raise Invalid(message, fields={"planned_to": message})
 
 
+def _check_class(values: dict[str, Any]) -> None:
+    """Refuse a car of a class that so few people, or such a purpose, do not need (``dispatch.request.*``)."""
+    body, count = values.get("body_wanted") or "", values.get("passenger_count", 1)
+    if body in ("small_bus", "medium_bus", "large_bus"):
+        least = reference.value(f"dispatch.request.{body}_from")
+        if count < least:
+            message = f"乘车人数达到 {least} 人方可申请{Body(body).label}。"
+            raise Invalid(message, code="class", fields={"body_wanted": message})
+    urgent = values.get("kind") == OrderKind.EMERGENCY or values.get("outside_city")
+    if body == Body.SUV and not urgent and not reference.value("dispatch.request.suv_ordinary"):
+        message = "越野车从严控制，一般公务在市内用车不能申请越野车。"
+        raise Invalid(message, code="class", fields={"body_wanted": message})
+
+
+def _outside(values: dict[str, Any]) -> bool:
+    """Tell whether any of the places is known to lie outside of the city, or the requester says so."""
+    places = [(values.get("destination_lat"), values.get("destination_lon"))]
+    places += [(stop.get("lat"), stop.get("lon")) for stop in values.get("stops") or ()]
+    known = [(lat, lon) for lat, lon in places if lat is not None and lon is not None]
+    if values.get("outside_city") or not known:
+        return bool(values.get("outside_city"))
+    return not all(geo.district_of([lat for lat, _ in known], [lon for _, lon in known]))
+
+
+def _party(values: dict[str, Any], unit: Unit) -> dict[str, Any]:
+    """Return the fields that follow from the list of passengers: names, keys, at least as many seats."""
+    party = values.get("party")
+    if not party:
+        return {}
+    keys = [each["person"] for each in party if each.get("person")]
+    organ = orgs.organ_of(unit) or unit
+    if Person.objects.within(organ).filter(pk__in=keys).count() != len(set(keys)):
+        message = "从通讯录选取的乘车人须为本单位人员；外单位人员请直接填写姓名。"
+        raise Invalid(message, code="passenger", fields={"party": message})
+    count = max(values.get("passenger_count") or 1, len(party))
+    names = "、".join(each["name"] for each in party)
+    return {"passenger_ids": sorted(set(keys)), "passengers": names[:200], "passenger_count": count}
+
+
 @transaction.atomic
 def request(actor: Actor, **values: Any) -> DispatchOrder:
     """申请用车: the actor asks for a car for their own organ.
 
-    ``values``: purpose, passengers, passenger_count, origin, destination, planned_from, planned_to, kind and
-    optionally destination_lat/lon. Refused when the times are impossible or lie in the past.
+    ``values``: purpose, passengers or party, passenger_count, origin, destination, planned_from, planned_to, kind and
+    optionally stops, coordinates, shape, body_wanted, outside_city. Refused when the times are impossible, in the past
+    or too far ahead, and when the class of car is not for such a journey. Who has to approve is decided here.
     """
     actor.require("vehicles.order.request")
     if actor.person_id is None or actor.unit_id is None:
         raise Denied("只有绑定人员的账号可以申请用车。", code="no_person")
-    _check_times(values["planned_from"], values["planned_to"])
-    if values["planned_to"] < timezone.now():
+    start, end = values["planned_from"], values["planned_to"]
+    check_times(start, end)
+    if end < timezone.now():
         raise Invalid("用车时间已过。", fields={"planned_from": "用车时间已过。"})
+    ahead = timedelta(days=reference.value("dispatch.request.ahead_days"))
+    if start > timezone.now() + ahead:
+        message = f"最多提前 {ahead.days} 天申请。"
+        raise Invalid(message, fields={"planned_from": message})
+    _check_class(values)
     person = Person.objects.select_related("unit").get(pk=actor.person_id)
-    key, code = next_code()
-    return ledger.create(
-        DispatchOrder, actor, {**values, "id": key, "code": code, "unit": person.unit, "requester": person}, name="申请"
+    outside = _outside(values)
+    level, reasons = approvals.decide(
+        kind=values.get("kind", OrderKind.ORDINARY), outside_city=outside, start=start, end=end
     )
+    key, code = next_code()
+    values |= _party(values, person.unit) | {
+        "id": key, "code": code, "unit": person.unit, "requester": person, "outside_city": outside,
+        "approval_level": level, "approval_reasons": reasons,
+    }  # fmt: skip
+    return ledger.create(DispatchOrder, actor, values, name="申请")
+
+
+@transaction.atomic
+def request_weekly(actor: Actor, *, weeks: int, **values: Any) -> DispatchOrder:
+    """重复用车: the same journey again in each of the following weeks, each an order of its own. Returns the first."""
+    actor.require("vehicles.order.request")
+    series = uuid.uuid4().hex if weeks else ""
+    made = []
+    for week in range(weeks + 1):
+        later = timedelta(weeks=week)
+        times = {name: values[name] + later for name in ("planned_from", "planned_to")}
+        made.append(request(actor, **{**values, **times, "series": series}))
+    return made[0]
 
 
 @transaction.atomic
 def approve(actor: Actor, order: DispatchOrder, *, reason: str = "") -> DispatchOrder:
     """批准: the approver of the requester's unit agrees. Nobody approves their own request."""
-    actor.require("vehicles.order.approve", order)
-    if actor.person_id is not None and actor.person_id == order.requester_id:
-        raise Denied("不能审批本人提出的用车申请。", code="own_request")
-    order = ledger.move(order, "approve", actor, reason=reason, approved_by=actor.name)
+    approvals.require(actor, order)
+    order = ledger.move(order, "approve", actor, reason=reason, approved_by=actor.name, approved_at=timezone.now())
     order_notices.decided(order, actor, agreed=True, reason=reason)
     return order
 
@@ -78,7 +146,7 @@ def approve(actor: Actor, order: DispatchOrder, *, reason: str = "") -> Dispatch
 @transaction.atomic
 def refuse(actor: Actor, order: DispatchOrder, *, reason: str) -> DispatchOrder:
     """不批准."""
-    actor.require("vehicles.order.approve", order)
+    approvals.require(actor, order)
     order = ledger.move(order, "refuse", actor, reason=reason, approved_by=actor.name)
     order_notices.decided(order, actor, agreed=False, reason=reason)
     return order
@@ -99,7 +167,7 @@ def _check_fit(order: DispatchOrder, vehicle: Vehicle, driver: Driver) -> None:
         raise Invalid(message, code="seats", fields={"vehicle": message})
 
 
-def _clash(vehicle: Vehicle, driver: Driver, order: DispatchOrder) -> Conflict:
+def clash(vehicle: Vehicle, driver: Driver, order: DispatchOrder) -> Conflict:
     overlapping = (
         DispatchOrder.objects.filter(state__in=("dispatched", "started"))
         .filter(planned_from__lt=order.planned_to, planned_to__gt=order.planned_from)
@@ -113,9 +181,12 @@ def _clash(vehicle: Vehicle, driver: Driver, order: DispatchOrder) -> Conflict:
     return Conflict(message, code="double_booking", fields={field: message})
 
 
-def _bind(actor: Actor, order: DispatchOrder, code: str, vehicle: Vehicle, driver: Driver, reason: str) -> DispatchOrder:
-    actor.require("vehicles.order.dispatch", order)
-    actor.require("vehicles.order.dispatch", vehicle)
+def _bind(
+    actor: Actor, order: DispatchOrder, code: str, vehicle: Vehicle, driver: Driver, reason: str, **values: Any
+) -> DispatchOrder:
+    reach.require_order(actor, order)
+    reach.require_served(actor, vehicle)
+    reach.require_served(actor, driver)
     vehicle = Vehicle.objects.select_for_update(no_key=True).get(pk=vehicle.pk)
     _check_fit(order, vehicle, driver)
     before, former_driver = order.vehicle_id, order.driver_person_id
@@ -123,12 +194,13 @@ def _bind(actor: Actor, order: DispatchOrder, code: str, vehicle: Vehicle, drive
         with transaction.atomic():
             order = ledger.move(
                 order, code, actor, reason=reason, vehicle=vehicle, driver=driver, driver_person_id=driver.person_id,
-                dispatched_by=actor.name,
+                dispatched_by=actor.name, dispatched_at=timezone.now(), accepted_at=None, plate=vehicle.plate,
+                driver_name=driver.person.name, driver_phone=driver.phone,
                 vehicle_busy=busy(vehicle.pk, order.planned_from, order.planned_to),
-                driver_busy=busy(driver.pk, order.planned_from, order.planned_to),
+                driver_busy=busy(driver.pk, order.planned_from, order.planned_to), **values,
             )  # fmt: skip
     except IntegrityError as error:
-        raise _clash(vehicle, driver, order) from error
+        raise clash(vehicle, driver, order) from error
     if before not in (None, vehicle.pk):
         driving.rematch(order, before)
     driving.rematch(order)
@@ -144,48 +216,38 @@ def dispatch(actor: Actor, order: DispatchOrder, *, vehicle: Vehicle, driver: Dr
 
 
 @transaction.atomic
-def redispatch(actor: Actor, order: DispatchOrder, *, vehicle: Vehicle, driver: Driver, reason: str) -> DispatchOrder:
-    """改派: bind another vehicle or driver before the start."""
-    return _bind(actor, order, "redispatch", vehicle, driver, reason)
-
-
-def start(actor: Actor, order: DispatchOrder, *, odometer_start_km: int) -> DispatchOrder:
-    """出车: the driver starts, noting the odometer."""
-    actor.require("vehicles.order.drive", order, persons=("driver_person_id",))
-    return ledger.move(order, "start", actor, odometer_start_km=odometer_start_km, started_at=timezone.now())
+def dispatch_urgently(
+    actor: Actor, order: DispatchOrder, *, vehicle: Vehicle, driver: Driver, reason: str
+) -> DispatchOrder:
+    """应急派车: an emergency goes ahead of its approval, which is then due within some working days (补批)."""
+    if order.kind != OrderKind.EMERGENCY:
+        raise Conflict("只有应急用车可以先派车后审批。", code="not_urgent")
+    due = approvals.ratify_by(timezone.localdate())
+    return _bind(actor, order, "dispatch_urgently", vehicle, driver, reason, ratify_by_on=due)
 
 
 @transaction.atomic
-def end(actor: Actor, order: DispatchOrder, *, odometer_end_km: int) -> DispatchOrder:
-    """收车: the driver is back. Vehicle and driver are free from now on."""
-    actor.require("vehicles.order.drive", order, persons=("driver_person_id",))
-    if order.odometer_start_km is not None and odometer_end_km < order.odometer_start_km:
-        message = f"收车里程不能小于出车里程（{order.odometer_start_km} 公里）。"
-        raise Invalid(message, fields={"odometer_end_km": message})
-    return ledger.move(
-        order, "end", actor, odometer_end_km=odometer_end_km, ended_at=timezone.now(), vehicle_busy=None, driver_busy=None
-    )
+def redispatch(actor: Actor, order: DispatchOrder, *, vehicle: Vehicle, driver: Driver, reason: str) -> DispatchOrder:
+    """改派: bind another vehicle or driver before the start."""
+    _check_alone(order)
+    return _bind(actor, order, "redispatch", vehicle, driver, reason, host=None)
+
+
+def _check_alone(order: DispatchOrder) -> None:
+    riders = list(order.riders.filter(state__in=("dispatched", "started")).values_list("code", flat=True))
+    if riders:
+        raise Conflict(f"有派车单拼入本单（{'、'.join(riders)}），请先撤回拼车。", code="riders")
 
 
 @transaction.atomic
 def cancel(actor: Actor, order: DispatchOrder, *, reason: str) -> DispatchOrder:
     """取消: by the requester, or by those who approve or dispatch. Trips that the order covered have none from now on."""
     own = actor.person_id is not None and actor.person_id == order.requester_id
-    if not own and not actor.scope("vehicles.order.dispatch").covers(order.scope_pos):
+    reached = actor.scope("vehicles.order.dispatch")
+    if not own and not reached.covers(order.scope_pos) and not reached.covers(order.server_pos):
         actor.require("vehicles.order.approve", order)
+    _check_alone(order)
     order = ledger.move(order, "cancel", actor, reason=reason, vehicle_busy=None, driver_busy=None)
     driving.rematch(order)
     order_notices.cancelled(order, actor, reason=reason)
     return order
-
-
-def rate(actor: Actor, order: DispatchOrder, *, rating: int, rating_note: str = "") -> DispatchOrder:
-    """评价: the requester rates a finished trip, once."""
-    if actor.person_id is None or actor.person_id != order.requester_id:
-        raise Denied("只有申请人可以评价。", code="not_requester")
-    if order.state != "ended":
-        raise Conflict("收车后方可评价。", code="state_changed")
-    if order.rating is not None:
-        raise Conflict("该派车单已评价。", code="rated")
-    values = {"rating": rating, "rating_note": rating_note}
-    return ledger.change(order, actor, values, name="评价", code="rate")

@@ -35,6 +35,14 @@ class VehicleForm(PageForm):
     bought_on = forms.DateField(label="购置日期")
     registered_on = forms.DateField(label="注册登记日期", required=False)
     place = forms.ModelChoiceField(label="停放地点", queryset=ParkingPlace.objects.none(), required=False)
+    engine_no = forms.CharField(label="发动机号", max_length=30, required=False, help_text="见行驶证。")
+    certificate_no = forms.CharField(label="登记证书编号", max_length=30, required=False)
+    special_need = forms.BooleanField(
+        label="确因工作需要", required=False, help_text="经批准配备其他小型、中型客车，或执法执勤所需车辆的，勾选此项。"
+    )
+    over_standard_note = forms.CharField(
+        label="超标准情况说明", max_length=200, required=False, help_text="超出配备标准但确已配备的车辆，说明由来。"
+    )
     note = forms.CharField(label="备注", max_length=200, required=False)
 
     def setup(self) -> None:
@@ -79,6 +87,9 @@ class DriverForm(PageForm):
     licence_no = forms.CharField(label="驾驶证号", max_length=20, required=False)
     licence_class = forms.ChoiceField(label="准驾车型", choices=LicenceClass.choices, initial=LicenceClass.C1)
     licence_expires_on = forms.DateField(label="驾驶证有效期至")
+    licence_issued_on = forms.DateField(label="初次领证日期", required=False)
+    medical_due_on = forms.DateField(label="身体条件证明到期", required=False)
+    review_due_on = forms.DateField(label="年度审验到期", required=False)
     phone = forms.CharField(label="联系电话", max_length=20, required=False)
 
 
@@ -111,3 +122,10 @@ class QuotaForm(PageForm):
     def setup(self) -> None:
         self.fields["unit"].queryset = organ_choices(self, "vehicles.quota.manage")
         self.fields["valid_from"].initial = timezone.localdate()
+
+
+class MarkForm(PageForm):
+    marked_on = forms.DateField(label="喷涂日期")
+
+    def setup(self) -> None:
+        self.fields["marked_on"].initial = timezone.localdate()

@@ -138,3 +138,8 @@ class DispatchOrder(LedgerRecord):
 
     def __str__(self) -> str:
         return self.code
+
+    @property
+    def settled_in(self) -> bool:
+        """Whether a settlement counts this order."""
+        return getattr(self, "settled", None) is not None

@@ -3,6 +3,9 @@
 from .cockpit import *  # noqa: F403
 from .desk import *  # noqa: F403
 from .maps import *  # noqa: F403
+from .net import *  # noqa: F403
+from .order import *  # noqa: F403
 from .orders import *  # noqa: F403
 from .register import *  # noqa: F403
+from .slip import *  # noqa: F403
 from .vehicles import *  # noqa: F403

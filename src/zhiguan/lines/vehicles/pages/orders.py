@@ -1,4 +1,4 @@
-"""用车申请与派车单: from the request to the rating, one list for each kind of user."""
+"""Lists of 用车申请与派车单, one for each kind of user. The order itself: ``order``."""
 
 from __future__ import annotations
 
@@ -6,33 +6,24 @@ from zhiguan.kit.pages import (
     BulkAction,
     ChoiceFilter,
     Column,
+    Date,
     DateRangeFilter,
     DateTime,
-    DetailPage,
     EmptyState,
-    FormPage,
     ListPage,
     MenuItem,
-    Number,
     PageAction,
-    Panel,
-    RelatedList,
     RowAction,
-    Section,
     UnitFilter,
-    VerbAction,
 )
 
 from .. import lifecycle, queries
 from ..domain import orders
-from ..forms import DispatchForm, EndForm, RateForm, RedispatchForm, RequestForm, StartForm
 from .parts import (
     ORDER_COLUMNS,
     ORDER_STATE,
-    TRIP_COLUMNS,
-    address_of,
-    in_state,
-    making,
+    PLATE,
+    overdue,
     unit_options,
 )
 
@@ -51,7 +42,7 @@ ORDERS = ListPage(
     scope_persons=("requester_id", "driver_person_id"),
     rows=queries.orders,
     columns=ORDER_COLUMNS,
-    search=("^code", "=vehicle.plate", "=requester.name"),
+    search=("^code", "=plate", "=vehicle.plate", "=requester.name"),
     search_hint="单号、车牌号、申请人姓名",
     filters=_ORDER_FILTERS,
     default_sort="-created_at",
@@ -69,6 +60,7 @@ MY_REQUESTS = ListPage(
     permission="vehicles.order.request",
     scope_persons=("requester_id",),
     rows=queries.my_requests,
+    note="包括您申请的和您作为乘车人的用车。",
     columns=tuple(column for column in ORDER_COLUMNS if column.name not in ("unit.name", "requester.name")),
     search=("^code", "destination", "purpose"),
     search_hint="单号、目的地、事由",
@@ -123,7 +115,7 @@ MY_DRIVES = ListPage(
     scope_persons=("driver_person_id",),
     rows=queries.my_drives,
     columns=(ORDER_COLUMNS[0], ORDER_STATE, DateTime("planned_from", "用车时间", sortable=True), Column("origin", "上车地点"),
-             Column("destination", "目的地"), Column("passengers", "乘车人"), Column("vehicle.plate", "车辆")),
+             Column("destination", "目的地"), Column("passengers", "乘车人"), PLATE),
     search=("^code", "destination"),
     search_hint="单号、目的地",
     filters=(ChoiceFilter("state", "状态", options=lifecycle.ORDER.choices), DateRangeFilter("planned_from", "用车时间")),
@@ -132,60 +124,20 @@ MY_DRIVES = ListPage(
     detail="vehicles.order.detail",
     empty=EmptyState("没有出车任务", "派给您的任务会出现在这里。"),
 )  # fmt: skip
-
-ORDER = DetailPage(
-    code="vehicles.order",
-    path="vehicles/order/<int:pk>/",
-    title=lambda order: order.code,
-    subtitle=lambda order: f"{order.unit.name} · {order.requester.name} · {order.purpose}",
-    permission="vehicles.order.view",
-    scope_persons=("requester_id", "driver_person_id"),
-    rows=lambda actor: queries.orders(actor).select_related("unit", "requester", "vehicle", "driver__person"),
-    badge=ORDER_STATE,
-    panels=(
-        Panel("用车", fields=(
-            Column("code", "单号"), Column("kind", "类别"), Column("unit.name", "用车单位"), Column("requester.name", "申请人"),
-            Column("purpose", "事由"), Column("passengers", "乘车人"), Column("passenger_count", "乘车人数"),
-            Column("origin", "上车地点"), Column("destination", "目的地"), DateTime("planned_from", "用车时间"),
-            DateTime("planned_to", "预计结束"),
-        )),
-        Panel("派车", fields=(
-            Column("vehicle.plate", "车辆"), Column("driver.person.name", "驾驶员"), Column("driver.phone", "驾驶员电话"),
-            Column("approved_by", "审批人"), Column("dispatched_by", "派车人"),
-        )),
-        Panel("执行", fields=(
-            DateTime("started_at", "出车时间"), DateTime("ended_at", "收车时间"),
-            Number("odometer_start_km", "出车里程表", unit="公里"), Number("odometer_end_km", "收车里程表", unit="公里"),
-            Column("rating", "评价", unit="分"), Column("rating_note", "评价意见"),
-        ), when=lambda order: order.started_at is not None),
-        RelatedList("匹配的行程", rows=queries.trips_for, columns=TRIP_COLUMNS[:6], tab="行程",
-                    permission="vehicles.trip.view"),
-    ),
-    actions=(
-        VerbAction("approve", "批准", verb=orders.approve, permission="vehicles.order.approve", style="primary",
-                   when=in_state("requested"), confirm="批准这件用车申请？"),
-        VerbAction("refuse", "不批准", verb=orders.refuse, permission="vehicles.order.approve", reason=True,
-                   when=in_state("requested"), style="danger"),
-        VerbAction("dispatch", "派车", verb=orders.dispatch, form=DispatchForm, permission="vehicles.order.dispatch",
-                   style="primary", when=in_state("approved")),
-        VerbAction("redispatch", "改派", verb=orders.redispatch, form=RedispatchForm,
-                   permission="vehicles.order.dispatch", when=in_state("dispatched")),
-        VerbAction("start", "出车", verb=orders.start, form=StartForm, permission="vehicles.order.drive", style="primary",
-                   when=in_state("dispatched"), help="出车前请检查车况并记录里程表读数。"),
-        VerbAction("end", "收车", verb=orders.end, form=EndForm, permission="vehicles.order.drive", style="primary",
-                   when=in_state("started")),
-        VerbAction("rate", "评价", verb=orders.rate, form=RateForm, permission="vehicles.order.request",
-                   when=lambda order: order.state == "ended" and order.rating is None),
-        VerbAction("cancel", "取消", verb=orders.cancel, permission="vehicles.order.view", reason=True,
-                   when=in_state("requested", "approved", "dispatched")),
-    ),
-    history=queries.history,
-    print=True,
-)  # fmt: skip
-ORDER_NEW = FormPage(
-    code="vehicles.order.create", path="vehicles/order/new/", title="申请用车", permission="vehicles.order.request",
-    form=RequestForm, verb=making(orders.request), submit="提交申请", done="用车申请已提交",
-    success=address_of("vehicles.order.detail"),
-    sections=(Section("事由", ("kind", "purpose", "passengers", "passenger_count")),
-              Section("行程", ("origin", "destination", "planned_from", "planned_to"))),
+TO_RATIFY = ListPage(
+    code="vehicles.order.ratifying",
+    path="vehicles/order/to-ratify/",
+    title="应急用车补批",
+    menu=MenuItem("vehicles", order=5, icon="clock-exclamation",
+                  badge=lambda actor: queries.to_ratify(actor)[:100].count()),
+    permission="vehicles.order.approve",
+    rows=queries.to_ratify,
+    columns=(*ORDER_COLUMNS[:5], Date("ratify_by_on", "补批期限", sortable=True), overdue("ratify_by_on", "时限")),
+    search=("^code", "=requester.name", "purpose"),
+    search_hint="单号、申请人、事由",
+    filters=(DateRangeFilter("ratify_by_on", "补批期限"),),
+    default_sort="ratify_by_on",
+    detail="vehicles.order.detail",
+    note="应急用车先派车后审批，须在期限内补办；逾期仍可补批，并保留逾期记录。",
+    empty=EmptyState("没有待补批的应急用车", "先派车后审批的应急用车会出现在这里。"),
 )  # fmt: skip

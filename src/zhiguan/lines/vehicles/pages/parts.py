@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Q
 from django.urls import reverse
+from django.utils import timezone
 
 from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kit.actor import Actor
@@ -33,6 +34,16 @@ def unit_options(permission: str) -> Callable[[Actor], Iterable[tuple]]:
     return options
 
 
+def overdue(name: str, title: str) -> Column:
+    """Return a column that says how far a date is, or by how much it is past."""
+
+    def words(row: Any) -> str:
+        days = (getattr(row, name) - timezone.localdate()).days
+        return f"逾期 {-days} 天" if days < 0 else "今日到期" if days == 0 else f"剩 {days} 天"
+
+    return Column(f"{name}_left", title, value=words, needs=(name,))
+
+
 def in_state(*states: str) -> Callable[[Any], bool]:
     return lambda row: row.state in states
 
@@ -56,6 +67,12 @@ MATCH = Badge("match", "匹配结果", {Match.MATCHED: "green", Match.OVERRUN: "
                                  Match.NO_ORDER: "red"}, choices=Match.choices)  # fmt: skip
 MANAGE = "vehicles.vehicle.manage"
 
+PLATE = Column("plate", "车辆", value=lambda order: order.plate or getattr(order.vehicle, "plate", ""),
+               needs=("plate", "vehicle.plate"), sort="plate")
+DRIVER_NAME = Column("driver_name", "驾驶员", needs=("driver_name", "driver.person.name"),
+                     value=lambda order: order.driver_name or (order.driver.person.name if order.driver else ""))  # fmt: skip
+"""As copied at dispatch, for readers who may not see the vehicle; orders of older days have only the keys."""
+
 ORDER_COLUMNS = (
     Column("code", "单号", link=True, sortable=True),
     ORDER_STATE,
@@ -65,8 +82,8 @@ ORDER_COLUMNS = (
     Column("destination", "目的地"),
     DateTime("planned_from", "用车时间", sortable=True),
     DateTime("planned_to", "预计结束", shown=False),
-    Column("vehicle.plate", "车辆"),
-    Column("driver.person.name", "驾驶员"),
+    PLATE,
+    DRIVER_NAME,
     Column("kind", "类别", shown=False),
     DateTime("created_at", "申请时间", sortable=True, shown=False),
 )

@@ -19,6 +19,7 @@ from zhiguan.kit.actor import Actor
 from zhiguan.kit.pages import Change, HistoryEntry
 
 from ..models import DispatchOrder, Driver, ParkingPlace, Stop, Terminal, Trip, Vehicle, VehicleDay, VehicleQuota
+from .net import *  # noqa: F403
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -80,14 +81,15 @@ def quotas(actor: Actor) -> QuerySet[VehicleQuota]:
 
 
 def orders(actor: Actor) -> QuerySet[DispatchOrder]:
-    """Return the orders of the actor's scope, and those they asked for or drive."""
-    scope = actor.scope("vehicles.order.view")
-    return DispatchOrder.objects.filter(scope.q("scope_pos", ("requester_id", "driver_person_id")))
+    """Return the orders of the actor's scope, those sent to their pools, and those they asked for, ride along or drive."""
+    return DispatchOrder.objects.visible_to(actor, "vehicles.order.view")
 
 
 def my_requests(actor: Actor) -> QuerySet[DispatchOrder]:
-    """Return the orders the actor asked for."""
-    return DispatchOrder.objects.filter(requester_id=actor.person_id) if actor.person_id else DispatchOrder.objects.none()
+    """Return the orders the actor asked for or rides along with."""
+    if actor.person_id is None:
+        return DispatchOrder.objects.none()
+    return DispatchOrder.objects.filter(Q(requester_id=actor.person_id) | Q(passenger_ids__contains=[actor.person_id]))
 
 
 def my_drives(actor: Actor) -> QuerySet[DispatchOrder]:
@@ -95,17 +97,6 @@ def my_drives(actor: Actor) -> QuerySet[DispatchOrder]:
     if actor.person_id is None:
         return DispatchOrder.objects.none()
     return DispatchOrder.objects.filter(driver_person_id=actor.person_id)
-
-
-def to_approve(actor: Actor) -> QuerySet[DispatchOrder]:
-    """Return the requests that wait for the actor's approval."""
-    waiting = DispatchOrder.objects.visible_to(actor, "vehicles.order.approve").filter(state="requested")
-    return waiting.exclude(requester_id=actor.person_id) if actor.person_id else waiting
-
-
-def to_dispatch(actor: Actor) -> QuerySet[DispatchOrder]:
-    """Return the approved requests that wait for a car."""
-    return DispatchOrder.objects.visible_to(actor, "vehicles.order.dispatch").filter(state="approved")
 
 
 def trips(actor: Actor) -> QuerySet[Trip]:
@@ -167,7 +158,10 @@ def history(record: Any, actor: Actor) -> Iterable[HistoryEntry]:
     """Return the record's ledger events, newest first, as a story for people."""
     fields = {field.attname: field for field in record._meta.concrete_fields}
     names = {name: str(field.verbose_name) for name, field in fields.items()}
-    hidden = {"id", "version", "scope_pos", "created_at", "vehicle_busy", "driver_busy", "driver_person_id"}
+    hidden = {
+        "id", "version", "scope_pos", "created_at", "vehicle_busy", "driver_busy", "driver_person_id", "server_pos",
+        "pool_pos", "payer_pos", "passenger_ids", "series", "approval_reasons",
+    }  # fmt: skip
     states = record.lifecycle.states
     events = list(ledger.history(record).order_by("-at", "-id")[:200])
     labels = _labels(fields, events)

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.ledger.models import LedgerEvent
 from zhiguan.kit.errors import Conflict, Denied, Invalid, Stale
-from zhiguan.lines.vehicles.domain import orders, register
+from zhiguan.lines.vehicles.domain import journeys, orders, register
 from zhiguan.lines.vehicles.models import DispatchOrder
 
 from .conftest import make_world
@@ -25,10 +25,10 @@ def test_an_order_goes_its_whole_way_as_its_users(world, make_vehicle, make_driv
         order = orders.dispatch(world.manager, order, vehicle=vehicle, driver=driver)
     with world.driving.acting():
         order = DispatchOrder.objects.get(pk=order.pk)
-        order = orders.start(world.driving, order, odometer_start_km=1000)
-        order = orders.end(world.driving, order, odometer_end_km=1012)
+        order = journeys.start(world.driving, order, odometer_start_km=1000)
+        order = journeys.end(world.driving, order, odometer_end_km=1012)
     with world.requester.acting():
-        order = orders.rate(world.requester, DispatchOrder.objects.get(pk=order.pk), rating=5)
+        order = journeys.rate(world.requester, DispatchOrder.objects.get(pk=order.pk), rating=5)
         assert [event.code for event in ledger.history(order)] == [
             "create", "approve", "dispatch", "start", "end", "rate"
         ]  # fmt: skip
@@ -92,9 +92,9 @@ def test_wrong_input_changes_nothing(world, make_vehicle, make_driver, make_orde
         orders.dispatch(world.manager, crowd, vehicle=vehicle, driver=driver)
     order = orders.approve(world.manager, make_order())
     order = orders.dispatch(world.manager, order, vehicle=vehicle, driver=driver)
-    order = orders.start(world.manager, order, odometer_start_km=100)
+    order = journeys.start(world.manager, order, odometer_start_km=100)
     with pytest.raises(Invalid, match="收车里程"):
-        orders.end(world.manager, order, odometer_end_km=99)
+        journeys.end(world.manager, order, odometer_end_km=99)
     with pytest.raises(Conflict, match="未完成"):
         register.lay_up(world.manager, vehicle, reason="年检")
 

@@ -1,0 +1,21 @@
+"""Over which units a dispatcher acts: an order sent to a pool is the pool's, a pooled car is also the pool's."""
+
+from __future__ import annotations
+
+from zhiguan.kit.actor import Actor
+
+from ..models import DispatchOrder, Driver, Vehicle
+
+DISPATCH = "vehicles.order.dispatch"
+
+
+def require_order(actor: Actor, order: DispatchOrder) -> None:
+    """Refuse who may not dispatch the order: while it is with a pool, only the pool's dispatchers may."""
+    actor.require(DISPATCH, order.scope_pos if order.server_pos is None else order.server_pos)
+
+
+def require_served(actor: Actor, thing: Vehicle | Driver) -> None:
+    """Refuse who may not dispatch this vehicle or driver: neither theirs nor in their pool."""
+    if thing.pool_pos is not None and actor.scope(DISPATCH).covers(thing.pool_pos):
+        return
+    actor.require(DISPATCH, thing)
