@@ -16,8 +16,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from zhiguan.site import cli
 from zhiguan.site.runtime import postgres
-from zhiguan.site.runtime.supervisor import local_names, running_pid
+from zhiguan.site.runtime.supervisor import CannotStart, local_names, running_pid, services
 
 pytestmark = pytest.mark.faults
 
@@ -215,3 +216,16 @@ def test_listening_to_the_world_lists_this_machines_names() -> None:
     assert local_names("127.0.0.1") == ["localhost", "127.0.0.1", "[::1]"]
     assert socket.gethostname() in local_names("0.0.0.0")
     assert "10.1.2.3" in local_names("10.1.2.3")
+
+
+def test_several_gateways_share_the_port(monkeypatch):
+    args = cli.parser().parse_args(["up", "--no-demo", "--gateway-port", "18899"])
+    (one,) = [service for service in services(args) if service.name.startswith("gateway")]
+    assert "--share-port" not in one.command
+    monkeypatch.setenv("ZHIGUAN_GATEWAY_PROCESSES", "3")
+    three = [service for service in services(args) if service.name.startswith("gateway")]
+    assert [service.name for service in three] == ["gateway", "gateway-2", "gateway-3"]
+    assert {service.command[-3:] for service in three} == {("--port", "18899", "--share-port")}
+    monkeypatch.setenv("ZHIGUAN_GATEWAY_PROCESSES", "many")
+    with pytest.raises(CannotStart, match="ZHIGUAN_GATEWAY_PROCESSES"):
+        services(args)
