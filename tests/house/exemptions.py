@@ -3,8 +3,5 @@
 _NO_PAGE = "the part's own pages are not there yet; the permission already opens the area's rows in PostgreSQL"
 
 EXEMPTIONS: tuple[tuple[str, str], ...] = (
-    ("permissions-are-used orgs.unit.view", _NO_PAGE),
-    ("permissions-are-used orgs.person.view", _NO_PAGE),
-    ("permissions-are-used orgs.establishment.view", _NO_PAGE),
     ("permissions-are-used telemetry.source.view", _NO_PAGE),
 )

@@ -27,8 +27,8 @@ from .models import Notice, NoticeDelivery, Preference, Rhythm
 from .schedule import due
 
 __all__ = [
-    "change_preferences", "holders", "mail_works", "mark_all_read", "mark_read", "mark_unread", "modes", "notify", "rhythm", "told",
-    "unread_count",
+    "change_preferences", "holders", "mail_works", "mark_all_read", "mark_read", "mark_unread", "modes", "notify",
+    "rhythm", "told", "unread_count",
 ]  # fmt: skip
 
 MOST_HOLDERS = 200

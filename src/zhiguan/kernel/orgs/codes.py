@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import TextChoices
 
-from zhiguan.kit.manifest import Permission, RoleTemplate
+from zhiguan.kit.manifest import MenuGroup, Permission, RoleTemplate
 
 
 class UnitKind(TextChoices):
@@ -82,6 +82,14 @@ PERSON_VIEW = Permission("orgs.person.view", "查看人员任职")
 ESTABLISHMENT_MANAGE = Permission("orgs.establishment.manage", "维护人员编制")
 ESTABLISHMENT_VIEW = Permission("orgs.establishment.view", "查看人员编制")
 
+MENU = MenuGroup("orgs", "机构人员", 720, "sitemap")
+
+READER = RoleTemplate(
+    "orgs.reader",
+    "机构编制查阅人员",
+    ("orgs.unit.view", "orgs.person.view", "orgs.establishment.view"),
+    scope="organ",
+)
 KEEPER = RoleTemplate(
     "orgs.keeper",
     "机构编制管理人员",
@@ -98,7 +106,10 @@ ACTS: dict[str, str] = {
     "orgs.unit.rename": "机构更名",
     "orgs.unit.move": "机构划转",
     "orgs.unit.close": "机构撤销",
+    "orgs.unit.merge": "机构合并",
     "orgs.person.register": "登记人员",
+    "orgs.person.change": "修改人员资料",
+    "orgs.person.contact": "查看人员联系方式",
     "orgs.appointment.appoint": "任职",
     "orgs.appointment.transfer": "调任",
     "orgs.appointment.end": "免职离任",

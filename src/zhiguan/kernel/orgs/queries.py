@@ -187,6 +187,11 @@ class Staffing:
         """Posts not filled; negative when there are more people than posts (超编)."""
         return self.quota - self.headcount
 
+    @property
+    def over(self) -> int:
+        """How many more people than posts (超编人数)."""
+        return max(0, self.headcount - self.quota)
+
 
 def staffing(unit: Unit, day: date | None = None) -> Staffing:
     """Return approved posts against people serving, today or on a day."""

@@ -1,6 +1,7 @@
 """Permissions of the log and the acts the log itself can be subject of. There is no permission to delete."""
 
 from zhiguan.kernel.orgs.codes import ACTS
+from zhiguan.kernel.orgs.declare import Recording
 from zhiguan.kit.manifest import Permission
 
 from .declare import TraceCode
@@ -13,3 +14,5 @@ KEY_CHANGE = TraceCode("trace.key.change", "更换检查点签名密钥")
 
 ORGS = tuple(TraceCode(code, name) for code, name in ACTS.items())
 """Acts of the organisation tree, which lies below the log and cannot declare them itself."""
+ORGS_RECORDING = Recording("trace", "zhiguan.kernel.trace.service.record")
+"""Where the pages of the organisation tree note those acts."""

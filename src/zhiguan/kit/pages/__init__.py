@@ -22,7 +22,7 @@ from .declare import (
     Section,
     ViewPage,
 )
-from .filters import BoolFilter, ChoiceFilter, DateRangeFilter, NumberRangeFilter, TextFilter, UnitFilter
+from .filters import BoolFilter, ChoiceFilter, DateRangeFilter, DayFilter, NumberRangeFilter, TextFilter, UnitFilter
 from .forms import PageForm
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "Date",
     "DateRangeFilter",
     "DateTime",
+    "DayFilter",
     "DetailPage",
     "EmptyState",
     "FormPage",

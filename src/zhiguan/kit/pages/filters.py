@@ -277,3 +277,28 @@ class TextFilter(Filter):
             applied.condition = Q(**{f"{self.orm}__{self.lookup}": text})
             applied.chips = [(self.name, text, f"{self.title}：{text}")]
         return applied
+
+
+@dataclass(frozen=True)
+class DayFilter(Filter):
+    """截至某日: the rows that held on one day. ``held(day)`` returns the condition."""
+
+    held: Callable[[dt.date], Q] = lambda day: Q()
+    widget = "day"
+
+    def read(self, query: QueryDict, actor: Actor, rows: QuerySet) -> Applied:
+        text = query.get(self.name, "").strip()
+        applied = Applied(self, {self.name: ""})
+        if not text:
+            return applied
+        try:
+            day = parse_date(text)
+        except ValueError:
+            day = None
+        if day is None:
+            applied.error = f"“{text[:30]}”不是有效的日期（例如 2026-03-01），已忽略"
+            return applied
+        applied.values[self.name] = text
+        applied.condition = self.held(day)
+        applied.chips = [(self.name, text, f"{self.title} {text}")]
+        return applied

@@ -4,3 +4,4 @@ from .access import *  # noqa: F403
 from .accounts import *  # noqa: F403
 from .apidocs import *  # noqa: F403
 from .audit import *  # noqa: F403
+from .places import *  # noqa: F403

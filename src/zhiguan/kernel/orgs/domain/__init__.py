@@ -6,16 +6,30 @@ the columns that hold today's state would otherwise be wrong.
 """
 
 from .guards import Recorder
-from .people import appoint, end_appointment, register_person, set_establishment, transfer
-from .units import change_unit, close_unit, create_unit, misplaced, move_unit, realign, rename_unit, scoped_models
+from .merging import merge_unit
+from .people import appoint, change_person, end_appointment, register_person, set_establishment, transfer
+from .units import (
+    PARENTS,
+    change_unit,
+    close_unit,
+    create_unit,
+    misplaced,
+    move_unit,
+    realign,
+    rename_unit,
+    scoped_models,
+)
 
 __all__ = [
+    "PARENTS",
     "Recorder",
     "appoint",
+    "change_person",
     "change_unit",
     "close_unit",
     "create_unit",
     "end_appointment",
+    "merge_unit",
     "misplaced",
     "move_unit",
     "realign",

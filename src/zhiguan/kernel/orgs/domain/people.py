@@ -49,6 +49,24 @@ def register_person(
 
 
 @transaction.atomic
+def change_person(
+    actor: Actor, person: Person, *, record: Recorder, name: str, phone: str = "", sort: int = 0, reason: str = ""
+) -> Person:
+    """修改人员资料: the name and what the address book shows beside it. Post, unit and rank have their own verbs."""
+    held = Person.objects.select_for_update().select_related("unit").get(pk=person.pk)
+    actor.require("orgs.person.manage", held)
+    if not name.strip():
+        raise Invalid("请填写姓名。", code="person_incomplete", fields={"name": "必填。"})
+    before = {"name": held.name, "phone": held.phone, "sort": held.sort}
+    held.name, held.phone, held.sort = name.strip(), phone.strip(), sort
+    held.pinyin, held.initials = spell_person(held.name)
+    held.save(update_fields=["name", "phone", "sort", "pinyin", "initials"])
+    after = {"name": held.name, "phone": held.phone, "sort": held.sort}
+    record(actor, "orgs.person.change", held, before=before, after=after, reason=reason)
+    return held
+
+
+@transaction.atomic
 def appoint(
     actor: Actor, person: Person, unit: Unit, *, post: str, record: Recorder, rank: Rank | None = None,
     kind: str = AppointmentKind.MAIN, on: date | None = None, document_no: str = "", reason: str = "",
