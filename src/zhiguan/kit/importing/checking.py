@@ -43,7 +43,8 @@ class Outcome:
 
 def titles_of(importer: Importer) -> set[str]:
     """Return every heading the importer understands."""
-    return {title for column in importer.columns for title in (column.title, *column.aliases)}
+    further = importer.headings() if importer.headings is not None else ()
+    return {title for column in importer.columns for title in (column.title, *column.aliases)} | set(further)
 
 
 def load(importer: Importer, content: bytes, filename: str) -> Table:
@@ -61,6 +62,8 @@ def load(importer: Importer, content: bytes, filename: str) -> Table:
 
 def dry_run(importer: Importer, table: Table, actor: Actor, progress: Progress = lambda done: None) -> Outcome:
     """Check everything and return what was found; database checks are the importer's own ``check``."""
+    if importer.fitting is not None:
+        importer = importer.fitting(importer, table.header)
     outcome = Outcome(total=len(table.rows), columns=table.header)
     places = _places(importer, table, outcome)
     if outcome.problems:
@@ -103,6 +106,8 @@ def dry_run(importer: Importer, table: Table, actor: Actor, progress: Progress =
     if importer.check is not None and outcome.rows:
         for problem in importer.check(outcome.rows, actor):
             outcome.problems.append(_titled(importer, problem))
+    if importer.remarks is not None and outcome.ok:
+        outcome.warnings.extend(importer.remarks(outcome.rows, actor))
     outcome.problems.sort(key=lambda problem: problem.row)
     progress(len(table.rows))
     return outcome

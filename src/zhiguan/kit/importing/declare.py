@@ -93,6 +93,13 @@ class Importer:
     row_limit: int = 200_000
     in_request_limit: int = 2_000
     """Files with more rows are checked and applied as a job, when the site has one to give."""
+    headings: Callable[[], Iterable[str]] | None = None
+    """Further headings by which the heading row is known, asked when a file is read."""
+    fitting: Callable[[Importer, Sequence[str]], Importer] | None = None
+    """``fitting(importer, header)`` returns the importer for a file with that heading row: the same rows and rules,
+    other headings."""
+    remarks: Callable[[Sequence[ImportRow], Actor], Iterable[str]] | None = None
+    """What to say about rows without a problem before they are applied, e.g. how many are known already."""
 
     def __post_init__(self) -> None:
         titles = [title for column in self.columns for title in (column.title, *column.aliases)]

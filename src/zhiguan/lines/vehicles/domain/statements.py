@@ -147,10 +147,9 @@ def drop_doubt(actor: Actor, doubt: CostDoubt, *, reason: str = "") -> CostDoubt
 
 
 def import_statement(
-    actor: Actor, rows: Iterable[Mapping[str, Any]], kind: str, *, batch: str,
-    progress: Callable[[int], None] | None = None,
-) -> Imported:  # fmt: skip
-    """导入对账单: rows by the names of :data:`COLUMNS`, each with ``vehicle`` and perhaps ``card`` found.
+    actor: Actor, rows: Iterable[Mapping[str, Any]], *, batch: str, progress: Callable[[int], None] | None = None
+) -> Imported:
+    """导入对账单: rows by the names of :data:`COLUMNS`, with ``kind``, ``vehicle`` and perhaps ``card`` found.
 
     A product that names electricity is charging, whatever the layout says.
     """
@@ -158,7 +157,7 @@ def import_statement(
 
     def values(row: Mapping[str, Any]) -> dict[str, Any]:
         product = str(row.get("product") or "")
-        charge = "电" in product or (not product and kind == EnergyKind.CHARGE)
+        charge = "电" in product or (not product and row["kind"] == EnergyKind.CHARGE)
         return {
             "vehicle": row["vehicle"], "at": row["at"], "kind": EnergyKind.CHARGE if charge else EnergyKind.FUEL,
             "quantity": row["quantity"], "amount_yuan": row["amount"], "card": row.get("card"),

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kit.actor import Actor
-from zhiguan.kit.pages import Badge, Column, DateTime, Number
+from zhiguan.kit.pages import Badge, Column, DateTime, Number, TextFilter
 
 from .. import lifecycle
 from ..codes import Match
@@ -50,6 +50,11 @@ def in_state(*states: str) -> Callable[[Any], bool]:
 
 def address_of(name: str) -> Callable[[Any, Actor], str]:
     return lambda row, actor: reverse(name, args=[row.pk])
+
+
+def of_car(path: str = "vehicle.plate") -> TextFilter:
+    """Return the filter by plate that addresses of one vehicle's rows use."""
+    return TextFilter("car", "车牌号", path=path, lookup="iexact")
 
 
 def making(verb: Callable[..., Any]) -> Callable[[Actor, Any, dict[str, Any]], Any]:

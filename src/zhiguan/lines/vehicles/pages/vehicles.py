@@ -32,10 +32,12 @@ from zhiguan.kit.pages import (
 )
 
 from .. import lifecycle, queries
+from ..codes import Marking
 from ..domain import register
-from ..forms import VehicleForm
+from ..forms import MarkForm, VehicleForm
 from ..importers import VEHICLE_IMPORT
-from ..queries import tracks
+from ..queries import establishment, tracks
+from .file import BLOCKS
 from .parts import (
     MANAGE,
     ORDER_COLUMNS,
@@ -48,6 +50,7 @@ from .parts import (
     states,
     unit_options,
 )
+from .plans import DISPOSE
 
 VEHICLES = ListPage(
     code="vehicles.vehicle",
@@ -81,6 +84,8 @@ VEHICLES = ListPage(
         DateRangeFilter("bought_on", "购置日期"),
         NumberRangeFilter("price_yuan", "购置价格（元）"),
         BoolFilter("held", "在账", condition=~Q(state="disposed")),
+        BoolFilter("over_standard", "超出标准", condition=establishment.standards.over_standard),
+        ChoiceFilter("marking", "标识喷涂"),
     ),
     default_sort="-created_at",
     views=(("全部", ""), ("在用", "state=in_service"), ("维修", "state=repair"), ("封存", "state=laid_up")),
@@ -119,10 +124,11 @@ VEHICLE = DetailPage(
         )),
         Custom("vehicles/vehicle_position.html", context=lambda vehicle, actor, request: tracks.position(vehicle, actor),
                title="当前位置", permission="vehicles.trip.view"),
+        *BLOCKS,
         RelatedList("派车单", rows=queries.orders_of, columns=ORDER_COLUMNS[:8], tab="派车单", link="vehicles.order.detail",
                     permission="vehicles.order.view"),
         RelatedList("行程", rows=queries.trips_of, columns=TRIP_COLUMNS, tab="行程", permission="vehicles.trip.view"),
-        RelatedList("定位终端", rows=queries.terminals_of, tab="定位终端", link="vehicles.terminal.detail",
+        RelatedList("定位终端", rows=queries.terminals_of, tab="终端", link="vehicles.terminal.detail",
                     permission="vehicles.terminal.view",
                     columns=(Column("number", "终端手机号", link=True), states(lifecycle.TERMINAL),
                              Column("maker", "制造商"), Column("model", "型号"), Date("installed_on", "安装日期"))),
@@ -137,21 +143,39 @@ VEHICLE = DetailPage(
         VerbAction("lay_up", "封存", verb=register.lay_up, permission=MANAGE, reason=True, when=in_state("in_service")),
         VerbAction("recall", "解封", verb=register.recall, permission=MANAGE, when=in_state("laid_up"), style="primary",
                    confirm="解除封存，恢复使用？"),
-        VerbAction("dispose", "处置", verb=register.dispose, permission=MANAGE, reason=True, style="danger",
-                   when=in_state("in_service", "laid_up", "repair"), help="处置后车辆不再参与派车，定位终端同时拆除。"),
+        VerbAction("mark", "喷涂标识", verb=register.mark, form=MarkForm, permission=MANAGE,
+                   when=lambda row: row.marking != Marking.DONE and row.state != "disposed"),
+        VerbAction("exempt_marking", "免喷涂", verb=register.exempt_marking, permission=MANAGE, reason=True,
+                   when=lambda row: row.marking == Marking.PENDING and row.state != "disposed"),
+        DISPOSE,
     ),
     page_actions=(
         PageAction("轨迹回放", "vehicles.replay", icon="route"),
         PageAction("变更", "vehicles.vehicle.edit", icon="edit"),
     ),
     history=queries.history,
+    history_title="历史",
     print=True,
 )  # fmt: skip
 
 _VEHICLE_SECTIONS = (
-    Section("车辆", ("plate", "kind", "body", "brand_model", "vin", "energy", "displacement_l", "seats")),
+    Section(
+        "车辆",
+        (
+            "plate",
+            "kind",
+            "body",
+            "brand_model",
+            "vin",
+            "engine_no",
+            "certificate_no",
+            "energy",
+            "displacement_l",
+            "seats",
+        ),
+    ),
     Section("归属与停放", ("unit", "place")),
-    Section("购置", ("price_yuan", "bought_on", "registered_on", "note")),
+    Section("购置", ("price_yuan", "bought_on", "registered_on", "special_need", "over_standard_note", "note")),
 )
 VEHICLE_NEW = FormPage(
     code="vehicles.vehicle.create", path="vehicles/vehicle/new/", title="登记车辆", permission=MANAGE, form=VehicleForm,
