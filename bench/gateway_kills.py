@@ -11,6 +11,7 @@ an old day that terminals also send late reports for.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -255,7 +256,7 @@ def main() -> int:
     figure("kills.acknowledged", len(acknowledged), "positions")
     figure("kills.unacknowledged", sum(fleet.made) - len(acknowledged), "positions after the last kill and 2 minutes")
     figure("kills.reconnects", fleet.reconnects, "connections")
-    figure("kills.progress", sum(b > a for a, b in zip(acknowledged_at, acknowledged_at[1:], strict=False)),
+    figure("kills.progress", sum(b > a for a, b in itertools.pairwise(acknowledged_at)),
            "intervals between kills in which something was acknowledged")  # fmt: skip
     figure("kills.worker_rounds", rounds, "whole rounds of the worker")
     figure("kills.missing", missing, "acknowledged positions not stored")
