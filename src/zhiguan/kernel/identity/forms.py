@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from allauth.account.forms import ChangePasswordForm as LibraryChangePasswordForm
@@ -84,7 +85,8 @@ def _is_fresh(authenticator: Authenticator, code: str) -> bool:
     """
     kept = Authenticator.objects.select_for_update().get(pk=authenticator.pk)
     secret = decrypt(kept.data["secret"])
-    step = next(each for each in codes.yield_hotp_counters_from_time() if int(code) == codes.hotp_value(secret, each))
+    given = int(re.sub(r"\D", "", code))  # people type it as they see it, in two groups
+    step = next(each for each in codes.yield_hotp_counters_from_time() if given == codes.hotp_value(secret, each))
     if step <= kept.data.get("last_step", -1):
         return False
     authenticator.data = kept.data = {**kept.data, "last_step": step}
