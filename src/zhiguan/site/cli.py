@@ -120,6 +120,7 @@ def parser() -> argparse.ArgumentParser:
     _command(commands, "openapi", f"{RUNTIME}.exports:openapi", "开放接口的 OpenAPI 文档(JSON)")
     permissions = _group(commands, "permissions", "权限矩阵")
     _command(permissions, "export", f"{RUNTIME}.exports:permissions", "导出给审计人员(JSON Lines)")
+    _filter(commands, "clock", "zhiguan.kernel.flow.cli:clock_lines", "由事件、日历和时限规则计算时限(JSON Lines)")
     _filter(
         commands, "trips", "zhiguan.lines.vehicles.domain.trip_lines:trips_lines", "由定位点计算行程和停留(JSON Lines)"
     )

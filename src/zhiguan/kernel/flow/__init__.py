@@ -1,0 +1,1 @@
+"""Cases (办件): approvals from application to delivery, and the clock they run by. SPEC P4, G9."""
