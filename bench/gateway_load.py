@@ -17,6 +17,7 @@ import socket
 import struct
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +193,63 @@ class Cars:
             self.backlog[i] = data[done:]
 
 
+class Backlog:
+    """Terminals that deliver a day each, 8,640 reports in 0x0704 of 15, as fast as the gateway takes them."""
+
+    REPORTS, PER_MESSAGE = 8640, 15
+
+    def __init__(self, port: int, first: int, count: int) -> None:
+        self.cars = Cars(port, 0, self.PER_MESSAGE)
+        self.cars.count = count
+        self.port, self.count, self.first = port, count, first
+        self.data: list[bytes] = []
+        noon = time.time() - 90_000
+        for i in range(count):
+            frames = []
+            for part in range(0, self.REPORTS, self.PER_MESSAGE):
+                bodies = [
+                    encode.location(31.1 + i / 1e4, 121.2 + (part + k) / 1e5, datetime.fromtimestamp(
+                        noon + 10 * (part + k), UTC), status=3) for k in range(self.PER_MESSAGE)
+                ]  # fmt: skip
+                frames.append(
+                    encode.encode_frame(
+                        0x0704,
+                        encode.location_batch(bodies, kind=1),
+                        phone=phone(first + i),
+                        serial=part // 15 & 0xFFFF,
+                    )
+                )
+            self.data.append(b"".join(frames))
+        self.done_at = 0.0
+
+    def enter(self) -> None:
+        for i in range(self.count):
+            sock = socket.create_connection(("127.0.0.1", self.port))
+            sock.sendall(encode.encode_frame(0x0102, encode.authenticate(CODE), phone=phone(self.first + i), serial=1))
+            if b"\x01\x02\x00" not in sock.recv(100)[-6:]:
+                raise RuntimeError("a terminal with a backlog was not let in")
+            sock.setblocking(False)
+            self.cars.sockets.append(sock)
+        self.cars.sampled = set()
+
+    @property
+    def all(self) -> int:
+        return self.count * self.REPORTS
+
+    def push(self) -> None:
+        """Write what the connections take, read what was answered."""
+        for i in range(self.count):
+            if self.data[i]:
+                try:
+                    sent = self.cars.sockets[i].send(self.data[i][:65536])
+                    self.data[i] = self.data[i][sent:]
+                except BlockingIOError:
+                    pass
+            self.cars.hear(i)
+        if not self.done_at and self.cars.got >= self.all:
+            self.done_at = time.perf_counter()
+
+
 def say(mark: str, **more: float) -> None:
     print(json.dumps({"mark": mark, "cpu": time.process_time(), "at": time.perf_counter(), **more}), flush=True)
 
@@ -204,10 +262,12 @@ def drive(options: argparse.Namespace) -> None:
     warm_rounds = max(1, round(options.warm / round_s))
     cars = Cars(options.port, count, group if options.mode == "batch" else 1)
     made = Rounds(count, group, options.mode)
+    late = Backlog(options.port, count, options.backlog)
     base = time.time() - 7200
     ready = [made.segments(number, base) for number in range(rounds)]
     per_segment = 1 if options.mode == "batch" else group
     say("in", storm_s=cars.enter())
+    late.enter()
     slices = max(1, round(round_s / SLICE_S))
     size = -(-count // slices)
     started = time.perf_counter()
@@ -223,6 +283,8 @@ def drive(options: argparse.Namespace) -> None:
                 cars.hear_sampled(wait)
                 wait = started + number * round_s + part * round_s / slices - time.perf_counter()
             cars.hear_sampled()
+            if number >= warm_rounds:
+                late.push()
             for i in range(part * size, min((part + 1) * size, count)):
                 if number:
                     cars.hear(i)
@@ -233,13 +295,16 @@ def drive(options: argparse.Namespace) -> None:
                 cars.send(i, pieces[i])
     offered = time.perf_counter()
     total = rounds * count * group
-    while cars.got < total and time.perf_counter() - offered < DRAIN_S:
+    late_got = late.cars.got
+    while (cars.got < total or late.cars.got < late.all) and time.perf_counter() - offered < DRAIN_S:
+        late.push()
         cars.hear_sampled(0.02)
         for i in list(cars.backlog):
             cars.send(i, b"")
         cars.hear_all()
     waits = sorted(1000 * wait for at, wait in cars.waits if at >= began_at)
-    say("done", got=cars.got, sent=total, refused=cars.refused, sending_s=offered - began_at,
+    say("done", got=cars.got, sent=total, late_got=late.cars.got, late_sent=late.all, late_per_s=(
+            late.all / (late.done_at - began_at) if late.done_at else late_got / (offered - began_at)), refused=cars.refused, sending_s=offered - began_at,
         offered=(rounds - warm_rounds) * count * group, samples=len(waits),
         p50_ms=waits[len(waits) // 2] if waits else 0.0, p99_ms=waits[int(len(waits) * 0.99)] if waits else 0.0,
         max_ms=waits[-1] if waits else 0.0)  # fmt: skip
@@ -252,12 +317,13 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=10_000, help="positions/s offered")
     parser.add_argument("--group", type=int, default=6, help="reports a segment or 0x0704")
     parser.add_argument("--mode", choices=("single", "grouped", "batch"), default="grouped")
+    parser.add_argument("--backlog", type=int, default=0, help="more terminals that deliver a day each meanwhile")
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--warm", type=float, default=2)
     options = parser.parse_args()
     from zhiguan.kernel.telemetry.gateway.server import raise_file_limit
 
-    raise_file_limit(options.connections + 256)
+    raise_file_limit(options.connections + options.backlog + 256)
     drive(options)
     return 0
 
