@@ -1,6 +1,6 @@
 """The picture of the tree: one unit and what is directly below it, as boxes and lines of an SVG.
 
-The unit stands on the left and those below it in one column, so that a narrow screen shows it without scrolling sideways.
+The unit stands above, those below it stand under it, set in: a narrow screen shows it without scrolling sideways.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from .directory import SHOWN_CHILDREN, Node
 
-WIDTH, BOX, GAP, LEFT, RIGHT = 560, 40, 10, 170, 340
-LETTERS = {LEFT: 10, RIGHT: 21}
-"""Chinese characters that fit into a box of that width."""
+WIDTH, BOX, GAP, EDGE, INSET, TRUNK = 400, 40, 10, 2, 40, 20
+LETTERS = 24
+"""Chinese characters that fit into a box."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,6 @@ class Box:
     detail: str
     url: str
     path: str = ""
-
-    @property
-    def middle(self) -> int:
-        return self.y + self.height // 2
 
     @property
     def text_x(self) -> int:
@@ -56,8 +52,8 @@ class Picture:
     left_out: int
 
 
-def shortened(text: str, letters: int) -> str:
-    return text if len(text) <= letters else f"{text[: letters - 1]}…"
+def shortened(text: str) -> str:
+    return text if len(text) <= LETTERS else f"{text[: LETTERS - 1]}…"
 
 
 def detail(node: Node) -> str:
@@ -73,15 +69,14 @@ def detail(node: Node) -> str:
 def picture(root: Node, children: list[Node]) -> Picture:
     """Return where everything stands. With more than can be shown, the rest is counted."""
     shown = children[:SHOWN_CHILDREN]
-    height = max(1, len(shown)) * (BOX + GAP) + GAP
-    top = GAP if len(shown) > 8 else (height - BOX) // 2
-    first = Box(2, top, LEFT, BOX, shortened(root.name, LETTERS[LEFT]), root.name, detail(root), root.url)
-    start, bend, x = 2 + LEFT, 2 + LEFT + 22, WIDTH - RIGHT - 2
-    boxes = []
+    width = WIDTH - 2 * EDGE
+    first = Box(EDGE, EDGE, width, BOX, shortened(root.name), root.name, detail(root), root.url)
+    boxes, bottom = [], EDGE + BOX
     for number, node in enumerate(shown):
-        y = GAP + number * (BOX + GAP)
-        line = f"M{start} {first.middle}H{bend}V{y + BOX // 2}H{x}"
+        y = bottom + GAP + number * (BOX + GAP)
+        line = f"M{TRUNK} {bottom}V{y + BOX // 2}H{INSET}"
         boxes.append(
-            Box(x, y, RIGHT, BOX, shortened(node.name, LETTERS[RIGHT]), node.name, detail(node), node.url, line)
+            Box(INSET, y, WIDTH - INSET - EDGE, BOX, shortened(node.name), node.name, detail(node), node.url, line)
         )
+    height = bottom + len(shown) * (BOX + GAP) + EDGE
     return Picture(WIDTH, height, first, boxes, len(children) - len(shown))

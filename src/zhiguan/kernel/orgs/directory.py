@@ -20,7 +20,7 @@ from . import queries
 from .codes import AppointmentKind, Grade, QuotaKind, UnitKind
 from .models import Appointment, Establishment, Person, Unit, UnitVersion, valid_on
 
-SHOWN_CHILDREN = 80
+SHOWN_CHILDREN = 30
 """Boxes in one picture of the tree; more is a list."""
 
 

@@ -81,6 +81,7 @@ def _at(unit: Unit, day: date | None, actor: Actor) -> dict[str, Any]:
         figures = queries.staffing(unit, day)
     if path:
         path[-1].current = True
+        path[-1].below = len(children)
     return {
         "path": path, "children": children, "existed": bool(path), "figures": figures,
         "name": path[-1].name if path else unit.name, "picture": picture(path[-1], children) if path else None,

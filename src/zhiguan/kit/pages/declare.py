@@ -122,6 +122,11 @@ class ListPage(Page):
             raise ValueError(f"ListPage {self.code!r}: a filter uses one of the list's own parameters")
 
     @property
+    def searchable(self) -> bool:
+        """Whether the list has a search box; a template would call ``search`` itself where it is a function."""
+        return bool(self.search)
+
+    @property
     def sort(self) -> tuple[str, ...]:
         return (self.default_sort,) if isinstance(self.default_sort, str) else tuple(self.default_sort)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
@@ -23,13 +24,21 @@ def _number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def _outlines(code: str) -> list[Any]:
+    """Return the outline of a district, of a city (a code ending in 00) those of its districts; [] for unknown ones."""
+    within = code.removesuffix("00").removesuffix("00") if code.endswith("00") else code
+    found = [each.code for each in geo.districts() if each.code.startswith(within)] if len(within) >= 2 else []
+    return [geo.district_shape(each).simplify(PRECISION_DEGREES) for each in found if len(code) == 6]
+
+
 def district(request: HttpRequest, code: str) -> HttpResponse:
-    """Answer the outline of a district as SVG, with a dot at ``?lat=&lon=`` (WGS84) when it lies in the picture."""
-    try:
-        shape = geo.district_shape(code).simplify(PRECISION_DEGREES)
-    except KeyError as unknown:
-        raise NotFound("没有这个行政区划的轮廓。") from unknown
-    west, south, east, north = shape.bounds
+    """Answer the outline of a district or city as SVG, with a dot at ``?lat=&lon=`` (WGS84) when it lies in the picture."""
+    shapes = _outlines(code)
+    if not shapes:
+        raise NotFound("没有这个行政区划的轮廓。")
+    bounds = [shape.bounds for shape in shapes]
+    west, south = (min(each[side] for each in bounds) for side in (0, 1))
+    east, north = (max(each[side] for each in bounds) for side in (2, 3))
     across = math.cos(math.radians((south + north) / 2))
     scale = (SIZE - 2 * EDGE) / max((east - west) * across, north - south)
     width, height = (east - west) * across * scale + 2 * EDGE, (north - south) * scale + 2 * EDGE
@@ -37,7 +46,7 @@ def district(request: HttpRequest, code: str) -> HttpResponse:
     def place(lon: float, lat: float) -> tuple[float, float]:
         return round((lon - west) * across * scale + EDGE, 1), round((north - lat) * scale + EDGE, 1)
 
-    polygons = getattr(shape, "geoms", [shape])
+    polygons = [polygon for shape in shapes for polygon in getattr(shape, "geoms", [shape])]
     path = "".join(
         "M" + "L".join(f"{x} {y}" for x, y in (place(*point[:2]) for point in ring.coords)) + "Z"
         for polygon in polygons for ring in (polygon.exterior, *polygon.interiors)

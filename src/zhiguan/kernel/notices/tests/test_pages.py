@@ -113,6 +113,7 @@ def test_six_hundred_are_filtered_found_and_marked_at_once(world) -> None:
     visitor = Visitor(actor)
     began = time.monotonic()
     text = html(visitor.get(url, {"unread": "1", "q": "第59"}))
+    assert 'name="q" value="第59"' in text, "a search by a function has its box too"
     assert "通知第599号" in text and "通知第58号" not in text and time.monotonic() - began < 2
     answer = visitor.post(url, {"_bulk": "read", "_confirmed": "1", "_all": "1", "_query": "unread=1"})
     assert answer.status_code in (200, 302)

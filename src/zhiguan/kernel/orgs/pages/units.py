@@ -102,7 +102,7 @@ UNITS = ListPage(
         BoolFilter("closed", "已撤销", condition=Q(valid_to__isnull=False)),
     ),
     views=(("存续", "closed=0"), ("全部", ""), ("已撤销", "closed=1")),
-    default_sort=("sort", "pos"),
+    default_sort="pos",
     row_actions=(RowAction("修改资料", "orgs.unit.edit", icon="edit", when=lambda unit: unit.valid_to is None),),
     page_actions=(
         PageAction("新建机构", "orgs.unit.create", icon="plus", style="primary"),
@@ -177,7 +177,7 @@ UNIT = DetailPage(
         ),
     ),
     actions=(
-        VerbAction("rename", "更名", verb=noted(domain.rename_unit), form=RenameForm, permission=MANAGE, icon="edit",
+        VerbAction("rename", "更名", verb=noted(domain.rename_unit), form=RenameForm, permission=MANAGE, icon="tag",
                    when=_is_open, done="已更名"),
         VerbAction("move", "划转", verb=noted(domain.move_unit), form=MoveForm, permission=MANAGE,
                    icon="switch-horizontal", when=_subordinate, done="已划转",
