@@ -48,6 +48,10 @@ class Shared:
             self._kept[key] = make()
         return self._kept[key]
 
+    def has(self, key: Hashable) -> bool:
+        """Tell whether something is kept under ``key``."""
+        return key in self._kept
+
     def put(self, key: Hashable, value: Any) -> None:
         """Bring along what is there already, e.g. columns that the day was just computed from."""
         self._kept[key] = value

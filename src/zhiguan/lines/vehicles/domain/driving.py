@@ -34,12 +34,13 @@ REPORTING_LEAST = 3
 
 @dataclass(frozen=True)
 class Computed:
-    """What one run made: vehicles computed, trips and stops written; ``frame`` is what it was made from."""
+    """What one run made: vehicles computed, trips and stops written; ``frame`` and ``orders`` are what from."""
 
     vehicles: int
     trips: int
     stops: int
     frame: FleetDay
+    orders: Orders
 
 
 def compute_day(vehicles: Sequence[Vehicle], day: date) -> Computed:
@@ -54,7 +55,7 @@ def compute_day(vehicles: Sequence[Vehicle], day: date) -> Computed:
         _replace_days(frame)
         _count(touched | set(orders.key.tolist()))
         match_orders(frame, orders)
-    return Computed(len(frame.vehicles), trips.size, stops.size, frame)
+    return Computed(len(frame.vehicles), trips.size, stops.size, frame, orders)
 
 
 def orders_of(frame: FleetDay) -> Orders:

@@ -1,6 +1,16 @@
-"""Supervision of official vehicles, one module a kind of misuse. SPEC L4.4."""
+"""Supervision of official vehicles, one module a kind of misuse or waste. SPEC L4.4, docs/supervision-vehicles.md."""
 
-from . import placement
+from zhiguan.kernel.supervision.declare import SubjectLink
 
-RULES = (*placement.RULES,)
-LINKS = placement.LINKS
+from . import conduct, devices, energy, journeys, monthly, placement, places, signals
+from .frame import share
+
+RULES = (
+    *placement.RULES, *places.RULES, *journeys.RULES, *conduct.RULES, *devices.RULES, *signals.RULES, *energy.RULES,
+    *monthly.RULES,
+)  # fmt: skip
+LINKS = (
+    SubjectLink("vehicles.vehicle", "vehicles.vehicle.detail", replay="vehicles.replay.data"),
+    SubjectLink("vehicles.dispatchorder", "vehicles.order.detail"),
+)
+__all__ = ["LINKS", "RULES", "share"]

@@ -1,177 +1,120 @@
 """Where vehicles were without an order: away from their place, out of hours, overnight. SPEC L4.4.
 
-Thresholds are reference facts ``vehicles.detection.*`` in force on the day judged.
+Thresholds are reference facts ``vehicles.detection.*`` in force on the day judged, an organ's own where it has them.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
 
 from zhiguan.kernel.calendar import service as calendar
 from zhiguan.kernel.geo.service import haversine_m
 from zhiguan.kernel.reference import service as reference
-from zhiguan.kernel.supervision.declare import Hit, Rule, RuleContext, SubjectLink
+from zhiguan.kernel.supervision.declare import Hit, Rule, RuleContext
 
-from .. import queries
 from ..codes import Match
-from ..domain import driving
-from ..models import DispatchOrder, Stop, Trip, Vehicle
-
-SHANGHAI = ZoneInfo("Asia/Shanghai")
-TRACK_POINTS = 400
-COVERING = ("dispatched", "started", "ended")
-
-
-def _spans(vehicles: list[Vehicle], start: datetime, end: datetime) -> dict[int, list[tuple[datetime, datetime]]]:
-    """Return, per vehicle, the times in which a dispatch order covers it."""
-    spans: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
-    orders = DispatchOrder.objects.filter(
-        vehicle__in=[vehicle.pk for vehicle in vehicles], state__in=COVERING,
-        planned_from__lt=end + driving.BEFORE, planned_to__gt=start - driving.BEFORE,
-    )  # fmt: skip
-    for order in orders:
-        spans[order.vehicle_id].append(driving.span(order))
-    return spans
-
-
-def _local(moment: datetime) -> str:
-    return moment.astimezone(SHANGHAI).strftime("%H:%M")
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(float(seconds), UTC)
-
-
-def _figure(name: str, value: Any, unit: str = "") -> dict[str, Any]:
-    return {"name": name, "value": value, "unit": unit}
-
-
-def _track(columns: dict[str, np.ndarray], rows: np.ndarray) -> dict[str, list]:
-    """Return the rows as a small track that the finding keeps, so that its evidence outlives the positions."""
-    if rows.size > TRACK_POINTS:
-        rows = rows[np.linspace(0, rows.size - 1, TRACK_POINTS).astype(np.intp)]
-    return {
-        "t": columns["time_s"][rows].astype(int).tolist(),
-        "lat": np.round(columns["lat"][rows], 6).tolist(),
-        "lon": np.round(columns["lon"][rows], 6).tolist(),
-        "speed": np.round(columns["speed_kmh"][rows], 1).tolist(),
-    }
+from ..domain import matching
+from ..domain.fleetday import over
+from ..models import Stop
+from . import evidence as ev
+from .evidence import SHANGHAI, clock, figure, step
+from .frame import Day, by_slot, days, limits, moment, placed
 
 
 def moved_without_order(context: RuleContext) -> Iterator[Hit]:
     """Yield vehicle-days on which the vehicle left its place by more than the threshold with no order in force.
 
     Judged on positions, not trips: a hop too short for a trip counts. Some consecutive reports are asked for, so that
-    a drifting receiver accuses nobody.
+    a drifting receiver accuses nobody, and one of them must move: a vehicle that stands where an order left it has not
+    moved without one; standing still is the night rule's.
     """
-    vehicles = [vehicle for vehicle in context.subjects if vehicle.place_id is not None]
-    for text in context.days:
-        day = date.fromisoformat(text)
-        away_m = float(reference.value("vehicles.detection.away_m", on=day))
-        needed = int(reference.value("vehicles.detection.away_points", on=day))
-        start, end = queries.day_bounds(day)
-        spans = _spans(vehicles, start, end)
-        columns = queries.positions_of([vehicle.pk for vehicle in vehicles], start, end)
-        for vehicle in vehicles:
-            mine = np.arange(*np.searchsorted(columns["vehicle"], [vehicle.pk, vehicle.pk + 1]))
-            hit = _away(vehicle, text, columns, mine, spans[vehicle.pk], away_m, needed)
-            if hit is not None:
-                yield hit
+    for day in days(context):
+        frame = day.frame
+        away_m = day.limit("away_m")
+        flagged = (frame.from_place > away_m[frame.points.slot]) & ~day.covered & frame.kept
+        first, last = frame.runs(flagged)
+        if not first.size:
+            continue
+        needed = day.limit("away_points")[frame.points.slot[first]]
+        good = (last - first >= needed) & over(np.logical_or, frame.moving, first, last)
+        first, last = first[good], last[good]
+        for slot, runs in by_slot(frame.points.slot[first]):
+            yield _away(day, slot, first[runs], last[runs], float(away_m[slot]))
 
 
-def _away(
-    vehicle: Vehicle, period: str, columns: dict[str, np.ndarray], mine: np.ndarray,
-    spans: list[tuple[datetime, datetime]], away_m: float, needed: int,
-) -> Hit | None:  # fmt: skip
-    if mine.size < needed:
-        return None
-    seconds = columns["time_s"][mine]
-    place = vehicle.place
-    metres = haversine_m(columns["lat"][mine], columns["lon"][mine], place.lat, place.lon) - place.radius_m
-    away = metres > away_m
-    covered = np.zeros(mine.size, dtype=bool)
-    for first, last in spans:
-        covered |= (seconds >= first.timestamp()) & (seconds <= last.timestamp())
-    # A vehicle that stands where an order left it has not moved without one; standing still is the night rule's.
-    moving = columns["speed_kmh"][mine] >= 3.0
-    flagged = away & ~covered
-    runs = np.flatnonzero(np.diff(np.concatenate(([0], flagged.astype(np.int8), [0]))))
-    best = [(a, b) for a, b in runs.reshape(-1, 2) if b - a >= needed and moving[a:b].any()]
-    if not best:
-        return None
-    rows = np.concatenate([np.arange(a, b) for a, b in best])
-    far = rows[int(np.argmax(metres[rows]))]
-    first, last = _moment(seconds[rows[0]]), _moment(seconds[rows[-1]])
-    minutes = sum(seconds[b - 1] - seconds[a] for a, b in best) / 60
-    farthest = float(metres[far])
+def _away(day: Day, slot: int, first: np.ndarray, last: np.ndarray, away_m: float) -> Hit:
+    frame, points = day.frame, day.frame.points
+    vehicle = frame.vehicles[slot]
+    rows = np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])
+    metres = frame.from_place
+    start_s, end_s = float(points.time_s[rows[0]]), float(points.time_s[rows[-1]])
+    minutes = float((points.time_s[last - 1] - points.time_s[first]).sum()) / 60
+    farthest = float(metres[rows].max())
+    sure = ev.confidence(frame.quality[slot], farthest / max(away_m, 1.0))
     return Hit(
-        subject=vehicle, period=period, unit=vehicle.unit, occurred_at=first,
-        summary=f"{vehicle.plate} 于 {_local(first)} 至 {_local(last)} 无派车单驶离停放地点，"
+        subject=vehicle, period=day.text, unit=vehicle.unit, occurred_at=moment(start_s),
+        summary=f"{vehicle.plate} 于 {clock(start_s)} 至 {clock(end_s)} 无派车单驶离停放地点，"
                 f"最远 {farthest / 1000:.1f} 公里，累计 {minutes:.0f} 分钟。",
-        evidence={
-            "figures": [_figure("最远距离", round(farthest), "米"), _figure("判定距离", round(away_m), "米"),
-                        _figure("在外时长", round(minutes), "分钟"), _figure("次数", len(best), "次")],
-            "timeline": [
-                {"at": _moment(seconds[a]).isoformat(), "until": _moment(seconds[b - 1]).isoformat(),
-                 "title": "驶离停放地点", "metres": round(float(metres[a:b].max())),
-                 "lat": round(float(columns["lat"][mine[a]]), 6), "lon": round(float(columns["lon"][mine[a]]), 6)}
-                for a, b in best
+        evidence=ev.evidence(
+            day, slot, rows=rows, limits=("away_m", "away_points"), sure=sure,
+            figures=[figure("最远距离", round(farthest), "米"), figure("判定距离", round(away_m), "米"),
+                     figure("在外时长", round(minutes), "分钟"), figure("次数", int(first.size), "次")],
+            timeline=[
+                step("驶离停放地点", points.time_s[a], points.time_s[b - 1], metres=float(metres[a:b].max()),
+                     lat=points.lat[a], lon=points.lon[a])
+                for a, b in zip(first.tolist(), last.tolist(), strict=True)
             ],
-            "vehicle": vehicle.pk, "day": period, "track": _track(columns, mine[rows]),
-        },
+        ),
     )  # fmt: skip
 
 
 def outside_hours(context: RuleContext) -> Iterator[Hit]:
     """Yield vehicle-days with driving outside office hours or on days off that no dispatch order covers."""
     known = calendar.snapshot()
-    vehicles = {vehicle.pk: vehicle for vehicle in context.subjects}
-    for text in context.days:
-        day = date.fromisoformat(text)
-        margin = timedelta(minutes=float(reference.value("vehicles.detection.hours_margin_min", on=day)))
-        working = known.is_working_day(day)
-        allowed: dict[int, tuple[datetime, datetime] | None] = {}
-        for vehicle in vehicles.values():
-            if vehicle.scope_pos not in allowed:
-                hours = known.office_hours(day, vehicle.scope_pos)
-                allowed[vehicle.scope_pos] = (hours[0][0] - margin, hours[-1][1] + margin) if hours else None
-        trips: dict[int, list[Trip]] = defaultdict(list)
-        rows = Trip.objects.filter(vehicle__in=list(vehicles), day=day).exclude(
-            match__in=(Match.MATCHED, Match.DEVIATED)
-        )
-        for trip in rows.order_by("start_at"):
-            permitted = allowed[vehicles[trip.vehicle_id].scope_pos]
-            if permitted is None or trip.start_at < permitted[0] or trip.end_at > permitted[1]:
-                trips[trip.vehicle_id].append(trip)
-        for key, own in trips.items():
-            vehicle = vehicles[key]
-            kilometres = sum(trip.distance_m for trip in own) / 1000
-            permitted = allowed[vehicle.scope_pos]
-            what = "工作日非工作时间" if working else known.name_of(day)
+    for day in days(context):
+        frame, trips = day.frame, day.trips
+        working = known.is_working_day(day.day)
+        margin = day.limit("hours_margin_min") * 60
+        opens, closes = np.full(len(frame.vehicles), np.inf), np.full(len(frame.vehicles), -np.inf)
+        spans: dict[int, tuple[float, float] | None] = {}
+        for slot, vehicle in enumerate(frame.vehicles):
+            if vehicle.scope_pos not in spans:
+                hours = known.office_hours(day.day, vehicle.scope_pos)
+                spans[vehicle.scope_pos] = (hours[0][0].timestamp(), hours[-1][1].timestamp()) if hours else None
+            if (span := spans[vehicle.scope_pos]) is not None:
+                opens[slot], closes[slot] = span
+        opens, closes = opens - margin, closes + margin
+        slot = trips["slot"]
+        allowed = np.isin(trips["match"], (Match.MATCHED, Match.DEVIATED))
+        beyond = np.maximum(opens[slot] - trips["start_s"], trips["end_s"] - closes[slot])
+        found = np.flatnonzero(~allowed & (beyond > 0))
+        what = "工作日非工作时间" if working else known.name_of(day.day)
+        for which, own in by_slot(slot[found]):
+            vehicle, rows = frame.vehicles[which], trips[found[own]]
+            kilometres = float(rows["distance_m"].sum()) / 1000
+            permitted = f"{clock(opens[which])}—{clock(closes[which])}" if np.isfinite(opens[which]) else "无"
+            late_s = float(np.nan_to_num(beyond[found[own]], posinf=3600.0).max())
+            sure = ev.confidence(frame.quality[which], 1.0 + late_s / 1800)
             yield Hit(
-                subject=vehicle, period=text, unit=vehicle.unit, occurred_at=own[0].start_at,
-                summary=f"{vehicle.plate} 在{what}行驶 {len(own)} 次、{kilometres:.1f} 公里，无相应派车单"
-                        f"（{_local(own[0].start_at)} 起）。",
-                evidence={
-                    "figures": [_figure("行驶次数", len(own), "次"), _figure("里程", round(kilometres, 1), "公里"),
-                                _figure("日期性质", what),
-                                _figure("允许时段", f"{_local(permitted[0])}—{_local(permitted[1])}" if permitted else "无")],
-                    "timeline": [
-                        {"at": trip.start_at.isoformat(), "until": trip.end_at.isoformat(),
-                         "title": trip.get_match_display(), "metres": round(trip.distance_m),
-                         "lat": trip.start_lat, "lon": trip.start_lon}
-                        for trip in own
+                subject=vehicle, period=day.text, unit=vehicle.unit, occurred_at=moment(rows["start_s"][0]),
+                summary=f"{vehicle.plate} 在{what}行驶 {rows.size} 次、{kilometres:.1f} 公里，无相应派车单"
+                        f"（{clock(rows['start_s'][0])} 起）。",
+                evidence=ev.evidence(
+                    day, which, limits=("hours_margin_min",), sure=sure,
+                    figures=[figure("行驶次数", int(rows.size), "次"), figure("里程", round(kilometres, 1), "公里"),
+                             figure("日期性质", what), figure("允许时段", permitted)],
+                    timeline=[
+                        step(Match(row["match"]).label, row["start_s"], row["end_s"], metres=row["distance_m"],
+                             lat=row["start_lat"], lon=row["start_lon"])
+                        for row in rows
                     ],
-                    "related": [{"type": "vehicles.trip", "id": trip.pk, "label": f"行程 {_local(trip.start_at)}"}
-                                for trip in own],
-                    "vehicle": vehicle.pk, "day": text,
-                },
+                    related=[{"type": "vehicles.trip", "id": int(row["pk"]), "label": f"行程 {clock(row['start_s'])}"}
+                             for row in rows],
+                ),
             )  # fmt: skip
 
 
@@ -186,52 +129,65 @@ def _uncovered(start: datetime, end: datetime, spans: list[tuple[datetime, datet
 
 
 def overnight_outside(context: RuleContext) -> Iterator[Hit]:
-    """Yield the nights (by the day they begin on) that a vehicle stood away from its place with no order in force."""
-    vehicles = {vehicle.pk: vehicle for vehicle in context.subjects if vehicle.place_id is not None}
-    for text in context.days:
+    """Yield the nights (by the day they begin on) that a vehicle stood away from its place with no order in force.
+
+    Reads stored stops of both days, so that it needs no positions of the day before.
+    """
+    vehicles = {vehicle.pk: vehicle for vehicle in placed(context.subjects)}
+    for text in context.periods:
         day = date.fromisoformat(text)
-        away_m = float(reference.value("vehicles.detection.away_m", on=day))
-        least = timedelta(minutes=float(reference.value("vehicles.detection.night_stay_min", on=day)))
-        night_from = datetime.combine(
-            day, time(int(reference.value("vehicles.detection.night_from", on=day))), SHANGHAI
-        )
-        night_to = datetime.combine(
-            day + timedelta(days=1), time(int(reference.value("vehicles.detection.night_to", on=day))), SHANGHAI
-        )
-        spans = _spans(list(vehicles.values()), night_from, night_to)
-        stays: dict[int, list[tuple[Stop, float, timedelta]]] = defaultdict(list)
-        stops = Stop.objects.filter(vehicle__in=list(vehicles), start_at__lt=night_to, end_at__gt=night_from)
-        for stop in stops.order_by("start_at"):
-            vehicle = vehicles[stop.vehicle_id]
-            metres = (
-                float(haversine_m(stop.lat, stop.lon, vehicle.place.lat, vehicle.place.lon)) - vehicle.place.radius_m
-            )
-            first, last = max(stop.start_at, night_from), min(stop.end_at, night_to)
-            outside = _uncovered(first, last, spans[stop.vehicle_id])
-            if metres > away_m and outside:
-                stays[stop.vehicle_id].append((stop, metres, outside))
-        for key, own in stays.items():
-            total = sum((length for _, _, length in own), timedelta(0))
-            if total < least:
-                continue
-            vehicle = vehicles[key]
-            stop, metres, _ = max(own, key=lambda each: each[2])
-            yield Hit(
-                subject=vehicle, period=text, unit=vehicle.unit, occurred_at=max(own[0][0].start_at, night_from),
-                summary=f"{vehicle.plate} 夜间未回停放地点，在外停放 {total.total_seconds() / 3600:.1f} 小时，"
-                        f"距停放地点 {metres / 1000:.1f} 公里。",
-                evidence={
-                    "figures": [_figure("在外停放", round(total.total_seconds() / 60), "分钟"),
-                                _figure("距停放地点", round(metres), "米"),
-                                _figure("检查时段", f"{_local(night_from)}—次日 {_local(night_to)}")],
-                    "timeline": [
-                        {"at": each.start_at.isoformat(), "until": each.end_at.isoformat(), "title": "在外停放",
-                         "metres": round(away), "lat": each.lat, "lon": each.lon}
-                        for each, away, _ in own
-                    ],
-                    "vehicle": vehicle.pk, "day": text,
-                },
-            )  # fmt: skip
+        known = limits(context, day)
+        night_from = datetime.combine(day, time(int(known.value("night_from"))), SHANGHAI)
+        night_to = datetime.combine(day + timedelta(days=1), time(int(known.value("night_to"))), SHANGHAI)
+        rows = Stop.objects.filter(
+            vehicle__in=list(vehicles), start_at__lt=night_to, end_at__gt=night_from, at_place=False
+        ).order_by("start_at").values_list("vehicle", "start_at", "end_at", "lat", "lon")  # fmt: skip
+        outside: dict[int, list[tuple[datetime, datetime, float, float, float]]] = defaultdict(list)
+        for key, start, end, lat, lon in rows:
+            place = vehicles[key].place
+            metres = float(haversine_m(lat, lon, place.lat, place.lon)) - place.radius_m
+            if metres > float(known.value("away_m", vehicles[key].scope_pos)):
+                outside[key].append((max(start, night_from), min(end, night_to), lat, lon, metres))
+        if not outside:
+            continue
+        spans: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
+        orders = matching.orders_of({key: key for key in outside}, night_from, night_to)
+        for order in orders.rows:
+            spans[order.vehicle_id].append((order.planned_from - matching.BEFORE, order.planned_to + matching.BEFORE))
+        for key, stays in outside.items():
+            hit = _night(vehicles[key], text, known, stays, spans[key], (night_from, night_to))
+            if hit is not None:
+                yield hit
+
+
+def _night(
+    vehicle: object, text: str, known: reference.Thresholds,
+    stays: list[tuple[datetime, datetime, float, float, float]], spans: list[tuple[datetime, datetime]],
+    night: tuple[datetime, datetime],
+) -> Hit | None:  # fmt: skip
+    lengths = [(stay, _uncovered(stay[0], stay[1], spans)) for stay in stays]
+    counted = [(stay, length) for stay, length in lengths if length]
+    total = sum((length for _, length in counted), timedelta(0))
+    least = timedelta(minutes=float(known.value("night_stay_min", vehicle.scope_pos)))
+    if not counted or total < least:
+        return None
+    longest = max(counted, key=lambda each: each[1])[0]
+    metres = longest[4]
+    return Hit(
+        subject=vehicle, period=text, unit=vehicle.unit, occurred_at=counted[0][0][0],
+        summary=f"{vehicle.plate} 夜间未回停放地点，在外停放 {total.total_seconds() / 3600:.1f} 小时，"
+                f"距停放地点 {metres / 1000:.1f} 公里。",
+        evidence=ev.assemble(
+            known, vehicle, text, limits=("away_m", "night_stay_min", "night_from", "night_to"),
+            sure=ev.confidence(0.97, total / least),
+            figures=[figure("在外停放", round(total.total_seconds() / 60), "分钟"), figure("距停放地点", round(metres), "米"),
+                     figure("检查时段", f"{clock(night[0])}—次日 {clock(night[1])}")],
+            timeline=[
+                step("在外停放", start.timestamp(), end.timestamp(), metres=away, lat=lat, lon=lon)
+                for (start, end, lat, lon, away), _ in counted
+            ],
+        ),
+    )  # fmt: skip
 
 
 RULES = (
@@ -251,10 +207,6 @@ RULES = (
         code="vehicles.overnight_outside", area="vehicles", name="夜间未回停放地点", severity="minor",
         clause=reference.cite("vehicles.use.dispatch"),
         explanation="将夜间停留位置与停放地点、派车单比对：夜间检查时段内在停放场地之外停放达到判定时长，且没有派车单。",
-        evaluate=overnight_outside,
+        evaluate=overnight_outside, looks_ahead_days=1,
     ),
 )  # fmt: skip
-LINKS = (
-    SubjectLink("vehicles.vehicle", "vehicles.vehicle.detail", replay="vehicles.replay.data"),
-    SubjectLink("vehicles.dispatchorder", "vehicles.order.detail"),
-)
