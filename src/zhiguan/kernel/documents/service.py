@@ -52,7 +52,7 @@ def square(text: str) -> str:
 @lru_cache(maxsize=1)
 def _fonts() -> typst.Fonts:
     """Reading the fonts takes longer than a page; machines' own fonts are left out so that every server prints alike."""
-    return typst.Fonts(include_system_fonts=False, font_paths=[str(noto_cjk_sans_otc.FONT_PATH)])
+    return typst.Fonts(include_system_fonts=False, font_paths=[str(Path(str(noto_cjk_sans_otc.FONT_PATH)).parent)])
 
 
 def render(template: Template, data: Mapping[str, Any], *, address: str = "", code: str = "") -> bytes:
@@ -64,6 +64,6 @@ def render(template: Template, data: Mapping[str, Any], *, address: str = "", co
     whole = {**data, "qr": square(address or code or template.code), "code": code}
     return typst.compile(
         {"main.typ": template.path.read_bytes(), "base.typ": (HERE / "base.typ").read_bytes()},
-        font_paths=_fonts(), format="pdf", pdf_standards=STANDARD, timestamp=timezone.now(),
+        font_paths=_fonts(), format="pdf", pdf_standards=STANDARD, timestamp=timezone.now().replace(microsecond=0),
         sys_inputs={"data": json.dumps(whole, ensure_ascii=False)},
     )  # fmt: skip

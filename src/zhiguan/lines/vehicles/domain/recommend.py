@@ -128,14 +128,15 @@ def sharing(need: Need, others: Sequence[Need], limits: Limits) -> list[Sharing]
     found = []
     window = timedelta(minutes=limits["share.window_min"])
     for other in others:
-        apart = max(abs(other.start - need.start), abs(other.end - need.end) - HOUR)
+        starts, ends = abs(other.start - need.start), abs(other.end - need.end) - HOUR
+        apart = max(starts, ends)
         if other.key == need.key or apart > window or other.seats_left < need.persons:
             continue
         if len(need.places) < 2 or len(other.places) < 2:
             continue
         alone = [length_km(each.places, limits, back=each.round) for each in (need, other)]
         both = _merged(other, need, limits)
-        detour, saved = both / max(max(alone), 0.1) - 1, sum(alone) - both
+        detour, saved = both / max(*alone, 0.1) - 1, sum(alone) - both
         if saved <= 1 or detour > limits["share.detour_share"]:
             continue
         minutes = round(max(both - alone[1], 0) / limits["cost.speed_kmh"] * 60)

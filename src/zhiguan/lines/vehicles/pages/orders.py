@@ -109,8 +109,8 @@ TO_DISPATCH = ListPage(
 MY_DRIVES = ListPage(
     code="vehicles.order.driving",
     path="vehicles/order/my-drives/",
-    title="我的出车任务",
-    menu=MenuItem("vehicles", order=8, icon="steering-wheel"),
+    title="我的出车记录",
+    menu=MenuItem("vehicles", order=9, icon="history"),
     permission="vehicles.order.drive",
     scope_persons=("driver_person_id",),
     rows=queries.my_drives,

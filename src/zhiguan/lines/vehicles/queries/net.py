@@ -97,6 +97,11 @@ def settlements(actor: Actor) -> QuerySet[Settlement]:
     return Settlement.objects.visible_to(actor, "vehicles.settlement.view")
 
 
+def settlements_to_confirm(actor: Actor) -> QuerySet[Settlement]:
+    """Return the statements that wait for the actor's side to confirm."""
+    return Settlement.objects.filter(actor.scope("vehicles.settlement.manage").q("payer_pos"), state="issued")
+
+
 def settlement_lines(settlement: Settlement, actor: Actor) -> QuerySet[SettlementLine]:
     return SettlementLine.objects.filter(settlement=settlement)
 
