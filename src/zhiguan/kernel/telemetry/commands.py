@@ -37,10 +37,7 @@ def send(
     is wrong. The answer is found on the command later. Commands of one ``batch`` are counted together.
     """
     actor.require(COMMAND_SEND.code, source)
-    try:
-        clean = downlinks.check(kind, payload)
-    except downlinks.Refused as error:
-        raise Invalid(f"指令无法下发：{error}", code="payload", fields=error.fields) from error
+    clean = checked_payload(kind, payload)
     known = downlinks.DOWNLINKS[kind]
     if source.edition is not None and source.edition < known.since:
         message = f"{known.name}需要 {known.since} 版协议，该终端为 {source.edition} 版。"
@@ -84,3 +81,11 @@ def outcome(command: Command) -> str:
     if command.answer and command.answer.get("error"):
         return f"{text}：{command.answer['error']}"
     return f"{text}：{ACK_RESULTS.get(command.result if command.result is not None else -1, '未说明原因')}"
+
+
+def checked_payload(kind: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a payload clean, before any terminal is asked. Raises ``Invalid`` that names each wrong field."""
+    try:
+        return downlinks.check(kind, payload)
+    except downlinks.Refused as error:
+        raise Invalid(f"指令无法下发：{error}", code="payload", fields=error.fields) from error

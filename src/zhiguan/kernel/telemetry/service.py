@@ -17,18 +17,57 @@ from zhiguan.kernel.trace import service as trace
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict
 
-from .commands import outcome, resend, send, withdraw
+from .codes import COMMAND_COLOURS, CommandState
+from .commands import checked_payload, outcome, resend, send, withdraw
 from .declare import CHANNEL_SOURCE
+from .downlinks import CHOICES as COMMAND_KINDS
+from .downlinks import MOST_TURNS, MOST_VERTICES, describe
 from .engine import Engine, latest
+from .jt808.multimedia import data_of as media_data
+from .jt808.parameters import PARAMETERS
+from .jt808.parameters import shown as parameter_text
+from .jt808.tables import MEDIA_EVENTS, MEDIA_TYPES, RESOLUTIONS
 from .models import Command, Connection, Session, Source
 from .raws import Kept, consume, kept_of
 from .reports import reports_of
 from .signals import Signal, signals
 
 __all__ = [
-    "Command", "Connection", "Engine", "Kept", "Session", "Signal", "Source", "consume", "gateways", "kept_of", "latest",
-    "normalised", "outcome", "positions_of", "provision", "rebind", "reports_of", "resend", "send", "set_active",
-    "signals", "withdraw",
+    "COMMAND_COLOURS",
+    "COMMAND_KINDS",
+    "MEDIA_EVENTS",
+    "MEDIA_TYPES",
+    "MOST_TURNS",
+    "MOST_VERTICES",
+    "PARAMETERS",
+    "RESOLUTIONS",
+    "Command",
+    "CommandState",
+    "Connection",
+    "Engine",
+    "Kept",
+    "Session",
+    "Signal",
+    "Source",
+    "checked_payload",
+    "consume",
+    "describe",
+    "gateways",
+    "kept_of",
+    "latest",
+    "media_data",
+    "normalised",
+    "outcome",
+    "parameter_text",
+    "positions_of",
+    "provision",
+    "rebind",
+    "reports_of",
+    "resend",
+    "send",
+    "set_active",
+    "signals",
+    "withdraw",
 ]  # fmt: skip
 
 

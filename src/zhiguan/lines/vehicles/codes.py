@@ -388,4 +388,8 @@ TRACES = (
     TraceCode("vehicles.upkeeprule.edit", "变更保养周期"),
     TraceCode("vehicles.statementprofile.add", "登记对账单格式"),
     TraceCode("vehicles.statementprofile.edit", "变更对账单格式"),
+    TraceCode("vehicles.terminal.command", "向终端下发指令"),
+    TraceCode("vehicles.terminal.command_many", "批量下发终端指令"),
+    TraceCode("vehicles.terminal.card", "登记驾驶员刷卡"),
+    TraceCode("vehicles.terminal.medium", "登记终端影像"),
 )

@@ -9,12 +9,14 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from zhiguan.kernel.events.declare import JobKind
 from zhiguan.kernel.supervision import service as supervision
 from zhiguan.kernel.telemetry import store
 from zhiguan.kit.actor import system
 from zhiguan.kit.jobs import Periodic
 
 from .domain import driving
+from .domain import uplinks as terminal_uplinks
 from .models import Terminal, Vehicle, VehicleDay
 
 BATCH = 400
@@ -90,3 +92,25 @@ def judge_waiting() -> None:
 
 
 COMPUTE = Periodic("vehicles.compute", "计算行程与识别违规", "* * * * * */20", compute)
+
+
+def uplinks() -> str:
+    """Enter driver cards and media that terminals have sent."""
+    total = 0
+    while done := terminal_uplinks.read_messages():
+        total += done
+    return f"处理 {total} 条终端消息" if total else ""
+
+
+def health() -> str:
+    """Note how well terminals hear."""
+    checked = terminal_uplinks.check_health()
+    return f"检查 {checked} 台终端" if checked else ""
+
+
+UPLINKS = Periodic("vehicles.uplinks", "登记终端刷卡与影像", "* * * * * */10", uplinks)
+HEALTH = Periodic("vehicles.terminal_health", "检查终端信号与固件", "*/2 * * * *", health)
+COMMAND_MANY = JobKind(
+    "vehicles.terminal.command", "批量下发终端指令", "zhiguan.lines.vehicles.domain.terminals.command_each",
+    permission="telemetry.command.send", atomic=False,
+)  # fmt: skip

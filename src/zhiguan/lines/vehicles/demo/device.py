@@ -9,12 +9,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from zhiguan.kernel.telemetry.jt808 import Splitter, decode_frame, encode
+from zhiguan.kernel.telemetry.jt808 import MAX_BODY, Decoded, Splitter, decode_frame, encode
 
-REGISTER, AUTHENTICATE, HEARTBEAT, ANSWER = 0x0100, 0x0102, 0x0002, 0x0001
-LOCATION, LOCATION_ANSWER, LOCATION_BATCH = 0x0200, 0x0201, 0x0704
-GENERAL, REGISTERED, ASK_LOCATION, TEXT, CONFIRM_ALARM = 0x8001, 0x8100, 0x8201, 0x8300, 0x8203
-UNSUPPORTED = 3
+from .equipment import DRIVER_CARD, MEDIUM, Card, Equipment
+
+REGISTER, AUTHENTICATE, HEARTBEAT = 0x0100, 0x0102, 0x0002
+LOCATION, LOCATION_BATCH = 0x0200, 0x0704
+GENERAL, AGAIN, REGISTERED, MEDIUM_ANSWER = 0x8001, 0x8003, 0x8100, 0x8800
+UPLOADS = 4
+"""Long messages whose packages are kept until the platform has them all."""
 ANSWER_S = 20.0
 SILENT_S = 90.0
 """A report unanswered for so long: the connection is given up."""
@@ -40,6 +43,8 @@ class Counts:
     acknowledged: int = 0
     dropped: int = 0
     downlinks: int = 0
+    uploads: int = 0
+    repeated: int = 0
 
 
 @dataclass
@@ -68,6 +73,12 @@ class Device(asyncio.Protocol):
         self.waiting: deque[bytes] = deque()
         self._sent: dict[int, tuple[float, list[bytes]]] = {}
         self._asked: dict[int, asyncio.Future[dict]] = {}
+        self.insides = Equipment(who.number, who.device_id, who.plate, who.version_flag, lambda: self.last_body)
+        self.package_size = MAX_BODY
+        self.loses: Callable[[int], bool] = lambda index: False
+        """Tells which packages of a long message are lost on their way the first time."""
+        self._uploads: dict[int, list[bytes]] = {}
+        self._media: dict[int, int] = {}
         self._serial = 0
         self._transport: asyncio.Transport | None = None
         self._gone = asyncio.Event()
@@ -106,7 +117,7 @@ class Device(asyncio.Protocol):
                 if future is not None and not future.done():
                     future.set_result(fields)
             else:
-                self._obey(head.msg_id, head.serial or 0)
+                self._obey(got)
 
     def close(self) -> None:
         """Hang up; the platform learns it from the connection."""
@@ -159,7 +170,10 @@ class Device(asyncio.Protocol):
 
     async def _authenticate(self) -> bool:
         body = encode.authenticate(
-            self.who.code, imei=self.who.number.rjust(15, "8"), software="sim-1", version_flag=self.who.version_flag
+            self.who.code,
+            imei=self.who.number.rjust(15, "8"),
+            software=self.insides.firmware,
+            version_flag=self.who.version_flag,
         )
         answer = await self._ask(AUTHENTICATE, body)
         if answer.get("result") != 0:
@@ -186,12 +200,11 @@ class Device(asyncio.Protocol):
 
     def _send(self, msg_id: int, body: bytes) -> int:
         self._serial = self._serial + 1 & 0xFFFF
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(
-                encode.encode_frame(
-                    msg_id, body, phone=self.who.number, serial=self._serial, version_flag=self.who.version_flag
-                )
+        self._write(
+            encode.encode_frame(
+                msg_id, body, phone=self.who.number, serial=self._serial, version_flag=self.who.version_flag
             )
+        )
         return self._serial
 
     async def _ask(self, msg_id: int, body: bytes) -> dict:
@@ -252,11 +265,77 @@ class Device(asyncio.Protocol):
             self._sent[serial] = sent
             self.close()
 
-    def _obey(self, msg_id: int, serial: int) -> None:
-        """Answer what the platform asks; the device can tell its place and show texts, nothing more."""
+    def _obey(self, got: Decoded) -> None:
+        """Do what the platform asks, as far as the device can, and say so."""
+        head, fields = got.frame.header, got.fields or {}
         self.counts.downlinks += 1
-        if msg_id == ASK_LOCATION and self.last_body:
-            self._send(LOCATION_ANSWER, serial.to_bytes(2, "big") + self.last_body)
+        if head.msg_id == AGAIN:
+            self._repeat(fields.get("original_serial", -1), fields.get("indexes", []))
+        elif head.msg_id == MEDIUM_ANSWER:
+            first = self._media.get(fields.get("media_id", -1), -1)
+            if fields.get("missing"):
+                self._repeat(first, fields["missing"])
+            else:
+                self._uploads.pop(first, None)
+        else:
+            for msg_id, body in self.insides.obey(head.msg_id or 0, head.serial or 0, fields, got.frame.body):
+                self.send_long(msg_id, body)
+            if self.insides.restarting:
+                self.insides.restarting = False
+                self.close()
+
+    def send_long(self, msg_id: int, body: bytes) -> None:
+        """Send a message, in packages when it does not fit one; they are kept until the platform has them."""
+        if len(body) <= self.package_size:
+            self._send(msg_id, body)
             return
-        result = 0 if msg_id in (TEXT, CONFIRM_ALARM) else UNSUPPORTED
-        self._send(ANSWER, encode.general_answer(serial, msg_id, result))
+        first = self._serial + 1 & 0xFFFF
+        packages = encode.encode_packages(
+            msg_id, body, phone=self.who.number, first_serial=first, version_flag=self.who.version_flag,
+            max_body=self.package_size,
+        )  # fmt: skip
+        self._serial = self._serial + len(packages) & 0xFFFF
+        self._uploads[first] = packages
+        if msg_id == MEDIUM:
+            self._media[int.from_bytes(body[:4], "big")] = first
+        while len(self._uploads) > UPLOADS:
+            self._uploads.pop(next(iter(self._uploads)))
+        self.counts.uploads += 1
+        for index, package in enumerate(packages, 1):
+            if not self.loses(index):
+                self._write(package)
+
+    def _repeat(self, first: int, indexes: list[int]) -> None:
+        """Send packages of a long message once more."""
+        packages = self._uploads.get(first, [])
+        for index in indexes:
+            if 1 <= index <= len(packages):
+                self.counts.repeated += 1
+                self._write(packages[index - 1])
+
+    def _write(self, frame: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(frame)
+
+    # --- of its own accord
+
+    def insert_card(self, card: Card) -> None:
+        """A driver's card goes in."""
+        self.insides.card = card
+        if self.accepted:
+            self._send(DRIVER_CARD, self.insides.card_body(1))
+
+    def remove_card(self) -> None:
+        """The card goes out."""
+        if self.accepted:
+            self._send(DRIVER_CARD, self.insides.card_body(2))
+        self.insides.card = None
+
+    def photograph(self, event: int = 0) -> None:
+        """Take a picture and send it."""
+        self.send_long(*self.insides.upload(self.insides.photograph(event=event)))
+
+    def forget_code(self) -> None:
+        """Forget the code, as a device does that was reset: it registers again at its next connection."""
+        self.who.code = ""
+        self.close()

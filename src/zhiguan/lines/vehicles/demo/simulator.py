@@ -31,6 +31,7 @@ import numpy as np
 from zhiguan.kernel.telemetry.jt808 import encode
 
 from .device import Counts, Device, Identity
+from .equipment import Card
 from .motion import Clock, Itinerary, Leg, goals
 from .roads import Place, RoadNet
 
@@ -49,7 +50,7 @@ RETRY_LIST_S = 30.0
 
 @dataclass(frozen=True)
 class Wanted:
-    """A terminal to simulate: number, device id as registered (or ""), plate, home, and where it was last."""
+    """A terminal to simulate: number, device id as registered (or ""), plate, home, where it was last, who drives."""
 
     number: str
     device_id: str = ""
@@ -57,6 +58,8 @@ class Wanted:
     home: Place | None = None
     last: Place | None = None
     edition: str = ""
+    driver: str = ""
+    licence: str = ""
 
 
 class CannotSimulate(RuntimeError):
@@ -69,7 +72,7 @@ def terminals_on_duty(limit: int | None) -> list[Wanted]:
     With ``limit`` so many, filled with vehicles in use that have no order now when too few are on duty.
     """
     from django.db import connection, transaction
-    from django.db.models import Exists, OuterRef
+    from django.db.models import Exists, OuterRef, Subquery
 
     from zhiguan.kit.actor import system
 
@@ -88,7 +91,8 @@ def terminals_on_duty(limit: int | None) -> list[Wanted]:
             Terminal.objects.filter(state="active", vehicle__state="in_service", source__active=True)
             .select_related("source__latest", "vehicle__place").order_by("number")
         )  # fmt: skip
-        duty = read(known.filter(Exists(standing))[:limit])
+        drivers = {"driver": standing.values("driver__person__name")[:1], "licence": standing.values("driver__licence_no")[:1]}
+        duty = read(known.filter(Exists(standing)).annotate(**{k: Subquery(v) for k, v in drivers.items()})[:limit])
         more = len(duty) // WITHOUT_ORDER if limit is None else limit - len(duty)
         # Where they have been before, they are found again; where never, there may be no device.
         free = known.filter(~Exists(orders)).order_by("source__latest__fix_at", "number") if more > 0 else None
@@ -101,7 +105,8 @@ def _wanted(row: Any) -> Wanted:
         row.source.number, row.source.device_id, row.vehicle.plate,
         (place.lat, place.lon) if place else None,
         (latest.lat / 1e6, latest.lon / 1e6) if latest is not None and latest.lat is not None else None,
-        {2013: "2013", 2019: "2019"}.get(row.source.edition or 0, ""),
+        {2013: "2013", 2019: "2019"}.get(row.source.edition or 0, ""), getattr(row, "driver", None) or "",
+        getattr(row, "licence", None) or "",
     )  # fmt: skip
 
 
@@ -158,6 +163,7 @@ class Vehicle:
     def __init__(self, device: Device, itinerary: Itinerary, clock: Clock, mileage_m: float) -> None:
         self.device, self.itinerary, self.clock, self.mileage_m = device, itinerary, clock, mileage_m
         self.moving = False
+        self.card: Card | None = None
         self.place = itinerary.where
 
     async def live(self, planner: ThreadPoolExecutor) -> None:
@@ -171,6 +177,8 @@ class Vehicle:
 
     async def _report(self, leg: Leg) -> None:
         reports, rng = leg.reports, self.itinerary.rng
+        if leg.moving != self.moving:
+            self._sign(leg.moving)
         self.moving = leg.moving
         before = float(reports.time_s[0])
         for number in range(reports.time_s.size):
@@ -197,11 +205,23 @@ class Vehicle:
                 self.device.report(body)
 
 
+    def _sign(self, leaving: bool) -> None:
+        """The driver's card goes in before a drive and out after it."""
+        if leaving and self.card is not None:
+            self.device.insert_card(self.card)
+        elif not leaving and self.device.insides.card is not None:
+            self.device.remove_card()
+
+
 class Fleet:
     """All simulated vehicles against one gateway. ``run`` works until ``stop`` is called."""
 
-    def __init__(self, wanted: Sequence[Wanted], *, host: str, port: int, clock: Clock, memory: Memory, seed: int = 1):
+    def __init__(
+        self, wanted: Sequence[Wanted], *, host: str, port: int, clock: Clock, memory: Memory, seed: int = 1,
+        reset_every_s: float = 0.0,
+    ) -> None:  # fmt: skip
         self.counts = Counts()
+        self.reset_every_s = reset_every_s
         self.memory, self.stopping = memory, asyncio.Event()
         self.planner = ThreadPoolExecutor(1, "planner")
         net = RoadNet()
@@ -220,7 +240,9 @@ class Fleet:
             )  # fmt: skip
             device = Device(who, host, port, self.counts, gate)
             itinerary = Itinerary(net, places, home, where, rng)
-            self.vehicles.append(Vehicle(device, itinerary, clock, float(kept.get("mileage_m", rng.uniform(2e7, 9e7)))))
+            vehicle = Vehicle(device, itinerary, clock, float(kept.get("mileage_m", rng.uniform(2e7, 9e7))))
+            vehicle.card = Card(each.driver, each.licence) if each.driver else None
+            self.vehicles.append(vehicle)
 
     async def run(self) -> None:
         """Start one vehicle after the other, print a status line every ten seconds, stop cleanly."""
@@ -228,6 +250,8 @@ class Fleet:
         try:
             status = asyncio.create_task(self._tell())
             tasks.append(status)
+            if self.reset_every_s:
+                tasks.append(asyncio.create_task(self._reset()))
             for number, vehicle in enumerate(self.vehicles):
                 tasks += [
                     asyncio.create_task(vehicle.device.run()),
@@ -267,6 +291,14 @@ class Fleet:
             }  # fmt: skip
         self.memory.write()
 
+    async def _reset(self) -> None:
+        """Every so often one device forgets its code, as after a repair, and registers anew."""
+        while True:
+            await asyncio.sleep(self.reset_every_s)
+            online = [vehicle.device for vehicle in self.vehicles if vehicle.device.accepted]
+            if online:
+                random.choice(online).forget_code()
+
     async def _tell(self) -> None:
         while True:
             await asyncio.sleep(STATUS_S)
@@ -292,6 +324,7 @@ def _parser() -> argparse.ArgumentParser:
     fleet.add_argument("--small", action="store_true", help=f"小车队，最多 {SMALL} 辆")
     fleet.add_argument("--terminals", type=Path, metavar="FILE", help="从文件读取终端清单（每行一个 JSON）")
     fleet.add_argument("--speed", type=float, default=1.0, help="时间倍速；大于 1 时从一小时前开始，追上现在后恢复原速")
+    fleet.add_argument("--reset-every", type=float, default=0.0, metavar="秒", help="每隔多少秒使一台在线终端重新注册（默认不）")
     fleet.add_argument("--seed", type=int, default=1, help="随机数种子")
     return whole
 
@@ -319,7 +352,8 @@ async def _run(args: argparse.Namespace) -> None:
         raise CannotSimulate("终端清单为空。")
     clock = Clock(args.speed, time.time() - 3600 if args.speed > 1 else None)
     memory = Memory(Path(settings.VAR) / "run" / "simulated-fleet.json")
-    fleet = Fleet(wanted, host=args.host, port=args.port, clock=clock, memory=memory, seed=args.seed)
+    fleet = Fleet(wanted, host=args.host, port=args.port, clock=clock, memory=memory, seed=args.seed,
+                  reset_every_s=args.reset_every)
     fleet.stopping = stopping
     await fleet.run()
 

@@ -72,7 +72,7 @@ class AreaCarried(UnitScoped):
     """终端所载区域: what was last sent to a terminal about an area, and which version it has confirmed.
 
     ``command`` is the last downlink: with ``deleting`` it takes the area off, otherwise it sets ``sent_version``.
-    ``confirmed_version`` is what the terminal had confirmed before that; see ``queries.terminals.carried``.
+    ``confirmed_version`` is what the terminal had confirmed before that; see ``queries.devices``.
     """
 
     row_rule = ByUnit(AREA)

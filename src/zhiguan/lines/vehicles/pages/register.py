@@ -1,16 +1,13 @@
-"""Parking places, terminals, drivers and quotas."""
+"""Parking places, drivers and quotas."""
 
 from __future__ import annotations
 
 from zhiguan.kit.pages import (
     Badge,
-    Bool,
-    BoolFilter,
     ChoiceFilter,
     Column,
     Date,
     DateRangeFilter,
-    DateTime,
     DetailPage,
     EmptyState,
     FormPage,
@@ -26,8 +23,7 @@ from zhiguan.kit.pages import (
 
 from .. import lifecycle, queries
 from ..domain import register
-from ..forms import DriverForm, NewDriverForm, PlaceForm, QuotaForm, TerminalForm
-from ..queries import tracks
+from ..forms import DriverForm, NewDriverForm, PlaceForm, QuotaForm
 from .parts import (
     ORDER_COLUMNS,
     VEHICLE_STATE,
@@ -83,50 +79,6 @@ PLACE_EDIT = FormPage(
     code="vehicles.place.edit", path="vehicles/place/<int:pk>/edit/", title=lambda place: f"变更 {place.name}",
     permission="vehicles.place.manage", form=PlaceForm, rows=queries.places, verb=changing(register.edit_place),
     history=queries.history, success=address_of("vehicles.place.detail"),
-)  # fmt: skip
-
-TERMINALS = ListPage(
-    code="vehicles.terminal",
-    path="vehicles/terminal/",
-    title="定位终端",
-    menu=MenuItem("vehicles", order=38, icon="device-mobile"),
-    permission="vehicles.terminal.view",
-    rows=queries.terminals,
-    columns=(Column("number", "终端手机号", link=True, sortable=True), states(lifecycle.TERMINAL),
-             Column("vehicle.plate", "安装车辆"), Column("unit.name", "单位"), Column("maker", "制造商"),
-             Column("model", "型号"), DateTime("source.last_seen_at", "最近上线", sortable=True),
-             Date("installed_on", "安装日期", shown=False)),
-    search=("^number", "=vehicle.plate"),
-    search_hint="终端手机号、车牌号",
-    filters=(ChoiceFilter("state", "状态", options=lifecycle.TERMINAL.choices),
-             UnitFilter("unit", "单位", options=unit_options("vehicles.terminal.view")),
-             DateRangeFilter("seen", "最近上线", path="source.last_seen_at"), BoolFilter("moving", "行驶中", condition=tracks.moving)),
-    default_sort="number",
-    page_actions=(PageAction("安装终端", "vehicles.terminal.create", icon="plus", style="primary"),),
-    export_name="定位终端",
-    empty=EmptyState("还没有定位终端", "安装终端后，车辆位置会出现在实时地图上。",
-                     PageAction("安装终端", "vehicles.terminal.create")),
-)  # fmt: skip
-TERMINAL = DetailPage(
-    code="vehicles.terminal", path="vehicles/terminal/<int:pk>/", title=lambda terminal: terminal.number,
-    permission="vehicles.terminal.view",
-    rows=lambda actor: queries.terminals(actor).select_related("unit", "vehicle", "source"),
-    badge=states(lifecycle.TERMINAL),
-    panels=(
-        Panel("终端", fields=(Column("number", "终端手机号"), Column("vehicle.plate", "安装车辆"), Column("unit.name", "单位"),
-                            Column("maker", "制造商"), Column("model", "型号"), Date("installed_on", "安装日期"))),
-        Panel("通信", fields=(DateTime("source.first_seen_at", "首次上线"), DateTime("source.last_seen_at", "最近上线"),
-                            Column("source.device_id", "终端设备编号"), Column("source.firmware", "固件版本"),
-                            Bool("source.active", "允许接入"))),
-    ),
-    actions=(VerbAction("close", "拆除", verb=register.remove_terminal, permission="vehicles.terminal.manage", reason=True,
-                        when=in_state("active"), style="danger", help="拆除后该终端不能再接入，历史轨迹保留。"),),
-    history=queries.history,
-)  # fmt: skip
-TERMINAL_NEW = FormPage(
-    code="vehicles.terminal.create", path="vehicles/terminal/new/", title="安装终端",
-    permission="vehicles.terminal.manage", form=TerminalForm, verb=making(register.install_terminal),
-    success=address_of("vehicles.terminal.detail"),
 )  # fmt: skip
 
 DRIVERS = ListPage(

@@ -37,6 +37,7 @@ from ..domain import register
 from ..forms import MarkForm, VehicleForm
 from ..importers import VEHICLE_IMPORT
 from ..queries import establishment, tracks
+from ..queries.devices import sign_ins_in
 from .file import BLOCKS
 from .parts import (
     MANAGE,
@@ -51,6 +52,7 @@ from .parts import (
     unit_options,
 )
 from .plans import DISPOSE
+from .terminals import SIGN_INS, vehicle_media
 
 VEHICLES = ListPage(
     code="vehicles.vehicle",
@@ -128,6 +130,8 @@ VEHICLE = DetailPage(
         RelatedList("派车单", rows=queries.orders_of, columns=ORDER_COLUMNS[:8], tab="派车单", link="vehicles.order.detail",
                     permission="vehicles.order.view"),
         RelatedList("行程", rows=queries.trips_of, columns=TRIP_COLUMNS, tab="行程", permission="vehicles.trip.view"),
+        Custom("vehicles/media.html", context=vehicle_media, title="影像", tab="影像", permission="vehicles.trip.view"),
+        RelatedList("驾驶员刷卡", rows=sign_ins_in, tab="刷卡", columns=SIGN_INS, permission="vehicles.driver.view"),
         RelatedList("定位终端", rows=queries.terminals_of, tab="终端", link="vehicles.terminal.detail",
                     permission="vehicles.terminal.view",
                     columns=(Column("number", "终端手机号", link=True), states(lifecycle.TERMINAL),
