@@ -1,11 +1,18 @@
 """Pages of official vehicles, one module for each part of the work."""
 
+from .board import *  # noqa: F403
 from .cockpit import *  # noqa: F403
+from .costs import *  # noqa: F403
 from .desk import *  # noqa: F403
+from .driver import *  # noqa: F403
+from .due import *  # noqa: F403
+from .life import *  # noqa: F403
 from .maps import *  # noqa: F403
+from .mishaps import *  # noqa: F403
 from .net import *  # noqa: F403
 from .order import *  # noqa: F403
 from .orders import *  # noqa: F403
+from .plans import *  # noqa: F403
 from .register import *  # noqa: F403
 from .slip import *  # noqa: F403
 from .terminals import *  # noqa: F403
