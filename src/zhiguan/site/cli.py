@@ -112,6 +112,7 @@ def parser() -> argparse.ArgumentParser:
     worker.add_argument("--concurrency", type=int, default=2, help="同时执行的任务数(默认 %(default)s)")
     doctor = _command(commands, "doctor", f"{RUNTIME}.doctor:doctor", "体检:进程、数据库、磁盘、队列、配置")
     doctor.add_argument("--json", action="store_true", help="以 JSON 输出")
+    doctor.add_argument("--realign", action="store_true", help="先把位置与所属机构不符的记录归位")
     _command(commands, "frontend", f"{RUNTIME}.frontend:command", "构建前端页面(已是最新则跳过)")
 
     jt808 = _group(commands, "jt808", "JT/T 808 报文工具(JSON Lines)")

@@ -10,6 +10,7 @@ ACTS = tuple(
     TraceCode(code, name)
     for code, name in (
         ("site.page.export", "导出列表"),
+        ("site.rows.realign", "数据权限位置归位"),
         ("identity.session.begin", "登录"),
         ("identity.session.refuse", "登录失败"),
         ("identity.session.finish", "退出登录"),

@@ -71,6 +71,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "zhiguan.site.middleware.CompressionMiddleware",
     "zhiguan.site.middleware.ContentSecurityPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -79,7 +80,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "zhiguan.site.middleware.SessionTrackMiddleware",
     "zhiguan.site.middleware.ActorMiddleware",
     "zhiguan.site.middleware.RefusalMiddleware",
 ]
@@ -117,7 +118,7 @@ def database(url: str) -> dict:
         "ATOMIC_REQUESTS": True,
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        # A prepared plan made for one scope is wrong for the next (DESIGN §3).
+        # No statement is prepared unasked: a plan made for one scope is wrong for the next (DESIGN §3).
         "OPTIONS": {"prepare_threshold": None, **query},
         "DISABLE_SERVER_SIDE_CURSORS": True,
     }
@@ -256,9 +257,11 @@ LOGGING = {
 ZHIGUAN_LIVE_URL = os.environ.get("ZHIGUAN_LIVE_URL", "")
 """Where browsers reach the live process, e.g. behind a proxy; otherwise its port on the same host, if set."""
 ZHIGUAN_LIVE_PORT = os.environ.get("ZHIGUAN_LIVE_PORT", "")
+ZHIGUAN_LAKE = os.environ.get("ZHIGUAN_LAKE", "")
+"""Folder of the sealed positions; empty: ``lake`` in the data folder."""
 ZHIGUAN_FILE_SCAN = os.environ.get("ZHIGUAN_FILE_SCAN", "")
 """Dotted path of the virus scanner ``scan(path) -> reason or ""``; without one files are kept unscanned."""
 ZHIGUAN_WEBHOOK_LOOPBACK = os.environ.get("ZHIGUAN_WEBHOOK_LOOPBACK") == "1"
-"""Let deliveries of events go to this machine itself, which is refused otherwise."""
+"""Let deliveries of events go to any address, this machine's own services included: for tests."""
 ZHIGUAN_API_PER_MINUTE = int(os.environ.get("ZHIGUAN_API_PER_MINUTE", "600"))
 """Requests a minute that each API key (or signed-in account) may make in each process."""

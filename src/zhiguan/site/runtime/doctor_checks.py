@@ -44,6 +44,7 @@ def examinations(var: Path) -> list[tuple[str, Callable[[], list[Check]]]]:
         ("配置", lambda: configuration(var)),
         ("数据库", database),
         ("数据库结构", migrations),
+        ("数据权限位置", positions),
         ("任务队列", queue),
         ("遥测数据", telemetry),
     ]
@@ -153,9 +154,32 @@ def configuration(var: Path) -> list[Check]:
         found.append(Check("允许的主机名", RED, "接受任意主机名", "请把 ZHIGUAN_HOSTS 设为实际使用的域名。"))
     else:
         found.append(Check("允许的主机名", GREEN, ", ".join(settings.ALLOWED_HOSTS)))
+    found += _optional(settings)
     if not (os.environ.get("ZHIGUAN_SECRET_KEY") or (var / "secrets.json").exists()):
         found.append(Check("签名密钥", RED, "没有保存的签名密钥,每次重启所有人都要重新登录",
                            "请执行 zhiguan up 自动生成,或设置 ZHIGUAN_SECRET_KEY。"))  # fmt: skip
+    return found
+
+
+def _optional(settings: Any) -> list[Check]:
+    """Settings that open or leave out a protection."""
+    from django.utils.module_loading import import_string
+
+    found = []
+    name = settings.ZHIGUAN_FILE_SCAN
+    try:
+        scan = import_string(name) if name else None
+    except ImportError as error:
+        found.append(Check("病毒扫描", RED, f"ZHIGUAN_FILE_SCAN 指定的 {name} 不能载入({error}),所有上传都会被拒绝",
+                           "请改正该设置,或去掉它。"))  # fmt: skip
+    else:
+        found.append(
+            Check("病毒扫描", GREEN, f"由 {name} 扫描") if scan is not None
+            else Check("病毒扫描", YELLOW, "没有配置,上传的文件不经病毒扫描", "正式使用前请设置 ZHIGUAN_FILE_SCAN。")
+        )  # fmt: skip
+    if settings.ZHIGUAN_WEBHOOK_LOOPBACK:
+        found.append(Check("事件推送", RED, "ZHIGUAN_WEBHOOK_LOOPBACK 已打开,推送可以发往任何地址,包括本机内部服务",
+                           "该设置仅供测试,请去掉后重启。"))  # fmt: skip
     return found
 
 
@@ -194,6 +218,7 @@ def database() -> list[Check]:
                                "请为两台机器启用时间同步(NTP)。"))  # fmt: skip
         else:
             found.append(Check("时钟", GREEN, f"本机与数据库相差 {skew * 1000:.0f} 毫秒"))
+        found.append(_sorting(connection))
         limit = int(_value(connection, "SHOW max_connections"))
         used = _value(connection, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
         crowded = used > limit * CONNECTIONS_YELLOW
@@ -213,6 +238,26 @@ def database() -> list[Check]:
         else:
             found.append(Check("行级安全", GREEN, f"{tables} 张表全部启用"))
     return found + _roles()
+
+
+SORTING = (
+    "SELECT pg_encoding_to_char(encoding), CASE datlocprovider WHEN 'c' THEN datcollate "
+    "ELSE coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', '') END "
+    "FROM pg_database d WHERE datname = current_database()"
+)
+"""Through JSON, because the columns' names differ from version to version."""
+
+
+def _sorting(connection: psycopg.Connection[Any]) -> Check:
+    """Searching by the beginning of a text and pages in order rely on sorting by code point."""
+    encoding, name = connection.execute(SORTING).fetchone() or ("", "")
+    if encoding == "UTF8" and _value(connection, "SELECT 'Z' < 'a' AND 'z' < 'é' AND '一' < '龥' AND '龥' < '𠮷'"):
+        return Check("排序规则", GREEN, f"{encoding},{name}(按码位)")
+    return Check(
+        "排序规则", RED, f"{encoding},{name},不是按码位排序的 UTF8:按开头搜索会漏查,列表顺序因机器而异",
+        "请用 zhiguan db dump 备份,按 docs/operations.md 新建数据库(TEMPLATE template0,LOCALE 'C.UTF-8';"
+        "PostgreSQL 17 起可用 LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'),再用 zhiguan db restore 恢复。",
+    )  # fmt: skip
 
 
 def _roles() -> list[Check]:
@@ -252,6 +297,25 @@ def migrations() -> list[Check]:
         names = "、".join(f"{migration.app_label}.{migration.name}" for migration, _ in pending[:5])
         return [Check("数据库结构", RED, f"有 {len(pending)} 个更新没有执行:{names}", "请执行 zhiguan migrate。")]
     return [Check("数据库结构", GREEN, "已是最新")]
+
+
+def positions() -> list[Check]:
+    """Rows carry the position of their unit: row-level security shows them by it."""
+    from zhiguan.site.runtime.framework import set_up
+
+    set_up()
+    from django.db import transaction
+
+    from zhiguan.kernel.orgs.service import misplaced
+    from zhiguan.kit.actor import system
+
+    with system("site.doctor").acting(), transaction.atomic():
+        wrong = misplaced()
+    if not wrong:
+        return [Check("数据权限位置", GREEN, "各表记录与所属机构的位置一致")]
+    named = "、".join(f"{table} {count} 条" for table, count in sorted(wrong.items())[:5])
+    return [Check("数据权限位置", RED, f"{sum(wrong.values())} 条记录与所属机构的位置不符,该看的人看不到:{named}",
+                  "请执行 zhiguan doctor --realign 归位(只改正位置,留痕),再重新体检。")]  # fmt: skip
 
 
 def queue() -> list[Check]:

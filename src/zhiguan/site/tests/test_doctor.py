@@ -26,8 +26,8 @@ def zhiguan(var: Path, *words: str, **more: str) -> subprocess.CompletedProcess[
     )  # fmt: skip
 
 
-def examine(var: Path, **more: str) -> tuple[int, Findings]:
-    done = zhiguan(var, "doctor", "--json", **more)
+def examine(var: Path, *options: str, **more: str) -> tuple[int, Findings]:
+    done = zhiguan(var, "doctor", "--json", *options, **more)
     found = json.loads(done.stdout)
     assert all(each["todo"] for each in found if each["status"] != "green"), "每个问题都应说明处理办法"
     return done.returncode, {each["name"]: each for each in found}
@@ -56,7 +56,8 @@ def test_a_sound_installation_lacks_only_its_processes(var: Path) -> None:
     assert code == 1
     assert [name for name, each in found.items() if each["status"] == "red"] == ["进程"]
     assert "zhiguan up" in found["进程"]["todo"]
-    for name in ("版本", "磁盘", "时钟", "数据库", "行级安全", "数据库结构", "任务队列", "遥测封存", "调试模式"):
+    for name in ("版本", "磁盘", "时钟", "数据库", "行级安全", "数据库结构", "任务队列", "遥测封存", "调试模式",
+                 "排序规则", "数据权限位置"):  # fmt: skip
         assert found[name]["status"] == "green", found[name]
 
 
@@ -108,6 +109,60 @@ def test_debug_and_any_host(var: Path) -> None:
     _, found = examine(var, ZHIGUAN_DEBUG="1", ZHIGUAN_HOSTS="*")
     assert found["调试模式"]["status"] == "red"
     assert found["允许的主机名"]["status"] == "red"
+
+
+def test_a_database_that_does_not_sort_by_code_point(var: Path, urls: postgres.Urls) -> None:
+    other = urls.superuser.replace("/zhiguan?", "/zhiguan_sorted?")
+    assert other != urls.superuser
+    with psycopg.connect(urls.superuser, autocommit=True) as connection:
+        languages = connection.execute(
+            "SELECT collcollate FROM pg_collation WHERE collprovider = 'c' AND collencoding = pg_char_to_encoding('UTF8') "
+            "AND collcollate !~ '^(C|POSIX)' LIMIT 1"
+        ).fetchall()  # none on a machine without locales; another encoding there is always
+        for options in ("ENCODING 'LATIN1' LOCALE 'C'", *(f"ENCODING 'UTF8' LOCALE '{name}'" for (name,) in languages)):
+            connection.execute(f"CREATE DATABASE zhiguan_sorted TEMPLATE template0 LOCALE_PROVIDER libc {options}")
+            try:
+                _, found = examine(var, DATABASE_URL=other)
+            finally:
+                connection.execute("DROP DATABASE zhiguan_sorted WITH (FORCE)")
+            assert found["排序规则"]["status"] == "red", options
+            assert "zhiguan db restore" in found["排序规则"]["todo"]
+
+
+PUT_OUT_OF_PLACE = """
+from datetime import date
+from django.db import transaction
+from zhiguan.kernel.orgs.models import Person, Unit
+from zhiguan.kit.actor import system
+with system("tests").acting(), transaction.atomic():
+    unit = Unit.objects.create(code="T", name="测试市", kind="city", pos=5, pos_end=9, valid_from=date(2020, 1, 1))
+    person = Person.objects.create(code="T1", name="王工", unit=unit)
+    Person.objects.filter(pk=person.pk).update(scope_pos=4)
+"""
+
+
+def test_rows_out_of_place_are_counted_and_put_back(var: Path, urls: postgres.Urls) -> None:
+    done = zhiguan(var, "manage", "shell", "-c", PUT_OUT_OF_PLACE)
+    assert done.returncode == 0, done.stderr
+    with psycopg.connect(urls.superuser, autocommit=True) as connection:
+        try:
+            code, found = examine(var)
+            assert code == 1 and found["数据权限位置"]["status"] == "red"
+            assert "orgs_person 1 条" in found["数据权限位置"]["says"]
+            _, found = examine(var, "--realign")
+            assert found["数据权限位置"]["status"] == "green"
+            told = connection.execute("SELECT job FROM trace_entry WHERE code = 'site.rows.realign'").fetchall()
+            assert told == [("site.doctor",)]
+        finally:
+            connection.execute("DELETE FROM orgs_person WHERE code = 'T1'")
+            connection.execute("DELETE FROM orgs_unit WHERE code = 'T'")
+
+
+def test_a_scanner_that_is_not_there_and_deliveries_to_anywhere(var: Path) -> None:
+    _, found = examine(var, ZHIGUAN_FILE_SCAN="no.such.scanner", ZHIGUAN_WEBHOOK_LOOPBACK="1")
+    assert found["病毒扫描"]["status"] == found["事件推送"]["status"] == "red"
+    _, found = examine(var, ZHIGUAN_FILE_SCAN="os.path.exists")
+    assert found["病毒扫描"]["status"] == "green" and "事件推送" not in found
 
 
 def test_a_long_queue_of_late_jobs(var: Path, urls: postgres.Urls) -> None:
