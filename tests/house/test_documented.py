@@ -15,7 +15,7 @@ from zhiguan.kit import registry
 from zhiguan.kit.manifest import Line, Permission, RoleTemplate
 from zhiguan.site.testing import SHARED
 
-from .laws import ROOT, SOURCE, judge, lines, ours, short
+from .laws import ROOT, SOURCE, judge, lines, ours, python_files, short
 
 DOCS = ROOT / "docs"
 
@@ -148,3 +148,31 @@ def test_links_between_documents_lead_somewhere() -> None:
             if not (path.parent / target).exists() and not Path(target).is_absolute():
                 faults[f"{short(path)} {target}"] = "leads nowhere"
     judge("links-lead-somewhere", faults, "Correct the link.")
+
+
+def test_every_setting_is_wired_and_documented() -> None:
+    documented = set(re.findall(r"`(ZHIGUAN_[A-Z_]+\*?)`", (DOCS / "operations.md").read_text()))
+    read: dict[str, str] = {}
+    used: dict[str, str] = {}
+    settings = (SOURCE / "site" / "settings.py").read_text()
+    for path in python_files():
+        text = path.read_text()
+        for name in re.findall(r"environ(?:\.get\(|\.setdefault\(|\[)\s*f?\"(ZHIGUAN_[A-Z_]+)", text):
+            read[f"{name}*" if name.endswith("_") else name] = short(path)
+        for name in re.findall(r"settings\.(ZHIGUAN_[A-Z_]+)|getattr\(settings, \"(ZHIGUAN_[A-Z_]+)\"", text):
+            used["".join(name)] = short(path)
+    assert len(read) > 30 and len(used) > 8
+    families = tuple(name.removesuffix("*") for name in documented & set(read) if name.endswith("*")) or ("-",)
+    faults = {
+        name: f"read by {path}, not in docs/operations.md" for name, path in read.items()
+        if name not in documented and not name.startswith(families)
+    }  # fmt: skip
+    faults |= {
+        name: "in docs/operations.md, but nothing reads it" for name in documented - set(read)
+        if not name.startswith(families)
+    }  # fmt: skip
+    faults |= {
+        name: f"asked by {path}, but settings.py does not take it from the environment" for name, path in used.items()
+        if not re.search(rf"^{name} = .*environ", settings, re.MULTILINE)
+    }  # fmt: skip
+    judge("settings-are-documented", faults, "Read it from the environment in settings.py and give it a row in docs/operations.md.")
