@@ -25,6 +25,7 @@ WHO = (
     ("staff", ("vehicles.requester",), "发展和改革", 4),
     ("driver", ("vehicles.driver",), "发展和改革", 3),
     ("inspector", ("vehicles.inspector",), "纪律检查", 0),
+    ("personnel", ("orgs.keeper",), "机关事务管理局", 5),
     ("system", ("system_admin",), "", 0),
     ("security", ("security_admin",), "", 0),
     ("audit", ("audit_admin",), "", 0),
