@@ -58,7 +58,7 @@ def scene(seed: str, columns: int = 80, rows: int = 60) -> bytes:
     """An invented view: sky, a road that narrows, blocks of houses. Different for each ``seed``, the same for one."""
     chance = random.Random(seed)
     horizon, middle = rows // 3, columns // 2
-    heights = [chance.randrange(2, horizon) for _ in range(columns // 4 + 1)]
+    heights = [chance.randrange(2, max(3, horizon)) for _ in range(columns // 4 + 1)]
     shades = []
     for y in range(rows):
         half = (y - horizon) * columns // (2 * rows) + 2

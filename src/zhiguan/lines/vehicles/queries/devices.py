@@ -107,11 +107,11 @@ def sign_ins(actor: Actor) -> QuerySet[DriverSignIn]:
 
 
 def sign_ins_of(terminal: Terminal, actor: Actor) -> QuerySet[DriverSignIn]:
-    return sign_ins(actor).filter(terminal=terminal).select_related("driver__person", "vehicle")
+    return sign_ins(actor).filter(terminal=terminal)
 
 
 def sign_ins_in(vehicle: Vehicle, actor: Actor) -> QuerySet[DriverSignIn]:
-    return sign_ins(actor).filter(vehicle=vehicle).select_related("driver__person", "terminal")
+    return sign_ins(actor).filter(vehicle=vehicle)
 
 
 def media(actor: Actor) -> QuerySet[TerminalMedia]:

@@ -22,7 +22,7 @@ PERMISSIONS = {
         "vehicles.terminal.view vehicles.terminal.manage vehicles.driver.view vehicles.driver.manage "
         "vehicles.place.view vehicles.place.manage vehicles.order.view vehicles.order.request vehicles.order.approve "
         "vehicles.order.dispatch vehicles.order.drive vehicles.trip.view telemetry.source.manage "
-        "telemetry.source.view telemetry.position.view supervision.finding.view"
+        "telemetry.source.view telemetry.command.send telemetry.position.view supervision.finding.view"
     ).split()
 }
 
