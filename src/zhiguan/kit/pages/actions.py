@@ -48,7 +48,8 @@ class VerbAction:
 
     ``verb`` is called as ``verb(actor, row, **form.cleaned_data)``; with ``reason`` the form gets a required
     ``reason`` field, handed on under that name. ``success`` returns the address to go to from (what the verb returned,
-    actor); by default the detail page again. ``style`` is primary, danger or empty.
+    actor); by default the detail page again. ``style`` is primary, danger or empty. ``only(actor, row)`` narrows the act
+    to those the verb lets do it, where the permission alone does not tell (the requester of an order); it must not query.
     """
 
     code: str
@@ -64,6 +65,7 @@ class VerbAction:
     help: str = ""
     done: str = ""
     success: Callable[[Any, Actor], str] | None = None
+    only: Callable[[Actor, Any], bool] | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from zhiguan.kit.actor import Actor
-from zhiguan.kit.errors import Conflict
+from zhiguan.kit.errors import Conflict, Denied
 
 from . import formview
 from .actions import VerbAction
@@ -126,7 +126,7 @@ def acts_for(page: DetailPage, actor: Actor, obj: Any) -> list[Link]:
 
 
 def _allowed(act: VerbAction, actor: Actor, obj: Any) -> bool:
-    if not may(actor, act.permission):
+    if not may(actor, act.permission) or (act.only is not None and not act.only(actor, obj)):
         return False
     position = getattr(obj, "scope_pos", None)
     if act.permission == "*" or position is None:
@@ -152,6 +152,8 @@ def act_view(request: HttpRequest, page: DetailPage, actor: Actor, pk: int, act:
     if not may(actor, found.permission):
         actor.require(found.permission)
     obj = one(page, actor, pk, found.permission)
+    if found.only is not None and not found.only(actor, obj):
+        raise Denied(f"您不能对该记录办理“{found.title}”。", code="not_yours")
     back = reverse(page.url_name, kwargs={"pk": pk})
     version = formview.version_of(obj, page.version)
     if found.when is not None and not found.when(obj):

@@ -74,8 +74,8 @@ ISSUE = Lifecycle(
 )
 
 
-def _kept(code: str, name: str, permission: str, off: str, word: str) -> Lifecycle:
-    """Return the life of a thing that is in use or not."""
+def _kept(code: str, name: str, permission: str, off: str, word: str, *, back: bool = True) -> Lifecycle:
+    """Return the life of a thing that is in use or not; with ``back`` it can be taken into use again."""
     return Lifecycle(
         code=code,
         name=name,
@@ -83,13 +83,13 @@ def _kept(code: str, name: str, permission: str, off: str, word: str) -> Lifecyc
         states={"active": "启用", "closed": off},
         moves=(
             Move("close", ("active",), "closed", word, permission, needs_reason=True),
-            Move("reopen", ("closed",), "active", "恢复", permission),
+            *((Move("reopen", ("closed",), "active", "恢复", permission),) if back else ()),
         ),
         colours={"active": "green", "closed": "secondary"},
     )
 
 
-TERMINAL = _kept("vehicles.terminal", "定位终端", "vehicles.terminal.manage", "已拆除", "拆除")
+TERMINAL = _kept("vehicles.terminal", "定位终端", "vehicles.terminal.manage", "已拆除", "拆除", back=False)
 DRIVER = _kept("vehicles.driver", "驾驶员", "vehicles.driver.manage", "停驾", "停驾")
 PLACE = _kept("vehicles.parkingplace", "停放地点", "vehicles.place.manage", "停用", "停用")
 POOL = _kept("vehicles.pool", "用车平台", "vehicles.pool.manage", "停用", "停用")
@@ -97,7 +97,15 @@ CONTRACT = _kept("vehicles.rentalcontract", "车辆租赁合同", "vehicles.pool
 SENSITIVE = _kept("vehicles.sensitiveplace", "敏感场所", "vehicles.place.manage", "已停用", "停用")
 PERMITTED = _kept("vehicles.permittedarea", "允许行驶区域", "vehicles.place.manage", "已停用", "停用")
 HOLDER = _kept("vehicles.vehicleholder", "固定使用人", "vehicles.holder.manage", "已终止", "终止")
-QUOTA = _kept("vehicles.vehiclequota", "车辆编制", "vehicles.quota.manage", "已失效", "终止")
+# A quota is ended by the next one, which sets its last day; nobody moves it.
+QUOTA = Lifecycle(
+    code="vehicles.vehiclequota",
+    name="车辆编制",
+    start="active",
+    states={"active": "有效"},
+    moves=(),
+    colours={"active": "green"},
+)
 
 COST_MANAGE = "vehicles.cost.manage"
 CARD = Lifecycle(

@@ -239,12 +239,20 @@ def _check_alone(order: DispatchOrder) -> None:
         raise Conflict(f"有派车单拼入本单（{'、'.join(riders)}），请先撤回拼车。", code="riders")
 
 
+def may_cancel(actor: Actor, order: DispatchOrder) -> bool:
+    """Tell whether the actor asked for the order, or approves or dispatches it."""
+    if actor.person_id is not None and actor.person_id == order.requester_id:
+        return True
+    reached = actor.scope("vehicles.order.dispatch")
+    if reached.covers(order.scope_pos) or reached.covers(order.server_pos):
+        return True
+    return actor.scope("vehicles.order.approve").covers(order.scope_pos)
+
+
 @transaction.atomic
 def cancel(actor: Actor, order: DispatchOrder, *, reason: str) -> DispatchOrder:
     """取消: by the requester, or by those who approve or dispatch. Trips that the order covered have none from now on."""
-    own = actor.person_id is not None and actor.person_id == order.requester_id
-    reached = actor.scope("vehicles.order.dispatch")
-    if not own and not reached.covers(order.scope_pos) and not reached.covers(order.server_pos):
+    if not may_cancel(actor, order):
         actor.require("vehicles.order.approve", order)
     _check_alone(order)
     order = ledger.move(order, "cancel", actor, reason=reason, vehicle_busy=None, driver_busy=None)

@@ -281,6 +281,12 @@ def close_place(actor: Actor, place: ParkingPlace, *, reason: str) -> ParkingPla
     return ledger.move(place, "close", actor, reason=reason)
 
 
+def reopen_place(actor: Actor, place: ParkingPlace) -> ParkingPlace:
+    """恢复停放地点: take one that was closed by mistake, or is free again, back into use."""
+    actor.require("vehicles.place.manage", place)
+    return ledger.move(place, "reopen", actor)
+
+
 @transaction.atomic
 def add_driver(actor: Actor, **values: Any) -> Driver:
     """登记驾驶员. ``Conflict`` when the person is one already."""

@@ -66,8 +66,12 @@ PLACE = DetailPage(
                     link="vehicles.vehicle.detail", permission="vehicles.vehicle.view",
                     columns=(Column("plate", "车牌号", link=True), VEHICLE_STATE, Column("brand_model", "品牌型号"))),
     ),
-    actions=(VerbAction("close", "停用", verb=register.close_place, permission="vehicles.place.manage", reason=True,
-                        when=in_state("active"), style="danger"),),
+    actions=(
+        VerbAction("close", "停用", verb=register.close_place, permission="vehicles.place.manage", reason=True,
+                   when=in_state("active"), style="danger"),
+        VerbAction("reopen", "恢复", verb=register.reopen_place, permission="vehicles.place.manage",
+                   when=in_state("closed"), confirm="恢复该停放地点？恢复后可再为车辆指定。"),
+    ),
     page_actions=(PageAction("变更", "vehicles.place.edit", icon="edit"),),
     history=queries.history,
 )  # fmt: skip

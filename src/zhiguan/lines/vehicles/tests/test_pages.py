@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from itertools import count
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from zhiguan.kernel.orgs.models import Person
@@ -17,6 +18,8 @@ from zhiguan.kit.pages.conformance import (
     FormPageConformance,
     ImportPageConformance,
     ListPageConformance,
+    Visitor,
+    html,
 )
 from zhiguan.kit.pages.guard import working
 from zhiguan.lines.vehicles import pages
@@ -356,6 +359,21 @@ class TestOrder(DetailPageConformance):
     @pytest.fixture(params=["requested", "approved", "dispatched", "started", "ended"])
     def case(self, request, world, mine, others):
         return Case(world.manager, lambda: mine.order(request.param), lambda: others.order(request.param))
+
+
+def test_cancelling_is_offered_to_those_who_may(world, mine, make_actor):
+    order = mine.order("requested")
+    url = reverse("vehicles.order.detail", kwargs={"pk": order.pk})
+    view = {"vehicles.order.view": "below"}
+    reader = make_actor(view, unit=world.organ, person=world.people["驾驶员"].pk)
+    requester = make_actor(view, unit=world.organ, person=order.requester_id)
+    approver = make_actor({**view, "vehicles.order.approve": "below"}, unit=world.organ)
+    for actor, offered in ((reader, False), (requester, True), (approver, True)):
+        assert (f'href="{url}cancel/"' in html(Visitor(actor).get(url))) is offered
+        assert Visitor(actor).get(f"{url}cancel/").status_code == (200 if offered else 403)
+    assert Visitor(reader).post(f"{url}cancel/", {"reason": "不去了"}).status_code == 403
+    order.refresh_from_db()
+    assert order.state == "requested"
 
 
 class TestOrderNew(FormPageConformance):

@@ -166,7 +166,13 @@ def test_a_place_closes_only_when_it_is_empty(world, make_vehicle):
     with pytest.raises(Conflict, match="仍有车辆"):
         register.close_place(world.manager, vehicle.place, reason="拆迁")
     register.dispose(world.manager, vehicle, reason="报废")
-    assert register.close_place(world.manager, vehicle.place, reason="拆迁").state == "closed"
+    place = register.close_place(world.manager, vehicle.place, reason="拆迁")
+    assert place.state == "closed"
+    with pytest.raises(Denied):
+        register.reopen_place(world.stranger, place)
+    assert register.reopen_place(world.manager, place).state == "active"
+    with pytest.raises(Conflict):
+        register.reopen_place(world.manager, place)
 
 
 def test_drivers_see_themselves_and_their_licence_stays_private(world, make_actor):
