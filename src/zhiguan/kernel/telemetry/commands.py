@@ -75,12 +75,17 @@ def withdraw(actor: Actor, command: Command) -> Command:
 
 def outcome(command: Command) -> str:
     """How a command stands, in words: its state, and for a refusal the terminal's reason."""
-    text = CommandState(command.state).label
+    text, reason = CommandState(command.state).label, reason_of(command)
+    return f"{text}：{reason}" if reason else text
+
+
+def reason_of(command: Command) -> str:
+    """Why a terminal did not do what it was asked; empty when it did, or has not been heard."""
     if command.state != CommandState.REFUSED:
-        return text
-    if command.answer and command.answer.get("error"):
-        return f"{text}：{command.answer['error']}"
-    return f"{text}：{ACK_RESULTS.get(command.result if command.result is not None else -1, '未说明原因')}"
+        return ""
+    answer = command.answer or {}
+    told = answer.get("error") or (answer.get("fields") or {}).get("result_label")
+    return told or ACK_RESULTS.get(command.result if command.result is not None else -1, "未说明原因")
 
 
 def checked_payload(kind: str, payload: Mapping[str, Any]) -> dict[str, Any]:

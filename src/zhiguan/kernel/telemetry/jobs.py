@@ -23,8 +23,17 @@ def seal_days() -> str:
 def tidy() -> str:
     """Remove old versions of sealed files and old kept messages."""
     files = Lake(seal.lake_root()).tidy()
-    rows = store.trim_raw()
-    return f"清理 {len(files)} 个旧文件、{rows} 条留存报文" if files or rows else ""
+    rows, connections = store.trim_raw(), trim_connections()
+    some = files or rows or connections
+    return f"清理 {len(files)} 个旧文件、{rows} 条留存报文、{connections} 条连接记录" if some else ""
+
+
+def trim_connections(keep_days: int = 180) -> int:
+    """Remove notes of connections that ended so long ago."""
+    with store.connect() as connection:
+        return connection.execute(
+            "DELETE FROM telemetry_connection WHERE disconnected_at < now() - make_interval(days => %s)", [keep_days]
+        ).rowcount
 
 
 PARTITIONS = Periodic("telemetry.partitions", "准备位置数据分区", "5 */6 * * *", partitions)

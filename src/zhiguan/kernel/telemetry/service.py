@@ -18,7 +18,7 @@ from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict
 
 from .codes import COMMAND_COLOURS, CommandState
-from .commands import checked_payload, outcome, resend, send, withdraw
+from .commands import checked_payload, outcome, reason_of, resend, send, withdraw
 from .declare import CHANNEL_SOURCE
 from .downlinks import CHOICES as COMMAND_KINDS
 from .downlinks import MOST_TURNS, MOST_VERTICES, describe
@@ -61,6 +61,7 @@ __all__ = [
     "parameter_text",
     "positions_of",
     "provision",
+    "reason_of",
     "rebind",
     "reports_of",
     "resend",

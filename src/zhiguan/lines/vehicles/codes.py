@@ -318,7 +318,7 @@ ROLES = (
             "vehicles.holder.view", "vehicles.holder.manage",
             "vehicles.order.request", "vehicles.order.dispatch", "vehicles.cost.manage", "vehicles.plan.manage",
             *_NET, "vehicles.settlement.manage", "vehicles.issue.answer",
-            "telemetry.source.manage",
+            "telemetry.source.manage", "telemetry.command.send",
             "supervision.finding.view", "supervision.finding.explain",
         ),
         scope="organ",

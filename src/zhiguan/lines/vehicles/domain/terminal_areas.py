@@ -121,6 +121,11 @@ def _warning(before: int, after: int, moved_m: float) -> str:
     return f"终端一次最多容纳有限的点数，已由 {before} 个点简化为 {after} 个，边界最多偏移约 {moved_m:.0f} 米。"
 
 
+def warning_of(area: TerminalArea) -> str:
+    """What is given up when the area is sent to terminals; empty when nothing is."""
+    return fitted(area.geometry).warning
+
+
 def payload_of(area: TerminalArea) -> tuple[str, dict[str, Any]]:
     """The downlink that sets the area on a terminal."""
     shape = fitted(area.geometry)

@@ -15,7 +15,8 @@ from zhiguan.kernel.trace import service as trace
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict, Invalid, Refusal
 
-from ..models import Terminal
+from ..models import AreaCarried, Terminal, Vehicle
+from . import register
 
 SEND = "telemetry.command.send"
 BATCH_VALID = timedelta(hours=24)
@@ -23,7 +24,13 @@ BATCH_VALID = timedelta(hours=24)
 
 
 def _send(
-    actor: Actor, terminal: Terminal, kind: str, payload: Mapping[str, Any], *, batch: str = "", valid: timedelta | None = None
+    actor: Actor,
+    terminal: Terminal,
+    kind: str,
+    payload: Mapping[str, Any],
+    *,
+    batch: str = "",
+    valid: timedelta | None = None,
 ) -> telemetry.Command:
     actor.require(SEND, terminal)
     if terminal.state != "active":
@@ -99,6 +106,17 @@ def fetch_media(actor: Actor, terminal: Terminal, **values: Any) -> Any:
 def pass_through(actor: Actor, terminal: Terminal, *, type: int, data: str) -> Any:
     """数据透传: bytes for a device behind the terminal."""
     return _send(actor, terminal, "passthrough", {"type": type, "data": data})
+
+
+@transaction.atomic
+def move_terminal(actor: Actor, terminal: Terminal, *, vehicle: Vehicle, reason: str) -> Terminal:
+    """换车: take the device out of its vehicle and put it into another; it keeps the areas it carries."""
+    actor.require("vehicles.terminal.manage", terminal)
+    register.remove_terminal(actor, terminal, reason=reason)
+    values = {"maker": terminal.maker, "model": terminal.model}
+    moved = register.install_terminal(actor, vehicle=vehicle, number=terminal.number, **values)
+    AreaCarried.objects.filter(terminal=terminal).update(terminal=moved, unit=moved.unit, scope_pos=moved.scope_pos)
+    return moved
 
 
 def resend_command(actor: Actor, command: telemetry.Command) -> telemetry.Command:

@@ -10,9 +10,9 @@ from django import forms
 from zhiguan.kernel.telemetry import service as telemetry
 from zhiguan.kit.pages import PageForm
 
-from ..models import Terminal
+from ..models import Terminal, Vehicle
 from ..queries import devices as fleet
-from .fields import UnitField, UnitsField, organ_choices
+from .fields import UnitField, UnitsField, VehicleField, organ_choices
 
 COMMON_PARAMETERS = (0x0029, 0x0001, 0x0027, 0x0028, 0x0022, 0x002C, 0x0055, 0x0056, 0x0057, 0x0058, 0x0059, 0x005A, 0x0030)
 """Offered by name; any other is set by its number."""
@@ -96,6 +96,15 @@ class PassThroughForm(PageForm):
         text = "".join(self.cleaned_data["data"].split())
         telemetry.checked_payload("passthrough", {"type": 0, "data": text})
         return text
+
+
+class MoveForm(PageForm):
+    vehicle = VehicleField(label="换到车辆", queryset=Vehicle.objects.none())
+
+    def setup(self) -> None:
+        scope = self.actor.scope("vehicles.terminal.manage")
+        free = Vehicle.objects.filter(scope.q()).exclude(state="disposed").exclude(terminals__state="active")
+        self.fields["vehicle"].queryset = free
 
 
 class TerminalsField(forms.ModelMultipleChoiceField):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from django.db.models import F, QuerySet, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.urls import reverse
 
 from zhiguan.kernel.metrics.declare import Group, Metric, MetricQuery, Value
 from zhiguan.kernel.metrics.service import breakdown, ratio, share
 
 from ..codes import Match, VehicleKind
-from ..models import DispatchOrder, Trip, Vehicle, VehicleDay
-from ..queries import tracks
+from ..models import DispatchOrder, Terminal, Trip, Vehicle, VehicleDay
+from ..queries import devices, tracks
 
 KIND = {"choices": {"kind": dict(VehicleKind.choices)}, "dimension_names": {"kind": "车辆种类"}}
 BUREAU = "机关事务管理局车辆管理部门"
@@ -45,6 +46,17 @@ def _on_road(query: MetricQuery) -> Value | list[Group]:
 def _moving(query: MetricQuery) -> Value | list[Group]:
     rows = query.narrow(tracks.moving_terminals(query.actor))
     return breakdown(query, rows) if query.group_by else rows.count()
+
+
+def _terminals(condition: Callable[[], Q] | None = None) -> Callable[[MetricQuery], Value | list[Group]]:
+    """Return the count of the terminals in use that meet the condition."""
+
+    def compute(query: MetricQuery) -> Value | list[Group]:
+        rows = query.narrow(Terminal.objects.filter(state="active"))
+        rows = rows if condition is None else rows.filter(condition())
+        return breakdown(query, rows) if query.group_by else rows.count()
+
+    return compute
 
 
 def _orders(query: MetricQuery) -> Value | list[Group]:
@@ -103,6 +115,36 @@ METRICS = (
         code="vehicles.moving", name="行驶中车辆", unit="辆", formula="十分钟内有定位且速度达到 3 公里/小时的车辆数",
         permission="vehicles.terminal.view", dimensions=("organ", "district"), source="卫星定位实时数据",
         clause="《机关事务管理条例》第二十六条", responsible=BUREAU, compute=_moving, rows=_list("vehicles.terminal", moving="1"),
+    ),
+    Metric(
+        code="vehicles.terminals", name="在用定位终端", unit="台", formula="状态为启用的定位终端数量",
+        permission="vehicles.terminal.view", dimensions=("organ", "district"), source="定位终端台账",
+        clause="《机关事务管理条例》第二十六条", responsible=BUREAU, compute=_terminals(),
+        rows=_list("vehicles.terminal", state="active"),
+    ),
+    Metric(
+        code="vehicles.terminals_online", name="在线定位终端", unit="台", formula="与网关保持连接且十分钟内有数据的在用终端数量",
+        permission="vehicles.terminal.view", dimensions=("organ", "district"), source="终端接入网关",
+        clause="《机关事务管理条例》第二十六条", responsible=BUREAU, direction="higher", compute=_terminals(devices.online),
+        rows=_list("vehicles.terminal", state="active", online="1"),
+    ),
+    Metric(
+        code="vehicles.terminals_silent", name="离线超过三天的终端", unit="台", formula="三天以上没有任何数据或从未上线的在用终端数量",
+        permission="vehicles.terminal.view", dimensions=("organ", "district"), source="终端接入网关",
+        clause="《机关事务管理条例》第二十六条", responsible=BUREAU, direction="lower",
+        compute=_terminals(lambda: devices.offline_for(3)), rows=_list("vehicles.terminal", state="active", silent="3"),
+    ),
+    Metric(
+        code="vehicles.terminals_low", name="信号弱的终端", unit="台", formula="最近汇报网络信号低于 10 或卫星少于 5 颗的在用终端数量",
+        permission="vehicles.terminal.view", dimensions=("organ", "district"), source="卫星定位实时数据",
+        clause="《机关事务管理条例》第二十六条", responsible=BUREAU, direction="lower", compute=_terminals(devices.low_signal),
+        rows=_list("vehicles.terminal", state="active", low="1"),
+    ),
+    Metric(
+        code="vehicles.terminals_behind", name="固件落后的终端", unit="台", formula="固件低于同制造商同型号最新版本的在用终端数量",
+        permission="vehicles.terminal.view", dimensions=("organ", "district"), source="终端上报固件版本",
+        clause="《机关事务管理条例》第二十六条", responsible=BUREAU, direction="lower",
+        compute=_terminals(lambda: Q(health__behind=True)), rows=_list("vehicles.terminal", state="active", behind="1"),
     ),
     Metric(
         code="vehicles.on_road", name="出车中", unit="件", formula="状态为出车中的派车单数量", permission="vehicles.order.view",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -52,8 +53,20 @@ PRESENCE = Badge(
     needs=("state", "source.last_seen_at", "source.session.seen_at", "source.session.disconnected_at"),
 )  # fmt: skip
 COMMAND_STATE = Badge("state", "状态", telemetry.COMMAND_COLOURS, choices=telemetry.CommandState.choices)
-WHAT = Column("what", "指令", value=lambda row: telemetry.describe(row.kind, row.payload), needs=("kind", "payload"), wide=True)
-OUTCOME = Column("outcome", "结果", value=telemetry.outcome, needs=("state", "result", "answer"))
+WHAT = Column(
+    "what", "指令", value=lambda row: telemetry.describe(row.kind, row.payload), needs=("kind", "payload"), wide=True
+)
+OUTCOME = Column("outcome", "说明", value=telemetry.reason_of, needs=("state", "result", "answer"))
+
+SILENT_DAYS = {1: "超过 1 天", 3: "超过 3 天", 7: "超过 7 天", 30: "超过 30 天"}
+
+
+class SilentFilter(ChoiceFilter):
+    """Terminals in use that have said nothing for the chosen number of days, or never anything."""
+
+    def condition(self, values: Sequence[Any]) -> Q:
+        return fleet.offline_for(min(values))
+
 
 TERMINALS = ListPage(
     code="vehicles.terminal",
@@ -75,16 +88,14 @@ TERMINALS = ListPage(
     filters=(ChoiceFilter("state", "状态", options=lifecycle.TERMINAL.choices),
              UnitFilter("unit", "单位", options=unit_options(VIEW)),
              BoolFilter("online", "在线", condition=fleet.online),
-             BoolFilter("silent1", "离线超过 1 天", condition=lambda: fleet.offline_for(1)),
-             BoolFilter("silent3", "离线超过 3 天", condition=lambda: fleet.offline_for(3)),
-             BoolFilter("silent30", "离线超过 30 天", condition=lambda: fleet.offline_for(30)),
+             SilentFilter("silent", "离线时长", options=SILENT_DAYS, facets=False, multiple=False),
              BoolFilter("low", "信号弱", condition=fleet.low_signal, help="网络信号低于 10 或卫星少于 5 颗。"),
              BoolFilter("behind", "固件落后", path="health.behind", help="低于同制造商同型号终端的最新固件。"),
              ChoiceFilter("edition", "协议版本", path="source.edition", options=EDITIONS),
              DateRangeFilter("seen", "最近上线", path="source.last_seen_at"),
              BoolFilter("moving", "行驶中", condition=tracks.moving)),
     default_sort="number",
-    views=(("全部", ""), ("在线", "state=active&online=1"), ("离线超过 3 天", "silent3=1"), ("信号弱", "state=active&low=1"),
+    views=(("全部", ""), ("在线", "state=active&online=1"), ("离线超过 3 天", "silent=3"), ("信号弱", "state=active&low=1"),
            ("固件落后", "state=active&behind=1")),
     page_actions=(PageAction("安装终端", "vehicles.terminal.create", icon="plus", style="primary"),
                   PageAction("批量下发", "vehicles.terminal.batch", icon="send"),
@@ -107,7 +118,8 @@ def _messages(terminal: Any, actor: Actor, request: HttpRequest) -> Mapping[str,
 def message_row(message: telemetry.Kept) -> dict[str, Any]:
     """A kept message as the page shows it; a pass-through with the name of its type."""
     fields = message.fields() if message.msg_id in (0x0900, 0x0108, 0x0702, 0x0801) else {}
-    notes = [str(fields[key]) for key in ("kind_label", "result_label", "state_label", "event_label", "text") if key in fields]
+    names = ("kind_label", "result_label", "state_label", "event_label", "text")
+    notes = [str(fields[name]) for name in names if name in fields]
     return {
         "received_at": message.received_at, "code": f"{message.msg_id:04X}", "name": message.name,
         "reason": message.reason_label, "note": " · ".join(notes), "hex": message.body[:HEX_SHOWN].hex(" "),
@@ -133,10 +145,19 @@ def vehicle_media(vehicle: Any, actor: Actor, request: HttpRequest) -> Mapping[s
     return media_rows(fleet.media_in(vehicle, actor))
 
 
+def _to(code: str, key: int | None) -> str:
+    return reverse(f"{code}.detail", args=[key]) if key else ""
+
+
 def _active(terminal: Any) -> bool:
     return terminal.state == "active"
 
 
+CLOSE_REASONS = {
+    "": "终端断开", "replaced": "被新连接替换", "idle": "长时间无数据", "shut_out": "终端已停用", "signed_off": "终端注销",
+    "gateway_stopped": "网关停止", "gateway_gone": "网关中断", "slow": "传输过慢", "answers_unread": "不接收应答",
+    "wrong_messages": "错误消息过多", "not_accepted_in_time": "未按时鉴权",
+}  # fmt: skip
 CARRIED = (
     Badge("carried", "终端现载", {"未载": "secondary"}, value=lambda row: _version(terminal_areas.carries(row)), needs=()),
     Column("sent_version", "最近下发版本"),
@@ -175,8 +196,7 @@ TERMINAL = DetailPage(
     badge=states(lifecycle.TERMINAL), subtitle=fleet.presence,
     panels=(
         Panel("终端", fields=(Column("number", "终端手机号"),
-                            Column("vehicle.plate", "安装车辆", link=lambda row: reverse("vehicles.vehicle.detail", args=[row.vehicle_id])
-                                   if row.vehicle_id else ""),
+                            Column("vehicle.plate", "安装车辆", link=lambda row: _to("vehicles.vehicle", row.vehicle_id)),
                             Column("unit.name", "单位"), Column("maker", "制造商"), Column("model", "型号"),
                             Date("installed_on", "安装日期"))),
         Panel("通信", fields=(PRESENCE, DateTime("source.first_seen_at", "首次上线"), DateTime("source.last_seen_at", "最近上线"),
@@ -187,16 +207,16 @@ TERMINAL = DetailPage(
                             Column("health.newest", "同型号最新固件"), Bool("health.behind", "固件落后"))),
         Custom("vehicles/terminal_parameters.html", context=_parameters, title="参数", tab="参数"),
         RelatedList("下发指令", rows=fleet.commands_of, tab="指令", link="vehicles.command.detail",
-                    columns=(DateTime("created_at", "下发时间", link=True), WHAT, COMMAND_STATE, OUTCOME, Column("sender", "下发人"),
-                             DateTime("answered_at", "应答时间"))),
+                    columns=(DateTime("created_at", "下发时间", link=True), WHAT, COMMAND_STATE, OUTCOME,
+                             Column("sender", "下发人"), DateTime("answered_at", "应答时间"))),
         RelatedList("所载区域", rows=fleet.carried_of, tab="区域",
-                    columns=(Column("area.name", "区域", link=lambda row: reverse("vehicles.terminalarea.detail", args=[row.area_id])),
+                    columns=(Column("area.name", "区域", link=lambda row: _to("vehicles.terminalarea", row.area_id)),
                              *CARRIED)),
         Custom("vehicles/media.html", context=_media, title="影像", tab="影像", permission="vehicles.trip.view"),
         RelatedList("驾驶员刷卡", rows=fleet.sign_ins_of, tab="刷卡", columns=SIGN_INS, permission="vehicles.driver.view"),
         RelatedList("连接记录", rows=fleet.connections_of, tab="连接",
                     columns=(DateTime("connected_at", "上线时间"), DateTime("disconnected_at", "离线时间"),
-                             Column("close_reason", "离线原因", value=lambda row: CLOSE_REASONS.get(row.close_reason, row.close_reason)),
+                             Column("close_reason", "离线原因", choices=CLOSE_REASONS),
                              Column("address", "网络地址"), Number("frames", "消息数"), Number("positions", "位置数"))),
         Custom("vehicles/terminal_messages.html", context=_messages, title="原始报文", tab="报文"),
     ),
@@ -213,16 +233,14 @@ TERMINAL = DetailPage(
         _ask("pass_through", "数据透传", terminals.pass_through, form=forms.PassThroughForm),
         _ask("control", "终端控制", terminals.control, form=forms.ControlForm, reason=True, style="danger",
              help="复位、恢复出厂、关机等操作会使终端短时离线，恢复出厂后终端所载区域和参数会丢失。"),
+        VerbAction("move", "换车", verb=terminals.move_terminal, form=forms.MoveForm, permission=MANAGE, reason=True,
+                   when=_active, success=address_of("vehicles.terminal.detail"), done="终端已换到新车，须重新注册",
+                   help="从现车拆除并安装到所选车辆；以前的轨迹仍属于原车，终端须重新注册。"),
         VerbAction("close", "拆除", verb=register.remove_terminal, permission=MANAGE, reason=True,
                    when=in_state("active"), style="danger", help="拆除后该终端不能再接入，历史轨迹保留。"),
     ),
     history=queries.history,
 )  # fmt: skip
-CLOSE_REASONS = {
-    "": "终端断开", "replaced": "被新连接替换", "idle": "长时间无数据", "shut_out": "终端已停用", "signed_off": "终端注销",
-    "gateway_stopped": "网关停止", "gateway_gone": "网关中断", "slow": "传输过慢", "answers_unread": "不接收应答",
-    "wrong_messages": "错误消息过多", "not_accepted_in_time": "未按时鉴权",
-}  # fmt: skip
 TERMINAL_NEW = FormPage(
     code="vehicles.terminal.create", path="vehicles/terminal/new/", title="安装终端", permission=MANAGE, form=TerminalForm,
     verb=making(register.install_terminal), success=address_of("vehicles.terminal.detail"),
@@ -278,8 +296,8 @@ TERMINAL_COMMAND = DetailPage(
 SHAPE = Column("shape", "形状", choices=AreaShape.choices)
 TERMINAL_AREAS = ListPage(
     code="vehicles.terminalarea", path="vehicles/terminalarea/", title="终端区域", permission=VIEW, rows=fleet.areas,
-    columns=(Column("name", "名称", link=True, sortable=True), states(lifecycle.TERMINAL_AREA), SHAPE, Column("unit.name", "单位"),
-             Number("max_speed_kmh", "最高速度", unit="公里/小时"), Number("version", "版本"),
+    columns=(Column("name", "名称", link=True, sortable=True), states(lifecycle.TERMINAL_AREA), SHAPE,
+             Column("unit.name", "单位"), Number("max_speed_kmh", "最高速度", unit="公里/小时"), Number("version", "版本"),
              DateTime("updated_at", "更新时间", sortable=True)),
     search=("name",), search_hint="名称",
     filters=(ChoiceFilter("state", "状态", options=lifecycle.TERMINAL_AREA.choices),
@@ -295,13 +313,14 @@ TERMINAL_AREA = DetailPage(
     panels=(
         Panel("区域", fields=(Column("name", "名称"), SHAPE, Column("unit.name", "单位"), Number("version", "版本"),
                             Column("points", "范围", value=fleet.shape_text, wide=True),
+                            Column("warning", "简化提示", value=terminal_areas.warning_of, wide=True),
                             Number("max_speed_kmh", "最高速度", unit="公里/小时"),
                             Number("night_speed_kmh", "夜间最高速度", unit="公里/小时"), Bool("on_enter", "进入时报告"),
                             Bool("on_leave", "离开时报告"), Bool("tell_driver", "同时提示驾驶员"), DateTime("start_at", "生效时间"),
                             DateTime("end_at", "失效时间"), Column("note", "备注"))),
         RelatedList("已下发的终端", rows=fleet.carriers_of, tab="终端",
                     columns=(Column("terminal.number", "终端手机号",
-                                    link=lambda row: reverse("vehicles.terminal.detail", args=[row.terminal_id])),
+                                    link=lambda row: _to("vehicles.terminal", row.terminal_id)),
                              Column("terminal.vehicle.plate", "车辆"), *CARRIED)),
     ),
     actions=(
@@ -332,7 +351,8 @@ DRIVER_CARDS = ListPage(
     columns=(SIGN_INS[0], Column("vehicle.plate", "车辆"), *SIGN_INS[1:], Column("terminal.number", "终端手机号", shown=False),
              Column("unit.name", "单位", shown=False), DateTime("received_at", "接收时间", shown=False)),
     search=("=vehicle.plate", "=holder_name"), search_hint="车牌号、持卡人",
-    filters=(DateRangeFilter("at", "时间"), BoolFilter("on", "插卡"), UnitFilter("unit", "单位", options=unit_options("vehicles.driver.view")),
+    filters=(DateRangeFilter("at", "时间"), BoolFilter("on", "插卡"),
+             UnitFilter("unit", "单位", options=unit_options("vehicles.driver.view")),
              ChoiceFilter("matched_by", "匹配方式", options=[pair for pair in CardMatch.choices if pair[0]])),
     default_sort="-at", export_name="驾驶员刷卡", parent="vehicles.terminal",
     empty=EmptyState("还没有刷卡记录", "驾驶员在终端插入从业资格证 IC 卡后，在此列出。"),

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from zhiguan.kernel.metrics import service as metrics
 from zhiguan.kernel.metrics.declare import Metric
-from zhiguan.kernel.telemetry.models import Latest
+from zhiguan.kernel.telemetry.models import Latest, Session
 from zhiguan.kit import registry
 from zhiguan.kit.errors import Denied
 from zhiguan.kit.pages import ListPage
@@ -21,7 +21,7 @@ from zhiguan.kit.pages.guard import working
 from zhiguan.kit.pages.listing import Listing
 from zhiguan.lines.vehicles.domain import register
 from zhiguan.lines.vehicles.metrics import METRICS
-from zhiguan.lines.vehicles.models import Trip, VehicleDay
+from zhiguan.lines.vehicles.models import TerminalHealth, Trip, VehicleDay
 
 from .conftest import PERMISSIONS
 from .test_pages import BOSS, Maker
@@ -52,6 +52,11 @@ def fleet(world):
             now = timezone.now()
             Latest.objects.create(source=terminal.source, at=now, received_at=now, fix_at=now, lat=31_200_000,
                                   lon=121_400_000, speed=300)  # fmt: skip
+            Session.objects.create(source=terminal.source, gateway="g", address="::1", connected_at=now, seen_at=now)
+            TerminalHealth.objects.create(
+                terminal=terminal, unit=terminal.unit, scope_pos=terminal.scope_pos, network=3, satellites=9, behind=True,
+                checked_at=now,
+            )  # fmt: skip
         register.dispose(BOSS, maker.in_service(), reason="报废")
         register.lay_up(BOSS, maker.in_service(), reason="封存")
         lost = maker.trip()

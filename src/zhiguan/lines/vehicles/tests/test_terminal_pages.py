@@ -249,6 +249,23 @@ def test_a_terminal_of_2013_is_not_asked_for_its_areas(keeper, mine):  # noqa: F
         telemetry.send(keeper, terminal.source, "query_area", {"kind": 1})
 
 
+def test_a_terminal_that_moves_keeps_its_areas_and_registers_anew(keeper, mine):  # noqa: F811
+    terminal, car = mine.terminal(), mine.in_service()
+    (row,) = terminal_areas.load_area(BOSS, an_area(mine), terminals=[terminal])
+    moved = terminals.move_terminal(keeper, terminal, vehicle=car, reason="车辆调整")
+    assert (moved.vehicle_id, moved.source_id, moved.number) == (car.pk, terminal.source_id, terminal.number)
+    assert Terminal.objects.get(pk=terminal.pk).state == "closed" and moved.source.key == car.plate
+    row.refresh_from_db()
+    assert row.terminal_id == moved.pk and moved.source.auth_digest == ""
+
+
+def test_a_simplified_area_says_by_how_much(mine):  # noqa: F811
+    many = [(121.4 + 0.1 * math.cos(n / 50), 31.2 + 0.1 * math.sin(n / 50)) for n in range(314)]
+    area = terminal_areas.add_area(BOSS, name="圆角", unit=mine.unit, geometry=ring(*many))
+    assert area.shape == "polygon" and "简化" in terminal_areas.warning_of(area)
+    assert len(area.geometry["coordinates"][0]) == 315, "what was drawn is kept"
+
+
 # --- cards
 
 
