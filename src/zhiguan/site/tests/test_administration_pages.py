@@ -1,4 +1,4 @@
-"""The pages of the system's administration and of the log, under the inherited tests.
+"""The pages of the system's administration, under the inherited tests. (The log's: ``test_audit_pages.py``.)
 
 Most of their tables are Shared: whoever holds the permission sees every row, whatever unit it is held over. The few
 that are somebody's own, no longer alive, or of a unit have rows elsewhere like any business table.
@@ -6,37 +6,25 @@ that are somebody's own, no longer alive, or of a unit have rows elsewhere like 
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
-from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
-from openpyxl import load_workbook
 
-from zhiguan.kernel.identity import service
 from zhiguan.kernel.identity.codes import GrantState
 from zhiguan.kernel.identity.models import Account, AllowedApp, ApiKey, Grant, Role
 from zhiguan.kernel.identity.passwords import rules
-from zhiguan.kernel.orgs.models import Person, Unit
-from zhiguan.kernel.trace import service as trace
-from zhiguan.kernel.trace.declare import Subject
-from zhiguan.kernel.trace.models import Checkpoint, Entry
-from zhiguan.kit.actor import system
 from zhiguan.kit.pages.conformance import (
     Case,
     DetailPageConformance,
     FormPageConformance,
     ListPageConformance,
     Visitor,
-    bytes_of,
     html,
 )
 from zhiguan.site.pages.access import (
@@ -54,41 +42,8 @@ from zhiguan.site.pages.access import (
     ROLES,
 )
 from zhiguan.site.pages.accounts import ACCOUNT, ACCOUNTS, POLICY, SESSION, SESSIONS
-from zhiguan.site.pages.audit import CHECKPOINT, CHECKPOINTS, ENTRIES, ENTRY
 
 _numbers = iter(range(10**6))
-
-
-@pytest.fixture
-def world(as_system: Any, settings: Any, tmp_path: Any) -> Iterator[SimpleNamespace]:
-    """Two organs with a clerk each; the actor's permissions are held over the first alone."""
-    settings.VAR = tmp_path / "var"  # the key that signs checkpoints
-    service.sync_roles()
-    since = date(2020, 1, 1)
-    city = Unit.objects.create(code="C", name="测试市", kind="city", pos=0, pos_end=99, valid_from=since)
-    mine, other = (
-        Unit.objects.create(code=f"O{n}", name=f"市{n}局", kind="organ", parent=city, pos=n * 10, pos_end=n * 10 + 9,
-                            valid_from=since)
-        for n in (1, 2)
-    )  # fmt: skip
-    people = [Person.objects.create(code=f"P{n}", name=f"人员{n}", unit=unit) for n, unit in enumerate((mine, other))]
-    clerk, stranger = (
-        Account.objects.create(username=f"clerk.{each.pk}", unit=each.unit, person=each) for each in people
-    )
-    yield SimpleNamespace(city=city, mine=mine, other=other, clerk=clerk, stranger=stranger)
-
-
-@pytest.fixture
-def actor(world: SimpleNamespace, make_actor: Any) -> Any:
-    """Everything there is to do in these pages, which no one account may hold."""
-    held = (
-        "account.view account.manage grant.view grant.propose grant.confirm session.view session.end policy.manage "
-        "apikey.manage app.manage"
-    )  # fmt: skip
-    codes = [*(f"identity.{each}" for each in held.split()), "trace.entry.view", "trace.checkpoint.view"]
-    return make_actor(
-        dict.fromkeys(codes, "below"), unit=world.mine, person=world.clerk.person_id, account=world.clerk.pk
-    )
 
 
 class SharedList(ListPageConformance):
@@ -356,81 +311,3 @@ class TestSession(DetailPageConformance):
     @pytest.fixture
     def case(self, session_case: Case) -> Case:
         return session_case
-
-
-# --- the log --------------------------------------------------------------------------------------------------------------
-
-
-def make_entry(unit: Unit) -> Entry:
-    subject = Subject("orgs.unit", str(unit.pk), f"{unit.name}{next(_numbers)}", scope_pos=unit.pos)
-    entry = trace.record(
-        system("tests"), "orgs.unit.change", subject, before={"a": 1}, after={"a": 2}, reason="机构改革"
-    )
-    return Entry.objects.select_related("detail").get(pk=entry.pk)
-
-
-@pytest.fixture
-def entry_case(world: SimpleNamespace, actor: Any) -> Case:
-    return Case(actor=actor, make=lambda: make_entry(world.mine), make_elsewhere=lambda: make_entry(world.other),
-                text=lambda row: row.detail.subject_label)  # fmt: skip
-
-
-class TestEntries(ListPageConformance):
-    page = ENTRIES
-
-    @pytest.fixture
-    def case(self, entry_case: Case) -> Case:
-        return entry_case
-
-    def test_export_is_what_is_shown(self, case: Case, url: str) -> None:
-        """As everywhere, but that the log is exported is an entry itself, which the next export has."""
-        rows = [case.row() for _ in range(3)]
-        case.elsewhere()
-        visitor = Visitor(case.actor)
-        before = self.keys(case)
-        labels = [row.detail.subject_label for row in reversed(rows)]
-        text = list(csv.reader(io.StringIO(bytes_of(visitor.get(url, {"_export": "csv"})).decode("utf-8-sig"))))
-        place = text[0].index("对象")
-        assert [line[place] for line in text[1:]] == labels and len(before) == len(rows)
-        sheet = load_workbook(io.BytesIO(bytes_of(visitor.get(url, {"_export": "xlsx"})))).active
-        assert sheet is not None
-        told = [row[place] for row in sheet.iter_rows(min_row=2, values_only=True)]
-        assert told[1:] == labels and "痕迹" in told[0]
-
-
-class TestEntry(DetailPageConformance):
-    page = ENTRY
-
-    @pytest.fixture
-    def case(self, entry_case: Case) -> Case:
-        return entry_case
-
-
-@pytest.fixture
-def checkpoint_case(world: SimpleNamespace, actor: Any) -> Case:
-    def make() -> Checkpoint:
-        make_entry(world.other)
-        with connection.cursor() as cursor:
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # entries take their places, as they do at commit
-            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-        made = trace.checkpoint()
-        assert made is not None
-        return made
-
-    return Case(actor=actor, make=make, make_elsewhere=make, english=("zhiguan trace verify",))
-
-
-class TestCheckpoints(SharedList):
-    page = CHECKPOINTS
-
-    @pytest.fixture
-    def case(self, checkpoint_case: Case) -> Case:
-        return checkpoint_case
-
-
-class TestCheckpoint(SharedDetail):
-    page = CHECKPOINT
-
-    @pytest.fixture
-    def case(self, checkpoint_case: Case) -> Case:
-        return checkpoint_case
