@@ -239,8 +239,8 @@ def _check_alone(order: DispatchOrder) -> None:
         raise Conflict(f"有派车单拼入本单（{'、'.join(riders)}），请先撤回拼车。", code="riders")
 
 
-def may_cancel(actor: Actor, order: DispatchOrder) -> bool:
-    """Tell whether the actor asked for the order, or approves or dispatches it."""
+def may_cancel(order: DispatchOrder, actor: Actor) -> bool:
+    """Tell whether the order is the actor's own, or one that they approve or dispatch."""
     if actor.person_id is not None and actor.person_id == order.requester_id:
         return True
     reached = actor.scope("vehicles.order.dispatch")
@@ -252,7 +252,7 @@ def may_cancel(actor: Actor, order: DispatchOrder) -> bool:
 @transaction.atomic
 def cancel(actor: Actor, order: DispatchOrder, *, reason: str) -> DispatchOrder:
     """取消: by the requester, or by those who approve or dispatch. Trips that the order covered have none from now on."""
-    if not may_cancel(actor, order):
+    if not may_cancel(order, actor):
         actor.require("vehicles.order.approve", order)
     _check_alone(order)
     order = ledger.move(order, "cancel", actor, reason=reason, vehicle_busy=None, driver_busy=None)

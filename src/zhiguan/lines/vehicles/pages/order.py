@@ -181,7 +181,8 @@ ORDER = DetailPage(
                    when=in_state("started", "ended"), success=lambda issue, actor: reverse(
                        "vehicles.order.detail", args=[issue.order_id]), done="投诉已提交，车队管理人员将予答复。"),
         VerbAction("cancel", "取消", verb=orders.cancel, permission="vehicles.order.view", reason=True,
-                   when=in_state("requested", "approved", "dispatched"), only=orders.may_cancel),
+                   when=in_state("requested", "approved", "dispatched"),
+                   only=lambda actor, order: orders.may_cancel(order, actor)),
     ),
     page_actions=(
         PageAction("派车单（打印）", "vehicles.order.slip", icon="printer", when=lambda order: order.vehicle_id is not None),
