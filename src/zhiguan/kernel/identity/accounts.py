@@ -107,12 +107,13 @@ def unlock_account(actor: Actor, account: Account) -> Account:
 def reset_password(actor: Actor, account: Account) -> str:
     """重置口令: return a new password, shown this once. Whoever signs in with it must set their own.
 
-    An administrator's is not reset by another one: who could, would hold both offices (三员分立).
+    An administrator's is not reset by another one: who could, would hold both offices (三员分立). From the server it can be.
     """
     actor.require("identity.account.manage")
-    if account.pk != actor.account_id and is_administrator(account):
+    if not actor.system and account.pk != actor.account_id and is_administrator(account):
         raise Denied(
-            "管理员账号的口令不能由另一名管理员重置，请在服务器上用命令行办理。", code="administrators_overlap"
+            "管理员账号的口令不能由另一名管理员重置，请在服务器上用 zhiguan manage reset_account 办理。",
+            code="administrators_overlap",
         )
     secret = new_password()
     kept = Account.objects.select_for_update().get(pk=account.pk)
@@ -133,9 +134,10 @@ def clear_factors(actor: Actor, account: Account) -> int:
     from allauth.mfa.models import Authenticator
 
     actor.require("identity.account.manage")
-    if account.pk != actor.account_id and is_administrator(account):
+    if not actor.system and account.pk != actor.account_id and is_administrator(account):
         raise Denied(
-            "管理员账号的登录验证方式不能由另一名管理员清除，请在服务器上用命令行办理。", code="administrators_overlap"
+            "管理员账号的登录验证方式不能由另一名管理员清除，请在服务器上用 zhiguan manage reset_account 办理。",
+            code="administrators_overlap",
         )
     count, _ = Authenticator.objects.filter(user_id=account.pk).delete()
     if not count:

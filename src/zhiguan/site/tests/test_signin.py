@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import time
 from datetime import date, timedelta
 from typing import Any
@@ -11,6 +13,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -200,6 +203,30 @@ def test_an_administrators_factors_are_not_cleared_by_another(account: Account, 
         administration.clear_factors(actor, account, reason="丢失")
     with pytest.raises(Denied):
         administration.clear_factors(make_actor({}, unit=account.unit), account, reason="丢失")
+
+
+def test_an_administrator_is_helped_back_in_from_the_server(account: Account, secret: str) -> None:
+    from zhiguan.kernel.identity.models import Grant, Role
+
+    service.sync_roles()
+    Grant.objects.create(account=account, role=Role.objects.get(code="audit_admin"), scope="city", state="active")
+    out = io.StringIO()
+    call_command("reset_account", "worker", reason="遗忘口令", stdout=out)
+    account.refresh_from_db()
+    assert account.check_password(re.search(r"\w{4}(-\w{4}){3}", out.getvalue()).group())  # type: ignore[union-attr]
+    assert account.must_change_password
+    call_command("reset_account", "WORKER", factors=True, reason="手机丢失", stdout=out)
+    assert not Authenticator.objects.exists()
+    told = Entry.objects.filter(code__startswith="identity.account.").order_by("id")
+    assert [(entry.code, entry.job) for entry in told] == [
+        ("identity.account.reset_password", "site.reset_account"),
+        ("identity.account.clear_factors", "site.reset_account"),
+    ]
+    for words in (["nobody"], ["worker", "--factors"]):
+        with pytest.raises(CommandError):
+            call_command("reset_account", *words, reason="试试", stdout=out)
+    with pytest.raises(CommandError):
+        call_command("reset_account", "worker", reason=" ", stdout=out)
 
 
 # --- the session ----------------------------------------------------------------------------------------------------------
