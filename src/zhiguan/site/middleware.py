@@ -6,10 +6,12 @@ import time
 import uuid
 from collections.abc import Callable
 
+from allauth.usersessions.middleware import UserSessionsMiddleware
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port
+from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_cache_control
 
@@ -66,11 +68,37 @@ class ContentSecurityPolicy:
         return response
 
 
+def _new_minute(request: HttpRequest) -> int | None:
+    """Return the minute when the session was not used in it yet."""
+    minute = int(time.time() // 60)
+    return None if request.session.get("zg_minute") == minute else minute
+
+
 def _keep_awake(request: HttpRequest) -> None:
     """Let the session's idle time begin anew, by writing it at most once a minute; it would end amid work otherwise."""
-    minute = int(time.time() // 60)
-    if request.session.get("zg_minute") != minute:
+    minute = _new_minute(request)
+    if minute is not None:
         request.session["zg_minute"] = minute
+
+
+class SessionTrackMiddleware(UserSessionsMiddleware):
+    """Note from where a session is used, once a minute: a durable write with every page would cost more than the page."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.COOKIES.get(settings.SESSION_COOKIE_NAME) or _new_minute(request) is None:
+            return self.get_response(request)
+        return super().__call__(request)
+
+
+class CompressionMiddleware(GZipMiddleware):
+    """Send text compressed. Its length is padded at random, so that it tells nothing about secrets in it (BREACH)."""
+
+    texts = ("text/", "application/json", "application/problem+json", "application/x-ndjson", "image/svg+xml")
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if not response.headers.get("Content-Type", "").startswith(self.texts):
+            return response
+        return super().process_response(request, response)
 
 
 class ActorMiddleware:
