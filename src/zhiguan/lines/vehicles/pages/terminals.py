@@ -47,6 +47,8 @@ from .parts import address_of, changing, in_state, making, states, unit_options
 SEND, MANAGE, VIEW = "telemetry.command.send", "vehicles.terminal.manage", "vehicles.terminal.view"
 EDITIONS = {2011: "2011", 2013: "2013", 2019: "2019"}
 HEX_SHOWN = 120
+CONFIDENTIAL = frozenset({0x0102, 0x0104, 0x0702})
+"""Messages with authentication codes, parameters (passwords among them) or a person's papers."""
 
 PRESENCE = Badge(
     "presence", "在线状态", {"在线": "green", "—": "secondary", fleet.NONE_YET: "secondary"}, value=fleet.presence,
@@ -120,10 +122,13 @@ def message_row(message: telemetry.Kept) -> dict[str, Any]:
     fields = message.fields() if message.msg_id in (0x0900, 0x0108, 0x0702, 0x0801) else {}
     names = ("kind_label", "result_label", "state_label", "event_label", "text")
     notes = [str(fields[name]) for name in names if name in fields]
+    shown = b"" if message.msg_id in CONFIDENTIAL else message.body[:HEX_SHOWN]
+    if not shown and message.body:
+        notes.append("含个人信息或通信密码，内容不显示")
     return {
         "received_at": message.received_at, "code": f"{message.msg_id:04X}", "name": message.name,
-        "reason": message.reason_label, "note": " · ".join(notes), "hex": message.body[:HEX_SHOWN].hex(" "),
-        "more": len(message.body) > HEX_SHOWN, "size": len(message.body),
+        "reason": message.reason_label, "note": " · ".join(notes), "hex": shown.hex(" "),
+        "more": bool(shown) and len(message.body) > HEX_SHOWN, "size": len(message.body),
     }  # fmt: skip
 
 
@@ -218,7 +223,8 @@ TERMINAL = DetailPage(
                     columns=(DateTime("connected_at", "上线时间"), DateTime("disconnected_at", "离线时间"),
                              Column("close_reason", "离线原因", choices=CLOSE_REASONS),
                              Column("address", "网络地址"), Number("frames", "消息数"), Number("positions", "位置数"))),
-        Custom("vehicles/terminal_messages.html", context=_messages, title="原始报文", tab="报文"),
+        Custom("vehicles/terminal_messages.html", context=_messages, title="原始报文", tab="报文",
+               permission="telemetry.position.view"),
     ),
     actions=(
         _ask("send_text", "下发文本", terminals.send_text, form=forms.TextForm, icon="message"),

@@ -26,7 +26,7 @@ from zhiguan.lines.vehicles import pages
 from zhiguan.lines.vehicles.demo.picture import scene
 from zhiguan.lines.vehicles.domain import register, terminal_areas, terminals, uplinks
 from zhiguan.lines.vehicles.models import DriverSignIn, Terminal, TerminalHealth, TerminalMedia
-from zhiguan.lines.vehicles.pages.terminals import masked
+from zhiguan.lines.vehicles.pages.terminals import masked, message_row
 from zhiguan.lines.vehicles.queries import devices
 
 from .conftest import PERMISSIONS
@@ -298,6 +298,14 @@ def test_names_match_only_when_one_driver_has_them(mine, world):  # noqa: F811
                         licence_expires_on=date(2099, 1, 1))  # fmt: skip
     assert a_card(mine, "驾驶员").driver_id is None
     assert DriverSignIn.objects.count() == 2
+
+
+def test_papers_and_passwords_are_not_shown_among_messages():
+    card = encode.driver_card(1, timezone.now(), name="甲", licence="310101199001011234")
+    row = message_row(kept(1, 0x0702, card))
+    assert row["hex"] == "" and not row["more"] and "不显示" in row["note"] and "插入" in row["note"]
+    through = message_row(kept(1, 0x0900, encode.passthrough(0x41, b"\x01\x02")))
+    assert (through["hex"], through["note"]) == ("41 01 02", "串口1透传")
 
 
 def test_card_numbers_are_shown_in_part():
