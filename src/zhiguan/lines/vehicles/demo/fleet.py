@@ -56,7 +56,9 @@ def build(size: str) -> dict[str, int]:
     return {"车辆": len(vehicles), "派车单": made + live, "定位点": points}
 
 
-def _of_organ(boss: Actor, organ: Unit, number: int, net: RoadNet, rng: np.random.Generator, today: date) -> list[Vehicle]:
+def _of_organ(
+    boss: Actor, organ: Unit, number: int, net: RoadNet, rng: np.random.Generator, today: date
+) -> list[Vehicle]:
     lat, lon = organ.lat, organ.lon
     if lat is None or lon is None:
         lat, lon = net.place_in(organ.district_code or "310101", rng)

@@ -91,7 +91,10 @@ def terminals_on_duty(limit: int | None) -> list[Wanted]:
             Terminal.objects.filter(state="active", vehicle__state="in_service", source__active=True)
             .select_related("source__latest", "vehicle__place").order_by("number")
         )  # fmt: skip
-        drivers = {"driver": standing.values("driver__person__name")[:1], "licence": standing.values("driver__licence_no")[:1]}
+        drivers = {
+            "driver": standing.values("driver__person__name")[:1],
+            "licence": standing.values("driver__licence_no")[:1],
+        }
         duty = read(known.filter(Exists(standing)).annotate(**{k: Subquery(v) for k, v in drivers.items()})[:limit])
         more = len(duty) // WITHOUT_ORDER if limit is None else limit - len(duty)
         # Where they have been before, they are found again; where never, there may be no device.
@@ -203,7 +206,6 @@ class Vehicle:
                 self.device.keep(body)
             else:
                 self.device.report(body)
-
 
     def _sign(self, leaving: bool) -> None:
         """The driver's card goes in before a drive and out after it."""
@@ -324,7 +326,9 @@ def _parser() -> argparse.ArgumentParser:
     fleet.add_argument("--small", action="store_true", help=f"小车队，最多 {SMALL} 辆")
     fleet.add_argument("--terminals", type=Path, metavar="FILE", help="从文件读取终端清单（每行一个 JSON）")
     fleet.add_argument("--speed", type=float, default=1.0, help="时间倍速；大于 1 时从一小时前开始，追上现在后恢复原速")
-    fleet.add_argument("--reset-every", type=float, default=0.0, metavar="秒", help="每隔多少秒使一台在线终端重新注册（默认不）")
+    fleet.add_argument(
+        "--reset-every", type=float, default=0.0, metavar="秒", help="每隔多少秒使一台在线终端重新注册（默认不）"
+    )
     fleet.add_argument("--seed", type=int, default=1, help="随机数种子")
     return whole
 
@@ -352,8 +356,15 @@ async def _run(args: argparse.Namespace) -> None:
         raise CannotSimulate("终端清单为空。")
     clock = Clock(args.speed, time.time() - 3600 if args.speed > 1 else None)
     memory = Memory(Path(settings.VAR) / "run" / "simulated-fleet.json")
-    fleet = Fleet(wanted, host=args.host, port=args.port, clock=clock, memory=memory, seed=args.seed,
-                  reset_every_s=args.reset_every)
+    fleet = Fleet(
+        wanted,
+        host=args.host,
+        port=args.port,
+        clock=clock,
+        memory=memory,
+        seed=args.seed,
+        reset_every_s=args.reset_every,
+    )
     fleet.stopping = stopping
     await fleet.run()
 

@@ -54,7 +54,9 @@ def fitted(data: Any, datum: str = "wgs84") -> Fitted:
         if isinstance(fence, CircleFence):
             geometry = {"type": "Circle", "center": [fence.lon, fence.lat], "radius_m": fence.radius_m}
             _one_quarter([(fence.lat, fence.lon)])
-            return Fitted(AreaShape.CIRCLE, geometry, centre=(fence.lat, fence.lon), radius_m=max(1, round(fence.radius_m)))
+            return Fitted(
+                AreaShape.CIRCLE, geometry, centre=(fence.lat, fence.lon), radius_m=max(1, round(fence.radius_m))
+            )
         if fence.holes:
             raise GeofenceRefused("终端不支持带内孔的区域：请去掉内孔，或分成几个区域。")
         return _polygon(fence.shell)
@@ -233,7 +235,12 @@ def _place(actor: Actor, area: TerminalArea, terminal: Terminal, *, deleting: bo
     command = _send(actor, terminal, kind, payload)
     if row is None:
         return AreaCarried.objects.create(
-            area=area, terminal=terminal, unit=terminal.unit, command=command, deleting=deleting, sent_version=area.version
+            area=area,
+            terminal=terminal,
+            unit=terminal.unit,
+            command=command,
+            deleting=deleting,
+            sent_version=area.version,
         )
     row.confirmed_version = carries(row)
     row.command, row.deleting, row.sent_version = command, deleting, area.version

@@ -14,7 +14,21 @@ from ..models import Terminal, Vehicle
 from ..queries import devices as fleet
 from .fields import UnitField, UnitsField, VehicleField, organ_choices
 
-COMMON_PARAMETERS = (0x0029, 0x0001, 0x0027, 0x0028, 0x0022, 0x002C, 0x0055, 0x0056, 0x0057, 0x0058, 0x0059, 0x005A, 0x0030)
+COMMON_PARAMETERS = (
+    0x0029,
+    0x0001,
+    0x0027,
+    0x0028,
+    0x0022,
+    0x002C,
+    0x0055,
+    0x0056,
+    0x0057,
+    0x0058,
+    0x0059,
+    0x005A,
+    0x0030,
+)
 """Offered by name; any other is set by its number."""
 CONTROLS = [(4, "终端复位（重启）"), (5, "恢复出厂设置"), (1, "无线升级"), (2, "连接指定服务器"), (3, "终端关机"),
             (6, "关闭数据通信"), (7, "关闭所有无线通信")]  # fmt: skip
@@ -76,7 +90,9 @@ class PhotoForm(PageForm):
     channel = forms.IntegerField(label="通道", min_value=1, max_value=37, initial=1)
     shots = forms.IntegerField(label="张数", min_value=1, max_value=10, initial=1)
     interval_s = forms.IntegerField(label="间隔（秒）", min_value=0, max_value=3600, initial=0)
-    resolution = forms.TypedChoiceField(label="分辨率", choices=list(telemetry.RESOLUTIONS.items()), coerce=int, initial=2)
+    resolution = forms.TypedChoiceField(
+        label="分辨率", choices=list(telemetry.RESOLUTIONS.items()), coerce=int, initial=2
+    )
 
 
 class FetchForm(PageForm):
@@ -88,7 +104,9 @@ class FetchForm(PageForm):
 
 class PassThroughForm(PageForm):
     type = forms.TypedChoiceField(
-        label="透传类型", coerce=int, choices=[(0x41, "串口 1"), (0x42, "串口 2"), (0x0B, "IC 卡"), (0xF0, "用户自定义")]
+        label="透传类型",
+        coerce=int,
+        choices=[(0x41, "串口 1"), (0x42, "串口 2"), (0x0B, "IC 卡"), (0xF0, "用户自定义")],
     )
     data = forms.CharField(label="内容（十六进制）", max_length=2000, widget=forms.Textarea(attrs={"rows": "3"}))
 
@@ -139,7 +157,9 @@ class AreaForm(PageForm):
         '"radius_m":500}，路线 {"type":"LineString","coordinates":[…]}。',
     )  # fmt: skip
     datum = forms.ChoiceField(label="坐标系", choices=[("wgs84", "WGS84"), ("gcj02", "GCJ-02（国内底图）")])
-    width_m = forms.IntegerField(label="路线宽度（米）", min_value=1, max_value=255, initial=50, help_text="仅路线使用。")
+    width_m = forms.IntegerField(
+        label="路线宽度（米）", min_value=1, max_value=255, initial=50, help_text="仅路线使用。"
+    )
     max_speed_kmh = forms.IntegerField(label="最高速度（公里/小时）", required=False, min_value=1, max_value=300)
     night_speed_kmh = forms.IntegerField(
         label="夜间最高速度（公里/小时）", required=False, min_value=1, max_value=300, help_text="2019 版终端支持。"

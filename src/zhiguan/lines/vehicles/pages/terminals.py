@@ -164,7 +164,9 @@ CLOSE_REASONS = {
     "wrong_messages": "错误消息过多", "not_accepted_in_time": "未按时鉴权",
 }  # fmt: skip
 CARRIED = (
-    Badge("carried", "终端现载", {"未载": "secondary"}, value=lambda row: _version(terminal_areas.carries(row)), needs=()),
+    Badge(
+        "carried", "终端现载", {"未载": "secondary"}, value=lambda row: _version(terminal_areas.carries(row)), needs=()
+    ),
     Column("sent_version", "最近下发版本"),
     Badge("command.state", "下发状态", telemetry.COMMAND_COLOURS, choices=telemetry.CommandState.choices),
     Column("deleting", "操作", choices={True: "删除", False: "设置"}),
@@ -191,7 +193,9 @@ def masked(number: str) -> str:
 
 
 def _ask(code: str, title: str, verb: Any, **more: Any) -> VerbAction:
-    return VerbAction(code, title, verb=verb, permission=SEND, when=_active, done="指令已下发，结果见“指令”页签", **more)
+    return VerbAction(
+        code, title, verb=verb, permission=SEND, when=_active, done="指令已下发，结果见“指令”页签", **more
+    )
 
 
 TERMINAL = DetailPage(

@@ -98,7 +98,9 @@ def carried_of(terminal: Terminal, actor: Actor) -> QuerySet[AreaCarried]:
 
 def carriers_of(area: TerminalArea, actor: Actor) -> QuerySet[AreaCarried]:
     return (
-        AreaCarried.objects.visible_to(actor, VIEW).filter(area=area).select_related("terminal__vehicle", "command", "area")
+        AreaCarried.objects.visible_to(actor, VIEW)
+        .filter(area=area)
+        .select_related("terminal__vehicle", "command", "area")
     )
 
 
@@ -200,7 +202,9 @@ def answer_text(command: telemetry.Command) -> str:
             value = fields[name]
             parts.append(f"{label}：{'、'.join(map(str, value)) if isinstance(value, list) else value}")
     for medium in fields.get("media", []):
-        parts.append(f"多媒体 {medium['media_id']}：{medium['type_label']}，通道 {medium['channel']}，{medium['event_label']}")
+        parts.append(
+            f"多媒体 {medium['media_id']}：{medium['type_label']}，通道 {medium['channel']}，{medium['event_label']}"
+        )
     return "；".join(parts)
 
 
