@@ -99,6 +99,15 @@ def take_dirty(limit: int, *, url: str | None = None) -> list[Dirty]:
     return sorted((Dirty(*row) for row in found), key=lambda item: (item.day, item.source_id))
 
 
+def backlog(*, url: str | None = None) -> int:
+    """Return how many dirty days wait to be taken."""
+    with connect(url) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM telemetry_dirty WHERE taken_at IS NULL OR taken_at < now() - %s", [LEASE]
+        ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def done_dirty(items: Sequence[Dirty], *, url: str | None = None) -> int:
     """Take computed days off the list; one that was marked again meanwhile stays and can be taken at once.
 
