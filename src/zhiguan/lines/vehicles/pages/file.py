@@ -16,7 +16,7 @@ from .life import CLAIM_COLUMNS, INSPECTION_COLUMNS, POLICY_COLUMNS, UPKEEP_COLU
 from .mishaps import ACCIDENT_COLUMNS, VIOLATION_COLUMNS
 from .plans import DISPOSAL_COLUMNS
 
-COST = "vehicles.cost.view"
+SPENDING = "vehicles.cost.view"
 HERE = {"vehicle.plate", "unit.name"}
 
 
@@ -57,11 +57,11 @@ BLOCKS = (
     RelatedList("保险理赔", rows=life.claims_of, columns=CLAIM_COLUMNS, tab="保险年检", link="vehicles.claim.detail", limit=10),
     _list("检验记录", "保险年检", life.inspections, INSPECTION_COLUMNS, "vehicles.inspection"),
     _list("维修保养", "维修保养", life.upkeeps, UPKEEP_COLUMNS, "vehicles.upkeep"),
-    _list("加油充电", "能耗", life.energy, ENERGY_COLUMNS, "", "entry", "card", permission=COST),
-    _list("加油充电卡", "能耗", life.cards, CARD_COLUMNS, "vehicles.card", permission=COST),
+    _list("加油充电", "能耗", life.energy, ENERGY_COLUMNS, "", "entry", "card", permission=SPENDING),
+    _list("加油充电卡", "能耗", life.cards, CARD_COLUMNS, "vehicles.card", permission=SPENDING),
     Custom("vehicles/vehicle_costs.html", context=lambda row, actor, request: spending.of_vehicle(row, actor),
-           title="费用构成", tab="费用", permission=COST),
-    _list("费用明细", "费用", life.costs, COST_COLUMNS, "vehicles.cost", permission=COST),
+           title="费用构成", tab="费用", permission=SPENDING),
+    _list("费用明细", "费用", life.costs, COST_COLUMNS, "vehicles.cost", permission=SPENDING),
     _list("事故", "事故违章", life.accidents, ACCIDENT_COLUMNS, "vehicles.accident", "driver__person"),
     _list("交通违法", "事故违章", life.violations, VIOLATION_COLUMNS, "vehicles.violation", "driver__person", "order"),
     _list("处置", "处置", life.disposals, DISPOSAL_COLUMNS, "vehicles.disposal", "to_unit", permission="vehicles.plan.view"),

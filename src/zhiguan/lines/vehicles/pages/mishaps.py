@@ -32,7 +32,7 @@ from .life import CLAIM_COLUMNS, PLATE, UNITS, VIEW
 from .parts import MANAGE, address_of, in_state, making, of_car, states
 
 ACCIDENT_STATE, VIOLATION_STATE = states(lifecycle.ACCIDENT), states(lifecycle.VIOLATION)
-ORDER = Column("order.code", "派车单", link=lambda row: reverse("vehicles.order.detail", args=[row.order_id])
+ORDER_LINK = Column("order.code", "派车单", link=lambda row: reverse("vehicles.order.detail", args=[row.order_id])
                if row.order_id else "")  # fmt: skip
 ACCIDENT_COLUMNS = (
     Column("code", "编号", link=True), ACCIDENT_STATE, PLATE, DateTime("at", "发生时间", sortable=True), Column("place", "地点"),
@@ -42,7 +42,7 @@ ACCIDENT_COLUMNS = (
 VIOLATION_COLUMNS = (
     Column("behaviour", "违法行为", link=True), VIOLATION_STATE, PLATE, DateTime("at", "违法时间", sortable=True),
     Column("place", "地点"), Column("driver.person.name", "驾驶员"), Number("points", "记分", sortable=True, unit="分"),
-    Money("fine_yuan", "罚款"), ORDER, Column("unit.name", "单位"),
+    Money("fine_yuan", "罚款"), ORDER_LINK, Column("unit.name", "单位"),
 )  # fmt: skip
 
 ACCIDENTS = ListPage(
@@ -62,7 +62,7 @@ ACCIDENT = DetailPage(
     panels=(
         Panel("事故", fields=(
             PLATE, Column("unit.name", "单位"), DateTime("at", "发生时间"), Column("place", "地点"),
-            Column("driver.person.name", "驾驶员"), ORDER, Bool("injuries", "有人员伤亡"), Column("account", "经过", wide=True),
+            Column("driver.person.name", "驾驶员"), ORDER_LINK, Bool("injuries", "有人员伤亡"), Column("account", "经过", wide=True),
         )),
         Panel("认定与结案", fields=(
             Column("liability", "责任认定"), Column("document_no", "认定书编号"), Column("damage", "损失情况"),
@@ -102,7 +102,7 @@ VIOLATION = DetailPage(
     panels=(
         Panel("违法", fields=(
             PLATE, Column("unit.name", "单位"), DateTime("at", "违法时间"), Column("place", "地点"), Column("behaviour", "违法行为"),
-            Column("behaviour_code", "违法代码"), Date("noticed_on", "告知日期"), Column("driver.person.name", "驾驶员"), ORDER,
+            Column("behaviour_code", "违法代码"), Date("noticed_on", "告知日期"), Column("driver.person.name", "驾驶员"), ORDER_LINK,
         )),
         Panel("处理", fields=(
             Date("handled_on", "处理日期"), Column("decision_no", "决定书编号"), Number("points", "记分", unit="分"),

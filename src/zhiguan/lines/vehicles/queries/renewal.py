@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import DateField, ExpressionWrapper, F, QuerySet
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast, Coalesce
+from django.utils import timezone
 
 from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import Actor
@@ -39,10 +40,19 @@ def renewal_on(vehicle: Vehicle) -> date:
     return add_months(vehicle.registered_on or vehicle.bought_on, 12 * int(reference.value(AGE)))
 
 
-def with_renewal(actor: Actor) -> QuerySet[Vehicle]:
-    """Return the vehicles on the books with ``renewal_on``, the day from which they may be renewed by age."""
+def dated(rows: QuerySet[Vehicle]) -> QuerySet[Vehicle]:
+    """Return the vehicles with ``renewal_on``, the day from which they may be renewed by age."""
     months = 12 * int(reference.value(AGE))
     since: Any = Coalesce(F("registered_on"), F("bought_on"))
     due = ExpressionWrapper(since + RawSQL("make_interval(months => %s)", [months]), output_field=DateField())
-    rows = Vehicle.objects.visible_to(actor, "vehicles.vehicle.view").exclude(state="disposed")
     return rows.annotate(renewal_on=Cast(due, DateField()))
+
+
+def renewable(rows: QuerySet[Vehicle]) -> QuerySet[Vehicle]:
+    """Return the vehicles that may be renewed by age today."""
+    return dated(rows).filter(renewal_on__lte=timezone.localdate())
+
+
+def with_renewal(actor: Actor) -> QuerySet[Vehicle]:
+    """Return the vehicles on the books in the actor's scope with ``renewal_on``."""
+    return dated(Vehicle.objects.visible_to(actor, "vehicles.vehicle.view").exclude(state="disposed"))
