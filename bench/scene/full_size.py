@@ -29,23 +29,22 @@ DATABASE = "zhiguan_bench_lists"
 ORGANS = 100
 USER = "bench"
 KEY_PERMISSIONS = ["vehicles.vehicle.view", "vehicles.order.view"]
-VEHICLES = """
-INSERT INTO vehicles_vehicle (id, unit_id, scope_pos, state, version, created_at, updated_at, plate, kind, body,
-    brand_model, energy, price_yuan, seats, bought_on, note)
-SELECT n, u.id, u.pos, CASE WHEN n %% 10 = 0 THEN 'repair' ELSE 'in_service' END, 1,
-    now() - n * interval '1 minute', now(), '沪A' || lpad(upper(to_hex(n)), 5, '0'), 'emergency', 'sedan', '荣威 Ei5',
-    'petrol', 150000, 5, date '2020-01-01' + n %% 1500, ''
-FROM generate_series(1, %(vehicles)s) n JOIN orgs_unit u ON u.code = 'B' || n %% %(organs)s"""
-ORDERS = """
-INSERT INTO vehicles_dispatchorder (id, unit_id, scope_pos, state, version, created_at, updated_at, code, kind,
-    requester_id, purpose, passengers, passenger_count, origin, destination, planned_from, planned_to, approved_by,
-    dispatched_by, rating_note, trip_count, vehicle_id)
-SELECT n, u.id, u.pos, CASE n %% 1000 WHEN 0 THEN 'requested' WHEN 1 THEN 'approved' ELSE 'ended' END, 1,
-    now() - n * interval '1 minute', now(), 'B' || lpad(n::text, 8, '0'), 'ordinary', p.id, '会议', '', 1, '本单位', '会场',
-    now() - n * interval '1 minute', now() - n * interval '1 minute' + interval '1 hour', '', '', '', 0,
-    CASE WHEN n %% 1000 > 1 THEN (n - 1) %% %(vehicles)s + 1 END
-FROM generate_series(1, %(orders)s) n JOIN orgs_unit u ON u.code = 'B' || n %% %(organs)s
-JOIN orgs_person p ON p.unit_id = u.id"""
+VEHICLE = {
+    "id": "n",
+    "state": "CASE WHEN n %% 10 = 0 THEN 'repair' ELSE 'in_service' END",
+    "created_at": "now() - n * interval '1 minute'",
+    "plate": "'沪A' || lpad(upper(to_hex(n)), 5, '0')",
+    "bought_on": "date '2020-01-01' + n %% 1500",
+}
+ORDER = {
+    "id": "n",
+    "state": "CASE n %% 1000 WHEN 0 THEN 'requested' WHEN 1 THEN 'approved' ELSE 'ended' END",
+    "created_at": "now() - n * interval '1 minute'",
+    "code": "'B' || lpad(n::text, 8, '0')",
+    "planned_from": "now() - n * interval '1 minute'",
+    "planned_to": "now() - n * interval '1 minute' + interval '1 hour'",
+    "vehicle_id": "CASE WHEN n %% 1000 > 1 THEN (n - 1) %% %(vehicles)s + 1 END",
+}
 
 
 @dataclass(frozen=True)
@@ -64,19 +63,39 @@ def say(name: str, value: float, unit: str, baseline: float) -> None:
     print(json.dumps(line, ensure_ascii=False), flush=True)
 
 
+def _multiply(connection: psycopg.Connection, model: Any, expressions: dict[str, str], count: int, sizes: dict) -> None:
+    """Make ``count`` rows of one row for each organ; each column is copied unless an expression of ``n`` is given."""
+    columns = [field.column for field in model._meta.concrete_fields]
+    values = ", ".join(expressions.get(column, f"one.{column}") for column in columns)
+    table = model._meta.db_table
+    connection.execute(
+        f"CREATE TEMP TABLE one ON COMMIT PRESERVE ROWS AS SELECT u.code AS organ, t.* FROM {table} t "  # noqa: S608
+        "JOIN orgs_unit u ON u.id = t.unit_id"
+    )
+    connection.execute(f"DELETE FROM {table}")  # noqa: S608 -- names of our own tables, here and below
+    connection.execute(
+        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM generate_series(1, {count}) n "  # noqa: S608
+        f"JOIN one ON one.organ = 'B' || n %% {ORGANS}",
+        sizes,
+    )
+    connection.execute("DROP TABLE one")
+
+
 def _fill(vehicles: int, orders: int, superuser: str) -> None:
-    from datetime import date
+    from datetime import date, timedelta
 
     from django.db import transaction
+    from django.utils import timezone
 
     from zhiguan.kernel.identity.codes import GrantState
     from zhiguan.kernel.identity.models import Account, Grant, Role
     from zhiguan.kernel.orgs.models import Person, Unit
     from zhiguan.kernel.orgs.tree import child_range
     from zhiguan.kit.actor import system
+    from zhiguan.lines.vehicles.models import DispatchOrder, Vehicle
 
     with system("bench").acting(), transaction.atomic():
-        day = date(2020, 1, 1)
+        day, start = date(2020, 1, 1), timezone.now()
         city = Unit.objects.create(code="C", name="市", kind="city", pos=0, pos_end=2**60 - 1, valid_from=day)
         halves = []
         for half in (1, 2):
@@ -88,15 +107,21 @@ def _fill(vehicles: int, orders: int, superuser: str) -> None:
             lo, hi = child_range(parent.pos, parent.pos_end, number // 2 + 1)
             unit = Unit.objects.create(code=f"B{number}", name=f"单位{number}", kind="organ", parent=parent, pos=lo,
                                        pos_end=hi, valid_from=day)  # fmt: skip
-            Person.objects.create(code=f"P{number}", name=f"人员{number}", unit=unit)
+            person = Person.objects.create(code=f"P{number}", name=f"人员{number}", unit=unit)
+            Vehicle.objects.create(unit=unit, scope_pos=unit.pos, state="in_service", plate=f"沪A{number}", price_yuan=1,
+                                   kind="emergency", brand_model="荣威 Ei5", bought_on=day)  # fmt: skip
+            DispatchOrder.objects.create(unit=unit, scope_pos=unit.pos, state="ended", code=f"{number}", requester=person,
+                                         purpose="会议", origin="本单位", destination="会场", planned_from=start,
+                                         planned_to=start + timedelta(hours=1))  # fmt: skip
         person = Person.objects.get(code="P0")
         account = Account.objects.create(username=USER, unit=halves[0], person=person, must_change_password=False)
         role = Role.objects.get(code="vehicles.manager")
         Grant.objects.create(account=account, role=role, scope="below", unit=halves[0], state=GrantState.ACTIVE)
     with psycopg.connect(superuser, autocommit=True) as connection:
-        sizes = {"vehicles": vehicles, "orders": orders, "organs": ORGANS}
-        connection.execute(VEHICLES, sizes)
-        connection.execute(ORDERS, sizes)
+        sizes = {"vehicles": vehicles}
+        # In one go and by key: a key that points to a vehicle is checked when its row comes in.
+        _multiply(connection, Vehicle, VEHICLE, vehicles, sizes)
+        _multiply(connection, DispatchOrder, ORDER, orders, sizes)
         connection.execute("VACUUM ANALYZE")
 
 

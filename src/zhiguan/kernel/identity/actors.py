@@ -62,7 +62,7 @@ def actor_of_key(secret: str, *, address: str = "", request_id: str = "") -> tup
     Within LIFE_S of the last full look one small query decides: is the key still good, and are the grants the same.
     """
     digest = hashlib.sha256(secret.encode()).hexdigest()
-    with connection.cursor() as cursor:
+    with connection.prepared_cursor() as cursor:
         cursor.execute(FRESH, [secret[:12]])
         row = cursor.fetchone()
     today, now = timezone.localdate(), time.monotonic()

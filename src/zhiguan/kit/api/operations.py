@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import IO, Any
 
 from django import forms
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 from django.http.request import RequestDataTooBig
 from django.utils import timezone
@@ -28,6 +25,7 @@ from zhiguan.kit.pages.formview import initial_of, version_of
 from zhiguan.kit.pages.guard import working
 from zhiguan.kit.pages.links import may
 from zhiguan.kit.pages.scope import one
+from zhiguan.kit.pages.statements import recall, remember
 
 from . import ports
 from .declare import Resource
@@ -135,45 +133,6 @@ def acted(work: Callable[[], Any]) -> Any:
         raise Conflict("填写的内容与已有记录冲突（例如编号重复，或同一时段已被占用），请核对后重新提交。") from error
 
 
-@dataclass(frozen=True)
-class Kept:
-    """The statement of a list that was asked a moment ago: making it costs more than running it.
-
-    Good only for the very permissions it was made for, and for LIFE_S seconds, as a page's rows may depend on today.
-    """
-
-    until: float
-    permissions: Mapping[str, Any]
-    sql: str
-    params: tuple
-    shape: Shape
-    paths: tuple[str, ...]
-    limit: int
-
-
-LIFE_S = 5.0
-KEPT = 1000
-_kept: OrderedDict[tuple, Kept] = OrderedDict()
-
-
-def recall(asked: tuple, actor: Actor) -> Kept | None:
-    """Return the statement kept for this question of this actor."""
-    found = _kept.get(asked)
-    if found is None or found.permissions is not actor.permissions or found.until < time.monotonic():
-        return None
-    return found
-
-
-def remember(asked: tuple, kept: Kept) -> None:
-    """Keep a statement, forgetting the oldest."""
-    _kept[asked] = kept
-    while len(_kept) > KEPT:
-        try:
-            _kept.popitem(last=False)
-        except KeyError:  # another thread was faster
-            return
-
-
 def _cut(page: Any, query: Any, items: list, places: list, limit: int) -> dict[str, Any]:
     more = len(items) > limit
     return {"items": items[:limit], "next": cursor_for(page, query, places[limit - 1]) if more else None}
@@ -217,13 +176,12 @@ class Operations:
         permit(page, actor)
         with working(actor):
             query = request.GET
-            asked = (connection.settings_dict["NAME"], id(page), actor.account_id, request.META.get("QUERY_STRING", ""))
-            kept = recall(asked, actor)
+            question = ("api", id(page), actor.account_id, request.META.get("QUERY_STRING", ""))
+            kept = recall(question, actor)
             if kept is not None:
-                with connection.cursor() as cursor:
-                    cursor.execute(kept.sql, kept.params)
-                    items, places = kept.shape.from_values(cursor.fetchall(), kept.paths)
-                return answer(_cut(page, query, items, places, kept.limit))
+                shape, paths, limit = kept.more
+                items, places = shape.from_values(kept.rows(), paths)
+                return answer(_cut(page, query, items, places, limit))
             listing = listing_of(page, actor, query, allowed=parameters_of(page))
             limit = whole_number(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
             counting = whole_number(query, "count", 0, 0, 1)
@@ -236,8 +194,8 @@ class Operations:
             if counting:
                 body["count"] = min(listing.count, page.count_cap)
                 body["count_capped"] = listing.capped
-            elif (statement := shape.statement(rows, paths)) is not None:
-                remember(asked, Kept(time.monotonic() + LIFE_S, actor.permissions, *statement, shape, paths, limit))
+            elif not listing.text and (statement := shape.statement(rows, paths)) is not None:
+                remember(question, actor, *statement, (shape, paths, limit))  # a search holds the keys it found
             return answer(body)
 
     def export(self, request: HttpRequest) -> HttpResponseBase:

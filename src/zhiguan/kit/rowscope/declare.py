@@ -16,6 +16,11 @@ def _setting(name: str, cast: str) -> str:
     return f"NULLIF(current_setting('zg.{name}', true), '')::{cast}"
 
 
+def _ranges_of(area: str) -> str:
+    """Return a sub-select of the ranges a scope of several has; of a scope of one, which has been compared, any."""
+    return f"(SELECT COALESCE(NULLIF(current_setting('zg.{area}_ranges', true), ''), '{{(,)}}')::int8multirange)"
+
+
 @dataclass(frozen=True)
 class ByUnit:
     """Rows belong to a unit: ``column`` holds the unit's position in the organisation tree.
@@ -23,10 +28,10 @@ class ByUnit:
     ``area`` names the subject area (a line's or kernel part's code) whose scope is asked; ``persons`` are columns with
     a person's key: that person always sees the row. ``append_only`` withholds UPDATE and DELETE from the application.
 
-    The range is compared with ``current_setting`` directly, so that the planner sees the value; the rare second
-    condition for scopes of several ranges is a sub-select, evaluated once per query. It is written as "is not null"
-    because the planner takes that for nearly always true; of "a or b" it would expect half of the rows, and choose
-    another plan than for the same query without the rule.
+    First and last position are compared with ``current_setting`` directly, so that the planner sees the values; the
+    ranges between them, of which there is mostly one, are a sub-select, evaluated once per query. That second condition
+    is written as "is not null" because the planner takes this for nearly always true; of a plain comparison it would
+    expect a thousandth of the rows, and choose another plan than for the same query without the rule.
 
     ``open_insert`` lets anybody add a row they may not read afterwards (log entries, messages to others). Such rows
     must be inserted without RETURNING: PostgreSQL asks the reading rule of returned rows.
@@ -45,12 +50,10 @@ class ByUnit:
 
     def using(self) -> str:
         lo, hi = _setting(f"{self.area}_lo", "bigint"), _setting(f"{self.area}_hi", "bigint")
-        ranges = f"(SELECT {_setting(f'{self.area}_ranges', 'int8multirange')})"
-        single = f"(SELECT COALESCE(current_setting('zg.{self.area}_ranges', true), '') = '')"
-        rule = " OR ".join(
-            f"({column} BETWEEN {lo} AND {hi} AND ({single} OR {column} <@ {ranges}))"
-            for column in (self.column, *self.also)
-        )
+        columns = (self.column, *self.also)
+        near = " OR ".join(f"{column} BETWEEN {lo} AND {hi}" for column in columns)
+        exactly = " OR ".join(f"{column} <@ {_ranges_of(self.area)}" for column in columns)
+        rule = f"(({near}) AND NULLIF({exactly}, false) IS NOT NULL)"
         for person in self.persons:
             rule += f" OR {person} = {_setting('person', 'bigint')}"
         for crowd in self.crowds:

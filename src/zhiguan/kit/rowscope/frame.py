@@ -42,6 +42,12 @@ class Frame:
             settings[f"zg.{area}_ranges"] = "{" + ",".join(f"[{lo},{hi}]" for lo, hi in ranges) + "}" if many else ""
         return settings
 
+    @cached_property
+    def statement(self) -> str:
+        """SQL that tells a transaction this frame; made once, as it goes out with every request."""
+        pairs = ((name, value.replace("'", "''")) for name, value in self.settings.items())
+        return "SELECT " + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in pairs)
+
 
 NOTHING = Frame({})
 _current: ContextVar[Frame] = ContextVar("zhiguan_frame", default=NOTHING)

@@ -16,8 +16,8 @@ from zhiguan.kit.pages.conformance import Visitor, bytes_of, html
 from zhiguan.kit.pages.export import safe_text
 from zhiguan.kit.pages.guard import working
 from zhiguan.kit.pages.listing import Listing
-from zhiguan.kit.pages.searching import search_condition
 from zhiguan.kit.pages.menu import menu
+from zhiguan.kit.pages.searching import search_condition
 
 from . import sample_pages
 

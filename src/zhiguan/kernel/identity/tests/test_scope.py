@@ -5,7 +5,7 @@ import pytest
 from django.db import connection, transaction
 
 from zhiguan.kit.actor import Scope, system
-from zhiguan.kit.rowscope.declare import ByUnit
+from zhiguan.kit.rowscope.declare import ALL_POSITIONS, ByUnit
 from zhiguan.kit.rowscope.sync import sync
 from zhiguan.site.management.commands.migrate_all import as_owner
 from zhiguan.site.registers import table_rules
@@ -61,6 +61,32 @@ def test_a_rule_shows_exactly_the_scope(fresh_table, make_actor):
         assert _count() == 0
     with make_actor({"assets.card.view": "city"}).acting():
         assert _count() == 0, "another area's scope must not open this one"
+
+
+def test_a_rule_of_two_columns_and_a_person_shows_what_either_reaches(fresh_table, make_actor):
+    rule = ByUnit("vehicles", column="scope_pos", also=("server_pos",), persons=("person_id",))
+    fresh_table.execute("ALTER TABLE fresh_rows ADD server_pos bigint, ADD person_id bigint")
+    fresh_table.execute("DELETE FROM fresh_rows")
+    servers = [None, *range(0, 50, 3)]
+    for number, server in enumerate(servers):
+        fresh_table.execute(
+            "INSERT INTO fresh_rows (scope_pos, server_pos, person_id) SELECT n, %s, %s FROM generate_series(0, 49) n",
+            [server, None if number % 4 else 7],
+        )
+    fresh_table.execute("ALTER TABLE fresh_rows ENABLE ROW LEVEL SECURITY")
+    fresh_table.execute("GRANT ALL ON fresh_rows TO zhiguan_app")
+    fresh_table.execute(f"CREATE POLICY p ON fresh_rows TO zhiguan_app USING ({rule.using()})")
+    for ranges in ((), ((5, 5),), ((10, 19),), ((0, 3), (20, 21), (48, 2**63 - 2)), (ALL_POSITIONS,)):
+        scope = Scope(ranges)
+        actor = make_actor({"vehicles.vehicle.view": scope})
+        wanted = sum(
+            scope.covers(position) or scope.covers(server) or (number % 4 == 0 and actor.person_id == 7)
+            for number, server in enumerate(servers)
+            for position in range(50)
+        )
+        with actor.acting():
+            assert _count() == wanted, ranges
+    assert _count() == 0
 
 
 def test_scope_ends_with_the_transaction(db, make_actor):
