@@ -167,9 +167,9 @@ def row_schema(columns: list[Column], model: type, *, versioned: bool, acts: lis
 
 def describe(work: Operations, model: type, versioned: bool) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """Return (what each operation adds to the document by act, the component schemas of the resource)."""
-    page, detail = work.resource.list, work.resource.detail
+    page = work.resource.list
     prefix = "".join(part.title() for part in work.resource.code.replace("_", ".").split("."))
-    acts = [act.code.replace("_", "-") for act in detail.actions]
+    acts = [act.code.replace("_", "-") for act in work.acts]
     schemas = {
         f"{prefix}Row": row_schema(list(page.columns), model, versioned=versioned),
         prefix: row_schema([column for column, _ in work._columns], model, versioned=versioned, acts=acts),
@@ -212,7 +212,7 @@ def describe(work: Operations, model: type, versioned: bool) -> tuple[dict[str, 
             "parameters": [match], "requestBody": _body(work.bodies["edit"]),
             "responses": {"200": success("变更后的记录", one, etag=True), **refusals(EDIT_REFUSALS)},
         }  # fmt: skip
-    for act in detail.actions:
+    for act in work.acts:
         said[act.code] = {
             "parameters": [IDEMPOTENCY, _header("If-Match", "所依据的版本（ETag），可不填")],
             "requestBody": _body(work.bodies[act.code]),

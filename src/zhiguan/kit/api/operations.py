@@ -29,6 +29,7 @@ from zhiguan.kit.pages.statements import recall, remember
 
 from . import ports
 from .declare import Resource
+from .glimpses import NotDeclared
 from .problems import TooLarge, VersionRequired, invalid
 from .rows import (
     DEFAULT_LIMIT,
@@ -43,7 +44,7 @@ from .rows import (
     shape_for,
     whole_number,
 )
-from .schemas import Body, model_of
+from .schemas import Body, model_of, needs_file
 
 Handler = Callable[..., HttpResponseBase]
 KEY_LENGTH = 128
@@ -165,7 +166,8 @@ class Operations:
             self.bodies["create"] = model_of(resource.create.form, f"{prefix}Create")
         if resource.edit is not None:
             self.bodies["edit"] = model_of(resource.edit.form, f"{prefix}Edit", partial=True)
-        for act in page.actions:
+        self.acts = [act for act in page.actions if not needs_file(_form_class(act))]
+        for act in self.acts:
             name = "".join(part.title() for part in act.code.split("_"))
             self.bodies[act.code] = model_of(_form_class(act), f"{prefix}{name}")
 
@@ -180,8 +182,11 @@ class Operations:
             kept = recall(question, actor)
             if kept is not None:
                 shape, paths, limit = kept.more
-                items, places = shape.from_values(kept.rows(), paths)
-                return answer(_cut(page, query, items, places, limit))
+                try:
+                    items, places = shape.from_values(kept.rows(), paths)
+                    return answer(_cut(page, query, items, places, limit))
+                except NotDeclared:
+                    shape.plain = False
             listing = listing_of(page, actor, query, allowed=parameters_of(page))
             limit = whole_number(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
             counting = whole_number(query, "count", 0, 0, 1)
@@ -228,7 +233,7 @@ class Operations:
         found = self.shape(actor, type(obj)).one(obj)
         found["acts"] = [
             act.code.replace("_", "-")
-            for act in self.resource.detail.actions
+            for act in self.acts
             if _allowed(act, actor, obj) and (act.when is None or act.when(obj))
         ]
         return found

@@ -23,6 +23,7 @@ from zhiguan.kit.pages.links import may
 from zhiguan.kit.pages.listing import Listing
 from zhiguan.kit.pages.scope import slim
 
+from .glimpses import NotDeclared, Reader, reader_of
 from .schemas import names_of
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
@@ -109,11 +110,20 @@ class Shape:
         self.versioned = field_at(model, "version") is not None
         self.names = {key: names for key, column in self.columns.items() if (names := names_of(column, model))}
         known = set(annotations)
-        self.plain = all(self._plain(model, column, known) for column in self.columns.values())
         head = {"id": "pk", "version": "version"} if self.versioned else {"id": "pk"}
-        paths = {key: column.name.replace(".", "__") for key, column in self.columns.items()}
-        self.keys = (*head, *paths)
-        self.paths = (*head.values(), *paths.values())
+        paths = list(head.values())
+        self.cells: list[tuple[str, int | Reader]] = [(key, number) for number, key in enumerate(head)]
+        self.plain = True
+        for key, column in self.columns.items():
+            reader = reader_of(model, column, len(paths))
+            if reader is not None:
+                self.cells.append((key, reader))
+                paths += reader.paths
+            else:
+                self.plain = self.plain and self._plain(model, column, known)
+                self.cells.append((key, len(paths)))
+                paths.append(column.name.replace(".", "__"))
+        self.paths = tuple(paths)
 
     @staticmethod
     def _plain(model: type[Model], column: Column, annotations: set[str]) -> bool:
@@ -125,30 +135,39 @@ class Shape:
     def dicts(self, rows: QuerySet, also: tuple[str, ...] = ()) -> tuple[list[dict[str, Any]], list[tuple]]:
         """Return the rows as dicts, and the values of the paths ``also`` beside each (for the cursor)."""
         if self.plain:
-            return self.from_values(rows.values_list(*self.paths, *self._beyond(also)), also)
+            try:
+                return self.from_values(rows.values_list(*self._wanted(also)), also)
+            except NotDeclared:
+                self.plain = False
         loaded = list(slim(rows, self.columns.values(), also=("version",) if self.versioned else (), whole=True))
         return [self.one(row) for row in loaded], [tuple(_follow(row, path) for path in also) for row in loaded]
 
-    def _beyond(self, also: tuple[str, ...]) -> list[str]:
-        return [path for path in also if path not in self.paths]
+    def _wanted(self, also: tuple[str, ...]) -> list[str]:
+        return list(dict.fromkeys((*self.paths, *also)))
 
     def from_values(self, lines: Iterable[tuple], also: tuple[str, ...]) -> tuple[list[dict[str, Any]], list[tuple]]:
-        """Return what :meth:`dicts` does, from lines of values in the order of ``paths`` and what is ``also`` wanted."""
-        beyond = self._beyond(also)
-        at = [self.paths.index(path) if path in self.paths else len(self.paths) + beyond.index(path) for path in also]
+        """Return what :meth:`dicts` does, from lines of values of what is wanted.
+
+        Raises NotDeclared when a column computes its value from more than that.
+        """
+        wanted = self._wanted(also)
+        where = {path: number for number, path in enumerate(wanted)}
+        spread = None if len(set(self.paths)) == len(self.paths) else [where[path] for path in self.paths]
+        at = [where[path] for path in also]
         found, places = [], []
-        for values in lines:
-            row = dict(zip(self.keys, values, strict=False))
+        for line in lines:
+            values = line if spread is None else [line[number] for number in spread]
+            row = {key: values[cell] if cell.__class__ is int else cell(values) for key, cell in self.cells}
             self._name(row)
             found.append(row)
-            places.append(tuple(values[index] for index in at))
+            places.append(tuple(line[index] for index in at))
         return found, places
 
     def statement(self, rows: QuerySet, also: tuple[str, ...]) -> tuple[str, tuple] | None:
         """Return the SQL of the rows and its values, where the driver's own values need nothing done to them."""
         if not self.plain:
             return None
-        chosen = rows.values_list(*self.paths, *self._beyond(also)).query
+        chosen = rows.values_list(*self._wanted(also)).query
         compiler = chosen.get_compiler(connection=connection)
         try:
             sql, params = compiler.as_sql()

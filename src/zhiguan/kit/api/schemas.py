@@ -82,9 +82,14 @@ def annotation_of(field: forms.Field) -> Any:
 
 
 def model_of(form: type[forms.Form], name: str, *, partial: bool = False) -> type[Body]:
-    """Return the body that fills ``form``; with ``partial`` every member may be left out."""
+    """Return the body that fills ``form``; with ``partial`` every member may be left out.
+
+    JSON holds no files: a file that may be left out is, one that is needed raises :class:`FileInput`.
+    """
     members: dict[str, Any] = {}
     for key, field in form.base_fields.items():
+        if isinstance(field, forms.FileField) and not field.required:
+            continue
         kind = annotation_of(field)
         required = field.required and field.initial is None and not isinstance(field, forms.BooleanField)
         description = " ".join(str(part) for part in (field.label or "", field.help_text or "") if part)
@@ -94,6 +99,11 @@ def model_of(form: type[forms.Form], name: str, *, partial: bool = False) -> typ
         else:
             members[key] = (kind, Field(**more))
     return create_model(name, __base__=Body, **members)
+
+
+def needs_file(form: type[forms.Form]) -> bool:
+    """Tell whether the form cannot be filled without a file, and so not by JSON."""
+    return any(isinstance(field, forms.FileField) and field.required for field in form.base_fields.values())
 
 
 def _bare(schema: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from zhiguan.kernel.telemetry import store
 from zhiguan.kit.actor import system
 from zhiguan.kit.jobs import Periodic
 
-from .domain import driving
+from .domain import driving, dues
 from .domain import uplinks as terminal_uplinks
 from .models import Terminal, Vehicle, VehicleDay
 from .rules import share
@@ -133,8 +133,21 @@ def health() -> str:
     return f"检查 {checked} 台终端" if checked else ""
 
 
+def refresh_dues() -> str:
+    """Compute anew what falls due: odometers, ages and rules have moved on since yesterday."""
+    return f"到期事项 {dues.refresh_all()} 件"
+
+
+def remind() -> str:
+    """Tell those in charge what has come nearer."""
+    told = dues.remind()
+    return f"发出到期提醒 {told} 条" if told else ""
+
+
 UPLINKS = Periodic("vehicles.uplinks", "登记终端刷卡与影像", "* * * * * */10", uplinks)
 HEALTH = Periodic("vehicles.terminal_health", "检查终端信号与固件", "*/2 * * * *", health)
+DUES = Periodic("vehicles.dues", "计算到期事项", "20 1 * * *", refresh_dues)
+REMIND = Periodic("vehicles.remind", "发送到期提醒", "30 8 * * *", remind)
 COMMAND_MANY = JobKind(
     "vehicles.terminal.command", "批量下发终端指令", "zhiguan.lines.vehicles.domain.terminals.command_each",
     permission="telemetry.command.send", atomic=False,

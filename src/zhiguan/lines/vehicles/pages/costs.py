@@ -56,8 +56,7 @@ COST_COLUMNS = (
     Column("batch", "导入批次", shown=False),
 )  # fmt: skip
 ENERGY_COLUMNS = (
-    DateTime("at", "时间", sortable=True,
-             link=lambda row: reverse("vehicles.cost.detail", args=[row.entry.pk]) if hasattr(row, "entry") else ""),
+    DateTime("at", "时间", link=True, sortable=True),
     PLATE, Column("kind", "类别"), Number("quantity", "数量", digits=2, sortable=True),
     Money("amount_yuan", "金额", sortable=True), Number("odometer_km", "里程表", unit="公里"), Column("station", "站点"),
     Column("card.number", "卡号"), Column("source", "来源"), Column("unit.name", "单位"),
@@ -134,7 +133,7 @@ STATEMENT_IMPORTING = ImportPage(
 ENERGY = ListPage(
     code="vehicles.energy", path="vehicles/energy/", title="加油充电", permission=VIEW,
     menu=MenuItem("vehicles", order=62, icon="droplet"),
-    rows=lambda actor: life.energy(actor).select_related("entry"), columns=ENERGY_COLUMNS,
+    rows=life.energy, columns=ENERGY_COLUMNS,
     search=("=vehicle.plate", "=card.number", "station"), search_hint="车牌号、卡号、站点",
     filters=(ChoiceFilter("kind", "类别"), ChoiceFilter("source", "来源"), UNITS, of_car(), DateRangeFilter("at", "时间")),
     default_sort="-at", export_name="加油充电",
@@ -145,9 +144,24 @@ ENERGY = ListPage(
     ),
     empty=EmptyState("还没有加油充电记录", "", PageAction("登记加油充电", "vehicles.energy.create")),
 )  # fmt: skip
+ENERGY_RECORD = DetailPage(
+    code="vehicles.energy", path="vehicles/energy/<int:pk>/", permission=VIEW,
+    title=lambda row: f"{row.get_kind_display()} {row.quantity:,.2f}",
+    subtitle=lambda row: f"{row.vehicle.plate} · {timezone.localtime(row.at):%Y-%m-%d %H:%M}",
+    rows=lambda actor: life.energy(actor).select_related("vehicle", "unit", "card", "entry"),
+    panels=(
+        Panel("加油充电", fields=(
+            PLATE, Column("unit.name", "单位"), DateTime("at", "时间"), Column("kind", "类别"),
+            Number("quantity", "数量", digits=2), Money("amount_yuan", "金额"), Number("odometer_km", "里程表", unit="公里"),
+            Column("station", "站点"), Column("card.number", "卡号"), Column("invoice_no", "票据号码"), Column("source", "来源"),
+            Column("entry", "费用", value=lambda row: "查看费用", needs=("entry",),
+                   link=lambda row: reverse("vehicles.cost.detail", args=[row.entry.pk])),
+        )),
+    ),
+)  # fmt: skip
 ENERGY_NEW = FormPage(
     code="vehicles.energy.create", path="vehicles/energy/new/", title="登记加油充电", permission=MANAGE, form=EnergyForm,
-    verb=making(costs.record_energy), success=lambda row, actor: reverse("vehicles.cost.detail", args=[row.entry.pk]),
+    verb=making(costs.record_energy), success=address_of("vehicles.energy.detail"),
 )  # fmt: skip
 
 CARDS = ListPage(
@@ -163,8 +177,8 @@ CARD = DetailPage(
     rows=lambda actor: life.cards(actor).select_related("vehicle", "unit"),
     panels=(
         Panel("加油充电卡", fields=CARD_COLUMNS[2:]),
-        RelatedList("使用记录", rows=lambda row, actor: life.energy(actor).filter(card=row).select_related("entry"),
-                    columns=ENERGY_COLUMNS[:7], tab="使用记录"),
+        RelatedList("使用记录", rows=lambda row, actor: life.energy(actor).filter(card=row),
+                    columns=ENERGY_COLUMNS[:7], tab="使用记录", link="vehicles.energy.detail"),
     ),
     actions=(
         VerbAction("suspend", "挂失", verb=costs.suspend_card, permission=MANAGE, reason=True, when=in_state("active")),

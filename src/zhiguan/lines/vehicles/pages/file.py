@@ -57,7 +57,7 @@ BLOCKS = (
     RelatedList("保险理赔", rows=life.claims_of, columns=CLAIM_COLUMNS, tab="保险年检", link="vehicles.claim.detail", limit=10),
     _list("检验记录", "保险年检", life.inspections, INSPECTION_COLUMNS, "vehicles.inspection"),
     _list("维修保养", "维修保养", life.upkeeps, UPKEEP_COLUMNS, "vehicles.upkeep"),
-    _list("加油充电", "能耗", life.energy, ENERGY_COLUMNS, "", "entry", "card", permission=SPENDING),
+    _list("加油充电", "能耗", life.energy, ENERGY_COLUMNS, "vehicles.energy", "card", permission=SPENDING),
     _list("加油充电卡", "能耗", life.cards, CARD_COLUMNS, "vehicles.card", permission=SPENDING),
     Custom("vehicles/vehicle_costs.html", context=lambda row, actor, request: spending.of_vehicle(row, actor),
            title="费用构成", tab="费用", permission=SPENDING),

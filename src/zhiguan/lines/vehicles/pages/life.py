@@ -79,7 +79,8 @@ POLICIES = ListPage(
     filters=(ChoiceFilter("kind", "险种"), ChoiceFilter("state", "状态", options=lifecycle.POLICY.choices), UNITS, of_car(),
              DateRangeFilter("valid_to", "到期日期")),
     default_sort="-valid_to",
-    page_actions=(PageAction("登记保单", "vehicles.policy.create", icon="plus", style="primary"),),
+    page_actions=(PageAction("登记保单", "vehicles.policy.create", icon="plus", style="primary"),
+                  PageAction("保险理赔", "vehicles.claim", icon="receipt")),
     export_name="车辆保险", empty=EmptyState("还没有保险单", "", PageAction("登记保单", "vehicles.policy.create")),
 )  # fmt: skip
 POLICY = DetailPage(
@@ -108,9 +109,18 @@ POLICY_NEW = FormPage(
     verb=making(papers.insure), success=address_of("vehicles.policy.detail"), help="保险费自动计入车辆费用。",
 )  # fmt: skip
 
+CLAIMS = ListPage(
+    code="vehicles.claim", path="vehicles/claim/", title="保险理赔", permission=VIEW, rows=life.claims, parent="vehicles.policy",
+    columns=(Date("reported_on", "报案日期", link=True, sortable=True), CLAIM_STATE, Column("policy.vehicle.plate", "车辆"),
+             Column("policy.number", "保险单号"), *CLAIM_COLUMNS[2:3], *CLAIM_COLUMNS[4:], Column("unit.name", "单位")),
+    search=("=policy.vehicle.plate", "=policy.number", "=report_no"), search_hint="车牌号、保险单号、报案号",
+    filters=(ChoiceFilter("state", "状态", options=lifecycle.CLAIM.choices), ChoiceFilter("kind", "理赔类别"), UNITS,
+             of_car("policy.vehicle.plate"), DateRangeFilter("reported_on", "报案日期")),
+    default_sort="-reported_on", export_name="保险理赔", empty=EmptyState("没有理赔", "在保险单详情页办理“报案理赔”。"),
+)  # fmt: skip
 CLAIM = DetailPage(
     code="vehicles.claim", path="vehicles/claim/<int:pk>/", permission=VIEW, badge=CLAIM_STATE,
-    title=lambda row: f"理赔 {row.policy.number}", parent="vehicles.policy",
+    title=lambda row: f"理赔 {row.policy.number}",
     rows=lambda actor: life.claims(actor).select_related("policy__vehicle", "accident", "unit"),
     panels=(
         Panel("理赔", fields=(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from django.db.models import F, Q
+
 from zhiguan.kit.pages import (
     Badge,
+    BoolFilter,
     ChoiceFilter,
     Column,
+    Custom,
     Date,
     DateRangeFilter,
     DetailPage,
@@ -24,6 +28,9 @@ from zhiguan.kit.pages import (
 from .. import lifecycle, queries
 from ..domain import register
 from ..forms import DriverForm, NewDriverForm, PlaceForm, QuotaForm
+from ..queries import dues, life
+from .due import DUE_COLUMNS
+from .mishaps import ACCIDENT_COLUMNS, VIOLATION_COLUMNS
 from .parts import (
     ORDER_COLUMNS,
     VEHICLE_STATE,
@@ -114,7 +121,15 @@ DRIVER = DetailPage(
     panels=(
         Panel("基本信息", fields=(Column("person.name", "姓名"), Column("person.code", "人员编号"), Column("unit.name", "单位"),
                               Column("licence_class", "准驾车型"), Date("licence_expires_on", "驾驶证有效期至"),
-                              Column("phone", "联系电话"))),
+                              Date("licence_issued_on", "初次领证日期"), Date("medical_due_on", "身体条件证明到期"),
+                              Date("review_due_on", "年度审验到期"), Column("phone", "联系电话"))),
+        RelatedList("到期提醒", rows=dues.of_driver, columns=DUE_COLUMNS, tab="到期与违法"),
+        Custom("vehicles/driver_points.html", context=lambda row, actor, request: life.points_of(row, actor),
+               title="记分", tab="到期与违法"),
+        RelatedList("交通违法", rows=life.violations_of_driver, columns=VIOLATION_COLUMNS, tab="到期与违法",
+                    link="vehicles.violation.detail"),
+        RelatedList("事故", rows=life.accidents_of_driver, columns=ACCIDENT_COLUMNS, tab="到期与违法",
+                    link="vehicles.accident.detail"),
         RelatedList("出车任务", rows=lambda driver, actor: queries.orders(actor).filter(driver=driver), tab="出车任务",
                     columns=ORDER_COLUMNS[:7], link="vehicles.order.detail", permission="vehicles.order.view"),
     ),
@@ -151,9 +166,11 @@ QUOTAS = ListPage(
              Date("valid_from", "起始日期", sortable=True), Date("valid_to", "终止日期"), Column("document_no", "批准文号")),
     search=("unit.name", "document_no"),
     search_hint="单位、批准文号",
-    filters=(ChoiceFilter("kind", "车辆种类"), UnitFilter("unit", "单位", options=unit_options("vehicles.quota.view"))),
+    filters=(ChoiceFilter("kind", "车辆种类"), UnitFilter("unit", "单位", options=unit_options("vehicles.quota.view")),
+             BoolFilter("exceeded", "超编", condition=Q(held__gt=F("quota")))),
     default_sort=("scope_pos", "kind"),
-    page_actions=(PageAction("核定编制", "vehicles.quota.create", icon="plus", style="primary"),),
+    page_actions=(PageAction("核定编制", "vehicles.quota.create", icon="plus", style="primary"),
+                  PageAction("编制与实有", "vehicles.establishment", icon="chart-bar")),
     export_name="车辆编制",
     empty=EmptyState("还没有核定编制", "", PageAction("核定编制", "vehicles.quota.create")),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import Actor
 
 from ..codes import Rung
-from ..models import DueItem, Vehicle
+from ..models import Driver, DueItem, Vehicle
 
 RUNGS = ((Rung.LAST, "last"), (Rung.NEAR, "near"), (Rung.FAR, "far"))
 
@@ -53,3 +53,8 @@ def near(actor: Actor) -> QuerySet[DueItem]:
 def of_vehicle(vehicle: Vehicle, actor: Actor) -> QuerySet[DueItem]:
     """Return what falls due of one vehicle, soonest first."""
     return dues(actor).filter(vehicle=vehicle).order_by("due_on")
+
+
+def of_driver(driver: Driver, actor: Actor) -> QuerySet[DueItem]:
+    """Return what falls due of one driver, soonest first."""
+    return dues(actor).filter(driver=driver).order_by("due_on")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 from django.urls import reverse
 from django.utils import timezone
 
@@ -17,6 +17,7 @@ from ..models import (
     CostDoubt,
     CostEntry,
     Disposal,
+    Driver,
     EnergyCard,
     EnergyRecord,
     Inspection,
@@ -29,6 +30,7 @@ from ..models import (
     UpkeepRule,
     Vehicle,
 )
+from .renewal import add_months
 
 VEHICLES, COSTS, PLANS = "vehicles.vehicle.view", "vehicles.cost.view", "vehicles.plan.view"
 
@@ -157,3 +159,24 @@ def _address(row: Any) -> str:
 def rules_of(order: UpkeepOrder) -> QuerySet[UpkeepRule]:
     """Return the schedule items that a visit to the workshop fulfils."""
     return UpkeepRule.objects.filter(pk__in=order.rule_keys)
+
+
+def violations_of_driver(driver: Driver, actor: Actor) -> QuerySet[TrafficViolation]:
+    return violations(actor).filter(driver=driver).select_related("vehicle", "driver__person", "order", "unit")
+
+
+def accidents_of_driver(driver: Driver, actor: Actor) -> QuerySet[Accident]:
+    return accidents(actor).filter(driver=driver).select_related("vehicle", "driver__person", "unit")
+
+
+def points_of(driver: Driver, actor: Actor) -> dict[str, Any]:
+    """Return the points of the running period of twelve months since the licence was issued, as far as entered here."""
+    today = timezone.localdate()
+    start = driver.licence_issued_on
+    if start is None:
+        since = date(today.year, 1, 1)
+    else:
+        years = today.year - start.year - ((today.month, today.day) < (start.month, start.day))
+        since = add_months(start, 12 * years)
+    rows = violations(actor).filter(driver=driver, state__in=("handled", "paid"), handled_on__gte=since)
+    return {"points": rows.aggregate(total=Sum("points"))["total"] or 0, "since": since, "known": start is not None}

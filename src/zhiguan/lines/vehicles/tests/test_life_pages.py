@@ -80,6 +80,11 @@ class TestPolicyNew(FormPageConformance):
             "valid_to": "2026-12-31", "premium_yuan": "950"})  # fmt: skip
 
 
+class TestClaims(ListPageConformance):
+    page = pages.CLAIMS
+    case = of("claim", lambda row: row.policy.number)
+
+
 class TestClaim(DetailPageConformance):
     page = pages.CLAIM
     case = of("claim")
@@ -263,6 +268,11 @@ class TestStatementImport(ImportPageConformance):
 class TestEnergy(ListPageConformance):
     page = pages.ENERGY
     case = of("energy", lambda row: row.vehicle.plate)
+
+
+class TestEnergyRecord(DetailPageConformance):
+    page = pages.ENERGY_RECORD
+    case = of("energy")
 
 
 class TestEnergyNew(FormPageConformance):
