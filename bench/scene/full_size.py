@@ -69,12 +69,12 @@ def _multiply(connection: psycopg.Connection, model: Any, expressions: dict[str,
     values = ", ".join(expressions.get(column, f"one.{column}") for column in columns)
     table = model._meta.db_table
     connection.execute(
-        f"CREATE TEMP TABLE one ON COMMIT PRESERVE ROWS AS SELECT u.code AS organ, t.* FROM {table} t "  # noqa: S608
+        f"CREATE TEMP TABLE one ON COMMIT PRESERVE ROWS AS SELECT u.code AS organ, t.* FROM {table} t "
         "JOIN orgs_unit u ON u.id = t.unit_id"
     )
-    connection.execute(f"DELETE FROM {table}")  # noqa: S608 -- names of our own tables, here and below
+    connection.execute(f"DELETE FROM {table}")
     connection.execute(
-        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM generate_series(1, {count}) n "  # noqa: S608
+        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM generate_series(1, {count}) n "
         f"JOIN one ON one.organ = 'B' || n %% {ORGANS}",
         sizes,
     )

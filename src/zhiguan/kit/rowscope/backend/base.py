@@ -18,7 +18,6 @@ from psycopg.types.datetime import TimestamptzLoader
 
 from zhiguan.kit.rowscope import frame
 
-
 ONLY_ASKED = 2**31
 """Uses after which psycopg would prepare a statement unasked: never."""
 
