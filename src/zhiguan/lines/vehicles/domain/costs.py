@@ -19,6 +19,7 @@ from zhiguan.kit.errors import Conflict, Invalid
 
 from ..codes import CostKind, CostSource, EnergyKind
 from ..models import CostEntry, EnergyCard, EnergyRecord, Vehicle
+from . import dues
 
 MANAGE = "vehicles.cost.manage"
 FIELDS = ("payee", "item", "invoice_no", "driver", "note", "source", "batch")
@@ -250,27 +251,35 @@ def issue_card(actor: Actor, **values: Any) -> EnergyCard:
         raise Conflict(message, code="card_present", fields={"vehicle": message})
     try:
         with transaction.atomic():
-            return ledger.create(EnergyCard, actor, {**values, "unit": vehicle.unit}, name="登记")
+            card = ledger.create(EnergyCard, actor, {**values, "unit": vehicle.unit}, name="登记")
     except IntegrityError as error:
         raise Conflict("该卡号已经登记。", code="card_taken", fields={"number": "该卡号已经登记。"}) from error
+    dues.refresh_vehicles([vehicle.pk])
+    return card
 
 
 @transaction.atomic
 def suspend_card(actor: Actor, card: EnergyCard, *, reason: str) -> EnergyCard:
     """挂失."""
     actor.require(MANAGE, card)
-    return ledger.move(card, "suspend", actor, reason=reason)
+    card = ledger.move(card, "suspend", actor, reason=reason)
+    dues.refresh_vehicles([card.vehicle_id])
+    return card
 
 
 @transaction.atomic
 def restore_card(actor: Actor, card: EnergyCard) -> EnergyCard:
     """解除挂失."""
     actor.require(MANAGE, card)
-    return ledger.move(card, "restore", actor)
+    card = ledger.move(card, "restore", actor)
+    dues.refresh_vehicles([card.vehicle_id])
+    return card
 
 
 @transaction.atomic
 def close_card(actor: Actor, card: EnergyCard, *, reason: str) -> EnergyCard:
     """注销; the records of the card stay."""
     actor.require(MANAGE, card)
-    return ledger.move(card, "close", actor, reason=reason)
+    card = ledger.move(card, "close", actor, reason=reason)
+    dues.refresh_vehicles([card.vehicle_id])
+    return card

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from django.db import transaction
@@ -13,7 +13,6 @@ from django.db.models import Max
 from django.urls import reverse
 from django.utils import timezone
 
-from zhiguan.kernel.calendar import service as calendar
 from zhiguan.kernel.notices import service as notices
 from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import system
@@ -130,15 +129,10 @@ def _violations(vehicles: dict[int, Vehicle]) -> list[Due]:
         act = "待处理" if row.state == "open" else "待缴款"
         plate = vehicles[row.vehicle_id].plate
         found.append(
-            Due(DueKind.VIOLATION, vehicles[row.vehicle_id], term_end(since, int(fact.value), fact.unit),
+            Due(DueKind.VIOLATION, vehicles[row.vehicle_id], read.term_end(since, int(fact.value), fact.unit),
                 f"{plate} 违法{act}：{row.behaviour}"[:120], fact.citation, str(row.pk))
         )  # fmt: skip
     return found
-
-
-def term_end(since: date, count: int, unit: str) -> date:
-    """Return the last day of a term; in working days where the rule says so."""
-    return calendar.add_working_days(since, count) if unit == "工作日" else since + timedelta(days=count)
 
 
 def _upkeep(vehicles: dict[int, Vehicle]) -> list[Due]:

@@ -16,17 +16,29 @@ from ..models import Driver, DueItem, Vehicle
 
 RUNGS = ((Rung.LAST, "last"), (Rung.NEAR, "near"), (Rung.FAR, "far"))
 
+WORKING = "工作日"
+
 
 def bounds(today: date) -> dict[str, date]:
     """Return the last day of each rung as of today; in working days where the fact's unit says so."""
     found = {}
     for rung, name in RUNGS:
         fact = reference.fact(f"vehicles.due.{name}_days")
-        count = int(fact.value)
-        found[rung] = (
-            calendar.add_working_days(today, count) if fact.unit == "工作日" else today + timedelta(days=count)
-        )
+        found[rung] = term_end(today, int(fact.value), fact.unit)
     return found
+
+
+def term_end(since: date, count: int, unit: str) -> date:
+    """Return the last day of a term; in working days where the rule says so.
+
+    Where the calendar of the year is not loaded yet, days count: that is earlier, and a reminder must not fail.
+    """
+    if unit == WORKING:
+        try:
+            return calendar.add_working_days(since, count)
+        except calendar.YearNotLoaded:
+            pass
+    return since + timedelta(days=count)
 
 
 def all_dues() -> QuerySet[DueItem]:
