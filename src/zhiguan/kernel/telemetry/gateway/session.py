@@ -8,12 +8,13 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ..jt808 import Reassembler, Splitter, checksum, encode, escape, parse_frame
+from ..jt808 import Splitter, checksum, encode, escape, parse_frame
 from ..jt808.frames import FLAG, Header
 from .answers import clean, resend_request
 from .control import Known, SessionRow
 from .dispatch import handle
 from .handler import FAILED, UNSUPPORTED, WRONG, Message
+from .packages import Packages
 
 if TYPE_CHECKING:
     from .server import Gateway
@@ -63,7 +64,6 @@ class Session(asyncio.Protocol):
         "received_bytes",
         "seen",
         "sent",
-        "serials",
         "source",
         "source_id",
         "splitter",
@@ -80,8 +80,7 @@ class Session(asyncio.Protocol):
         self.gate = gate
         self.transport: asyncio.Transport | None = None
         self.splitter = Splitter()
-        self.parts: Reassembler | None = None
-        self.serials: dict[tuple[int, int], list[int]] = {}
+        self.parts: Packages | None = None
         self.source: Known | None = None
         self.source_id = 0
         self.phone = ""
@@ -275,34 +274,23 @@ class Session(asyncio.Protocol):
             handle(self, Message(head, frame.body, now, [head.serial]))
             return
         if self.parts is None:
-            self.parts = Reassembler(resend_after_s=self.gate.config.resend_after)
-        group = (head.msg_id, head.total or 0)
+            self.parts = Packages(self.gate.config.resend_after)
         joined = self.parts.add(head, frame.body, now)
         self.gate.with_parts.add(self)
-        if joined.state == "refused":
+        if joined.refused:
             self.gate.counts["package_refused"] += 1
             self.general(head, WRONG)
-            return
-        self.serials.setdefault(group, []).append(head.serial)
-        if joined.state == "whole" and joined.body is not None:
-            # every package is answered only when the message is stored whole: none is lost if we stop before
-            handle(self, Message(head, joined.body, now, self.serials.pop(group)))
-        elif len(self.serials[group]) > 2 * (head.total or 0) + 16:
-            self.serials[group] = self.serials[group][-(head.total or 0) :]
+        elif joined.body is not None:
+            handle(self, Message(head, joined.body, now, joined.serials))
 
     def request_missing(self, now: float) -> bool:
         """Ask for packages that have not come (0x8003). False when no message is unfinished any more."""
         if self.parts is None:
             return False
-        self.parts.expire(now)
-        for missing in self.parts.due(now):
-            if missing.indexes:
-                self.send_message(*resend_request(missing))
-                self.gate.counts["resend_requested"] += 1
-        if not self.parts.held_bytes:
-            self.serials.clear()
-            return False
-        return True
+        for missing in self.parts.missing(now):
+            self.send_message(*resend_request(missing))
+            self.gate.counts["resend_requested"] += 1
+        return self.parts.unfinished
 
     def _spoilt(self, checksum_wrong: bool) -> None:
         """Not answered: neither the sender nor the serial can be trusted, and the terminal sends again."""
