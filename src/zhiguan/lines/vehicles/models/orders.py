@@ -111,6 +111,7 @@ class DispatchOrder(LedgerRecord):
             models.Index(fields=["requester", "-created_at"], name="vehicles_order_requester"),
             models.Index(fields=["driver_person_id", "-created_at"], name="vehicles_order_driver"),
             models.Index(fields=["vehicle", "planned_from"], name="vehicles_order_vehicle"),
+            models.Index(fields=["plate"], name="vehicles_order_plate"),
             models.Index(
                 fields=["server_pos", "-created_at"],
                 condition=Q(server_pos__isnull=False),
