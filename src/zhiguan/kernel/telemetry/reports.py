@@ -26,9 +26,12 @@ _SELECT = ", ".join(f"array_agg({expression})" for expression in _ARRAYS)
 _ELEMENT = np.dtype([("size", ">i4"), ("value", ">i8")])
 _ARRAY_HEAD = struct.Struct(">iiiiii")
 """Size of the field, then of the array: dimensions, flag of nulls, element type, length, lower bound."""
-_AT_ONCE = 500
-"""Sources asked for in one query: PostgreSQL gathers their arrays in memory."""
+_AT_ONCE = 2_500
+"""Sources asked for in one query: PostgreSQL gathers their arrays in memory (80 bytes a report)."""
 _MEMORY = "256MB"
+_MANY = 0.08
+"""Reports of a day lie in order of time. From this share of all sources on, reading the day from end to end is cheaper
+than fetching each report by the index: a twentieth of the time a row, as measured."""
 _SEALED = (
     "source_id",
     "epoch_s",
@@ -86,6 +89,9 @@ def _hot(chosen: Selection) -> Columns:
         connection.ensure_connection()
         # A row of arrays for each source instead of a row for each report: four times as fast to hand over.
         connection.connection.execute(sql.SQL("SET LOCAL work_mem = {}").format(sql.Literal(_MEMORY)))
+        if many := _are_many(len(sources)):
+            connection.connection.execute("SET LOCAL enable_indexscan = off")
+            connection.connection.execute("SET LOCAL enable_bitmapscan = off")
         for at in range(0, len(sources), _AT_ONCE):
             query = sql.SQL(
                 "COPY (SELECT source_id, {} FROM telemetry_position WHERE at >= {} AND at < {} "
@@ -100,6 +106,9 @@ def _hot(chosen: Selection) -> Columns:
                 known.append(source)
                 parts.append(arrays)
         connection.connection.execute("RESET work_mem")
+        if many:
+            connection.connection.execute("RESET enable_indexscan")
+            connection.connection.execute("RESET enable_bitmapscan")
     if not parts:
         parts = [[np.zeros(0, np.int64)] * len(_ARRAYS)]
         known = [0]
@@ -117,6 +126,14 @@ def _hot(chosen: Selection) -> Columns:
         "direction_deg": direction[order].astype(np.float32), "alarm": alarm[order], "status": status[order],
         "mileage_m": np.where(mileage < 0, np.nan, mileage), "located": fixed(wire)[order],
     }  # fmt: skip
+
+
+def _are_many(count: int) -> bool:
+    """Tell whether so many sources are a good part of all."""
+    if count < 50:
+        return False
+    found = connection.connection.execute("SELECT count(*) FROM telemetry_source").fetchone()
+    return count >= _MANY * int(found[0] if found else 0)
 
 
 def _rows(data: bytes) -> Iterator[tuple[int, list[npt.NDArray[np.int64]]]]:

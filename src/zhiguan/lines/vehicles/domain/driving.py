@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -182,8 +183,10 @@ def match_orders(frame: FleetDay, orders: Orders) -> None:
     own = [n for n, row in enumerate(orders.rows) if timezone.localtime(row.planned_from, SHANGHAI).date() == frame.day]
     stale = OrderMatch.objects.filter(vehicle__in=frame.keys.tolist(), day=frame.day)
     stale.exclude(order__in=[orders.rows[n].pk for n in own]).delete()
-    driven: dict[int, list[Trip]] = {}
-    for trip in Trip.objects.filter(order__in=[orders.rows[n].pk for n in own]).order_by("start_at"):
+    driven: dict[int, list[Any]] = {}
+    for trip in Trip.objects.filter(order__in=[orders.rows[n].pk for n in own]).order_by("start_at").values_list(
+        "order_id", "match", "distance_m", "start_at", "end_at", "start_lat", "start_lon", "end_lat", "end_lon", named=True
+    ):  # fmt: skip
         driven.setdefault(trip.order_id, []).append(trip)
     heard = frame.heard
     kept: dict[str, list] = {name: [] for name in (

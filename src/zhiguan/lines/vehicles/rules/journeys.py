@@ -38,7 +38,9 @@ def detour(context: RuleContext) -> Iterator[Hit]:
         vehicles = {vehicle.pk: vehicle for vehicle in context.subjects}
         rows = OrderMatch.objects.filter(
             vehicle__in=list(vehicles), day=day.day, direct_m__isnull=False, outcome__in=(Match.MATCHED, Match.OVERRUN)
-        ).select_related("order").order_by("first_at")  # fmt: skip
+        ).select_related("order").only(
+            "vehicle_id", "distance_m", "direct_m", "first_at", "last_at", "order__code", "order__destination"
+        ).order_by("first_at")  # fmt: skip
         found: dict[int, list[tuple[OrderMatch, float]]] = defaultdict(list)
         for row in rows:
             pos = vehicles[row.vehicle_id].scope_pos
