@@ -126,8 +126,10 @@ def acts_for(page: DetailPage, actor: Actor, obj: Any) -> list[Link]:
 
 
 def _allowed(act: VerbAction, actor: Actor, obj: Any) -> bool:
-    if not may(actor, act.permission) or (act.only is not None and not act.only(actor, obj)):
+    if not may(actor, act.permission):
         return False
+    if act.only is not None:
+        return act.only(actor, obj)
     position = getattr(obj, "scope_pos", None)
     if act.permission == "*" or position is None:
         return True

@@ -25,3 +25,8 @@ ENERGY = Resource.of(list=pages.ENERGY, detail=pages.ENERGY_RECORD, create=pages
 CARD = Resource.of(list=pages.CARDS, detail=pages.CARD, create=pages.CARD_NEW)
 PLAN = Resource.of(list=pages.PLANS, detail=pages.PLAN, create=pages.PLAN_NEW, edit=pages.PLAN_EDIT)
 DISPOSAL = Resource.of(list=pages.DISPOSALS, detail=pages.DISPOSAL)
+
+POOL = Resource.of(list=pages.POOLS, detail=pages.POOL, create=pages.POOL_NEW, edit=pages.POOL_EDIT)
+CONTRACT = Resource.of(list=pages.CONTRACTS, detail=pages.CONTRACT, create=pages.CONTRACT_NEW)
+SETTLEMENT = Resource.of(list=pages.SETTLEMENTS, detail=pages.SETTLEMENT)
+ISSUE = Resource.of(list=pages.ISSUES, detail=pages.ISSUE)

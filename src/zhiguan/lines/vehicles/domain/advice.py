@@ -44,9 +44,9 @@ class Advice:
     distance_known: bool
 
 
-def limits(actor: Actor) -> Limits:
+def limits(asker: Actor) -> Limits:
     """Return the facts in force today, in one query."""
-    rows = reference.in_force(actor).filter(topic="dispatch").values_list("code", "value")
+    rows = reference.in_force(asker).filter(topic="dispatch").values_list("code", "value")
     return Limits({code.split(".", 1)[1]: value for code, value in rows})
 
 
@@ -97,7 +97,9 @@ def loads_of(drivers: Iterable[Driver], order: DispatchOrder) -> list[DriverLoad
         .values_list("driver_id", "planned_from", "planned_to", "started_at", "ended_at")
     )  # fmt: skip
     for driver, planned_from, planned_to, started, ended in rows:
-        tasks.setdefault(driver, []).append((started or planned_from, max(ended or planned_to, started or planned_from)))
+        tasks.setdefault(driver, []).append(
+            (started or planned_from, max(ended or planned_to, started or planned_from))
+        )
     return [DriverLoad(each.pk, each.person.name, tuple(tasks.get(each.pk, ()))) for each in drivers]
 
 

@@ -78,7 +78,7 @@ def decide(
     return highest, words[1:] if len(words) > 1 and highest == Level.SECTION else words
 
 
-def require(actor: Actor, order: DispatchOrder) -> None:
+def require(order: DispatchOrder, actor: Actor) -> None:
     """Refuse an actor who may not approve at the order's level, or who asked for it."""
     level = Level(order.approval_level)
     if not actor.can(PERMISSION[level]) and actor.can(PERMISSION[Level.SECTION]):
@@ -101,7 +101,7 @@ def ratify_by(day: date) -> date:
 @transaction.atomic
 def ratify(actor: Actor, order: DispatchOrder, *, agreed: bool, reason: str) -> DispatchOrder:
     """补批: say afterwards whether an emergency journey was right. Late answers are taken, and show as late."""
-    require(actor, order)
+    require(order, actor)
     if order.ratify_by_on is None:
         raise Conflict("该派车单不是先派车后审批的应急用车，无需补批。", code="not_urgent")
     if order.ratified:

@@ -32,7 +32,9 @@ def _times(order: DispatchOrder, start: datetime, end: datetime) -> None:
         raise Invalid(message, code="level", fields={"planned_to": message})
 
 
-def _move_times(actor: Actor, order: DispatchOrder, code: str, start: datetime, end: datetime, reason: str) -> DispatchOrder:
+def _move_times(
+    actor: Actor, order: DispatchOrder, code: str, start: datetime, end: datetime, reason: str
+) -> DispatchOrder:
     bound = {
         "vehicle_busy": busy(order.vehicle_id, start, end), "driver_busy": busy(order.driver_id, start, end)
     } if order.host_id is None and order.vehicle_id and order.driver_id else {}  # fmt: skip
@@ -54,7 +56,7 @@ def reschedule(
     actor: Actor, order: DispatchOrder, *, planned_from: datetime, planned_to: datetime, reason: str
 ) -> DispatchOrder:
     """调整时间 of an order that has its car and has not started. Refused where car or driver are bound elsewhere."""
-    reach.require_order(actor, order)
+    reach.require_order(order, actor)
     if order.host_id is not None:
         raise Conflict("该派车单与其他单拼车，请先撤回拼车再调整时间。", code="riders")
     _times(order, planned_from, planned_to)
@@ -66,7 +68,7 @@ def reschedule(
 @transaction.atomic
 def extend(actor: Actor, order: DispatchOrder, *, planned_to: datetime, reason: str) -> DispatchOrder:
     """延时: a car under way comes back later (or earlier) than planned."""
-    reach.require_order(actor, order)
+    reach.require_order(order, actor)
     if planned_to <= timezone.now():
         raise Invalid("延长后的结束时间须晚于现在。", fields={"planned_to": "须晚于现在。"})
     _times(order, order.planned_from, planned_to)
@@ -78,7 +80,7 @@ def extend(actor: Actor, order: DispatchOrder, *, planned_to: datetime, reason: 
 @transaction.atomic
 def withdraw(actor: Actor, order: DispatchOrder, *, reason: str) -> DispatchOrder:
     """撤回派车: the order waits for a car again. Its riders lose theirs with it."""
-    reach.require_order(actor, order)
+    reach.require_order(order, actor)
     for rider in order.riders.filter(state="dispatched"):
         ledger.move(rider, "withdraw", actor, reason=reason, **UNBOUND)
     vehicle, driver_person = order.vehicle_id, order.driver_person_id
@@ -91,11 +93,19 @@ def withdraw(actor: Actor, order: DispatchOrder, *, reason: str) -> DispatchOrde
 @transaction.atomic
 def share(actor: Actor, order: DispatchOrder, *, host: DispatchOrder, reason: str = "") -> DispatchOrder:
     """拼车: the order rides along in the car of ``host``, whose time is stretched to hold both."""
-    reach.require_order(actor, order)
-    reach.require_order(actor, host)
-    host = DispatchOrder.objects.select_for_update(of=("self",)).select_related("vehicle", "driver__person").get(pk=host.pk)
+    reach.require_order(order, actor)
+    reach.require_order(host, actor)
+    host = (
+        DispatchOrder.objects.select_for_update(of=("self",))
+        .select_related("vehicle", "driver__person")
+        .get(pk=host.pk)
+    )
     if host.state != "dispatched" or host.vehicle is None or host.host_id is not None:
-        raise Conflict("只能拼入已派车、尚未出车的派车单。", code="host_state", fields={"host": "只能拼入已派车、尚未出车的派车单。"})
+        raise Conflict(
+            "只能拼入已派车、尚未出车的派车单。",
+            code="host_state",
+            fields={"host": "只能拼入已派车、尚未出车的派车单。"},
+        )
     others = host.riders.filter(state="dispatched").aggregate(n=Sum("passenger_count"))["n"] or 0
     needed = host.passenger_count + others + order.passenger_count + 1
     if needed > host.vehicle.seats:

@@ -102,7 +102,12 @@ def check_vehicle(
 
 @transaction.atomic
 def start(
-    actor: Actor, order: DispatchOrder, *, odometer_start_km: int, at: datetime | None = None, photos: tuple[File, ...] = ()
+    actor: Actor,
+    order: DispatchOrder,
+    *,
+    odometer_start_km: int,
+    at: datetime | None = None,
+    photos: tuple[File, ...] = (),
 ) -> DispatchOrder:
     """出车: the driver starts, noting the odometer. Orders that share the car start with it."""
     _require(actor, order)
@@ -190,9 +195,7 @@ def spend(
 
 
 @transaction.atomic
-def report(
-    actor: Actor, order: DispatchOrder, *, key: str, text: str, photos: tuple[File, ...] = ()
-) -> OrderIssue:
+def report(actor: Actor, order: DispatchOrder, *, key: str, text: str, photos: tuple[File, ...] = ()) -> OrderIssue:
     """反映行车问题: the driver tells the fleet manager of a breakdown, damage or other trouble."""
     _require(actor, order)
     return _issue(actor, order, key, IssueKind.PROBLEM, text, photos)
@@ -271,4 +274,6 @@ def rate(actor: Actor, order: DispatchOrder, *, rating: int, rating_note: str = 
 def complain(actor: Actor, order: DispatchOrder, *, text: str, key: str = "") -> OrderIssue:
     """投诉: a passenger tells the fleet manager what was wrong."""
     _require_passenger(actor, order, "投诉")
-    return _issue(actor, order, key or f"{order.pk}-{actor.person_id}-{timezone.now():%H%M%S%f}", IssueKind.COMPLAINT, text, ())
+    return _issue(
+        actor, order, key or f"{order.pk}-{actor.person_id}-{timezone.now():%H%M%S%f}", IssueKind.COMPLAINT, text, ()
+    )

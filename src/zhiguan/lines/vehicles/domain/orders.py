@@ -137,7 +137,7 @@ def request_weekly(actor: Actor, *, weeks: int, **values: Any) -> DispatchOrder:
 @transaction.atomic
 def approve(actor: Actor, order: DispatchOrder, *, reason: str = "") -> DispatchOrder:
     """批准: the approver of the requester's unit agrees. Nobody approves their own request."""
-    approvals.require(actor, order)
+    approvals.require(order, actor)
     order = ledger.move(order, "approve", actor, reason=reason, approved_by=actor.name, approved_at=timezone.now())
     order_notices.decided(order, actor, agreed=True, reason=reason)
     return order
@@ -146,7 +146,7 @@ def approve(actor: Actor, order: DispatchOrder, *, reason: str = "") -> Dispatch
 @transaction.atomic
 def refuse(actor: Actor, order: DispatchOrder, *, reason: str) -> DispatchOrder:
     """不批准."""
-    approvals.require(actor, order)
+    approvals.require(order, actor)
     order = ledger.move(order, "refuse", actor, reason=reason, approved_by=actor.name)
     order_notices.decided(order, actor, agreed=False, reason=reason)
     return order
@@ -184,9 +184,9 @@ def clash(vehicle: Vehicle, driver: Driver, order: DispatchOrder) -> Conflict:
 def _bind(
     actor: Actor, order: DispatchOrder, code: str, vehicle: Vehicle, driver: Driver, reason: str, **values: Any
 ) -> DispatchOrder:
-    reach.require_order(actor, order)
-    reach.require_served(actor, vehicle)
-    reach.require_served(actor, driver)
+    reach.require_order(order, actor)
+    reach.require_served(vehicle, actor)
+    reach.require_served(driver, actor)
     vehicle = Vehicle.objects.select_for_update(no_key=True).get(pk=vehicle.pk)
     _check_fit(order, vehicle, driver)
     before, former_driver = order.vehicle_id, order.driver_person_id
@@ -210,7 +210,9 @@ def _bind(
 
 
 @transaction.atomic
-def dispatch(actor: Actor, order: DispatchOrder, *, vehicle: Vehicle, driver: Driver, reason: str = "") -> DispatchOrder:
+def dispatch(
+    actor: Actor, order: DispatchOrder, *, vehicle: Vehicle, driver: Driver, reason: str = ""
+) -> DispatchOrder:
     """派车: bind a vehicle and a driver. Double booking of either is refused by the database itself."""
     return _bind(actor, order, "dispatch", vehicle, driver, reason)
 

@@ -9,12 +9,12 @@ from ..models import DispatchOrder, Driver, Vehicle
 DISPATCH = "vehicles.order.dispatch"
 
 
-def require_order(actor: Actor, order: DispatchOrder) -> None:
+def require_order(order: DispatchOrder, actor: Actor) -> None:
     """Refuse who may not dispatch the order: while it is with a pool, only the pool's dispatchers may."""
     actor.require(DISPATCH, order.scope_pos if order.server_pos is None else order.server_pos)
 
 
-def require_served(actor: Actor, thing: Vehicle | Driver) -> None:
+def require_served(thing: Vehicle | Driver, actor: Actor) -> None:
     """Refuse who may not dispatch this vehicle or driver: neither theirs nor in their pool."""
     if thing.pool_pos is not None and actor.scope(DISPATCH).covers(thing.pool_pos):
         return

@@ -19,7 +19,6 @@ from .fields import UnitField, UnitsField
 class PoolForm(PageForm):
     name = forms.CharField(label="平台名称", max_length=80)
     kind = forms.ChoiceField(label="类型", choices=PoolKind.choices)
-    unit = UnitField(label="运行单位", queryset=Unit.objects.none(), help_text="负责调度的单位或处室；设立后不能变更。")
     members = UnitsField(
         label="服务单位", queryset=Unit.objects.none(), help_text="可多选；选择市或区即服务其下全部单位。"
     )
@@ -31,10 +30,16 @@ class PoolForm(PageForm):
         known = Unit.objects.open().filter(scope.q("pos"))
         self.fields["members"].queryset = known.of_kind("organ", "district", "city").order_by("pos")
         if self.obj is not None:
-            del self.fields["unit"]
             self.fields["members"].initial = [member.unit_id for member in self.obj.members.all()]
-        else:
-            self.fields["unit"].queryset = known.order_by("pos")
+
+
+class NewPoolForm(PoolForm):
+    unit = UnitField(label="运行单位", queryset=Unit.objects.none(), help_text="负责调度的单位或处室；设立后不能变更。")
+
+    def setup(self) -> None:
+        super().setup()
+        scope = self.actor.scope("vehicles.pool.manage")
+        self.fields["unit"].queryset = Unit.objects.open().filter(scope.q("pos")).order_by("pos")
 
 
 class IntoPoolForm(PageForm):

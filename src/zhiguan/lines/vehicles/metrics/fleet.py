@@ -25,7 +25,7 @@ def _kind(query: MetricQuery, rows: QuerySet, path: str = "kind") -> QuerySet:
 
 
 def _vehicles(query: MetricQuery) -> QuerySet[Vehicle]:
-    return _kind(query, query.narrow(Vehicle.objects.exclude(state="disposed")))
+    return _kind(query, query.narrow(Vehicle.objects.filter(tenure="own").exclude(state="disposed")))
 
 
 def _held(query: MetricQuery) -> Value | list[Group]:

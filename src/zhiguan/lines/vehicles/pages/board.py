@@ -90,7 +90,12 @@ def advise(request: HttpRequest) -> HttpResponse:
     found = advice.advice_for(_order(request.actor, _number(request.GET.get("order"))), request.actor, most=60)
 
     def told(ranked: Any) -> dict[str, Any]:
-        return {"id": ranked.key, "title": ranked.title, "fits": ranked.fits, "reasons": [*ranked.reasons, *ranked.warnings]}
+        return {
+            "id": ranked.key,
+            "title": ranked.title,
+            "fits": ranked.fits,
+            "reasons": [*ranked.reasons, *ranked.warnings],
+        }
 
     return JsonResponse({
         "cars": [told(each) for each in found.cars], "drivers": [told(each) for each in found.drivers],
@@ -159,8 +164,12 @@ BOARD = ViewPage(
     code="vehicles.board", path="vehicles/board/", title="调度台", permission=DISPATCH, view=board,
     menu=MenuItem("vehicles", order=7, icon="layout-dashboard"),
 )  # fmt: skip
-BOARD_DATA = ViewPage(code="vehicles.board.data", path="vehicles/board/data/", title="调度台数据", permission=DISPATCH, view=data)
-BOARD_FREE = ViewPage(code="vehicles.board.free", path="vehicles/board/free/", title="空闲车辆位置", permission=DISPATCH, view=free)
+BOARD_DATA = ViewPage(
+    code="vehicles.board.data", path="vehicles/board/data/", title="调度台数据", permission=DISPATCH, view=data
+)
+BOARD_FREE = ViewPage(
+    code="vehicles.board.free", path="vehicles/board/free/", title="空闲车辆位置", permission=DISPATCH, view=free
+)
 BOARD_ADVICE = ViewPage(
     code="vehicles.board.advice", path="vehicles/board/advice/", title="派车建议", permission=DISPATCH, view=advise
 )

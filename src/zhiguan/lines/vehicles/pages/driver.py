@@ -186,7 +186,9 @@ TASKS = ViewPage(
     code="vehicles.drive", path="vehicles/drive/", title="出车任务", permission=DRIVE, view=tasks,
     menu=MenuItem("vehicles", order=7, icon="steering-wheel"),
 )  # fmt: skip
-TASK = ViewPage(code="vehicles.drive.task", path="vehicles/drive/<int:pk>/", title="出车任务", permission=DRIVE, view=task)
+TASK = ViewPage(
+    code="vehicles.drive.task", path="vehicles/drive/<int:pk>/", title="出车任务", permission=DRIVE, view=task
+)
 TASK_ACT = ViewPage(
     code="vehicles.drive.act", path="vehicles/drive/<int:pk>/act/", title="出车办理", permission=DRIVE, view=act,
     methods=("POST",),

@@ -34,7 +34,7 @@ from zhiguan.kit.pages import (
 from .. import lifecycle, queries
 from ..codes import PoolKind
 from ..domain import journeys, pools, settling
-from ..forms import AnswerForm, ContractForm, PoolForm, RentedCarForm, SettleForm
+from ..forms import AnswerForm, ContractForm, NewPoolForm, PoolForm, RentedCarForm, SettleForm
 from .parts import VEHICLE_STATE, address_of, changing, in_state, making, overdue, states
 
 POOL_STATE, CONTRACT_STATE = states(lifecycle.POOL), states(lifecycle.CONTRACT)
@@ -60,7 +60,8 @@ POOLS = ListPage(
         Column("name", "平台名称", link=True, sortable=True), KIND, Column("unit.name", "运行单位"),
         Number("cars", "车辆", unit="辆"), Number("people", "驾驶员", unit="人"), Column("phone", "调度电话"), POOL_STATE,
     ),
-    search=("name",), search_hint="平台名称", filters=(ChoiceFilter("kind", "类型"), ChoiceFilter("state", "状态", options=lifecycle.POOL.choices)),
+    search=("name",), search_hint="平台名称",
+    filters=(ChoiceFilter("kind", "类型"), ChoiceFilter("state", "状态", options=lifecycle.POOL.choices)),
     default_sort="name", page_actions=(PageAction("设立平台", "vehicles.pool.create", icon="plus", style="primary"),),
     export_name="用车平台",
     empty=EmptyState("还没有用车平台", "设立平台并加入车辆后，各单位可以把用车申请转给平台调派。",
@@ -94,7 +95,7 @@ POOL = DetailPage(
 )  # fmt: skip
 _POOL_SECTIONS = (Section("平台", ("name", "kind", "unit", "phone", "note")), Section("服务范围", ("members",)))
 POOL_NEW = FormPage(
-    code="vehicles.pool.create", path="vehicles/pool/new/", title="设立用车平台", permission=MANAGE, form=PoolForm,
+    code="vehicles.pool.create", path="vehicles/pool/new/", title="设立用车平台", permission=MANAGE, form=NewPoolForm,
     verb=making(pools.open_pool), sections=_POOL_SECTIONS, success=address_of("vehicles.pool.detail"),
 )  # fmt: skip
 POOL_EDIT = FormPage(
@@ -214,7 +215,8 @@ SETTLEMENT_NEW = FormPage(
 
 ISSUES = ListPage(
     code="vehicles.issue", path="vehicles/issue/", title="行车问题与投诉",
-    menu=MenuItem("vehicles", order=14, icon="message", badge=lambda actor: queries.issues(actor).filter(state="open")[:100].count()),
+    menu=MenuItem("vehicles", order=14, icon="message",
+                  badge=lambda actor: queries.issues(actor).filter(state="open")[:100].count()),
     permission="vehicles.issue.view", scope_persons=("reporter_id",), rows=queries.issues,
     columns=(
         Column("text", "情况", link=True, wide=True), Column("kind", "类别"), ISSUE_STATE, Column("order_code", "派车单"),

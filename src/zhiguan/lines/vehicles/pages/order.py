@@ -64,6 +64,8 @@ def _urgent(order: Any) -> bool:
 
 
 def _ratification(order: Any) -> str:
+    if order.ratify_by_on is None:
+        return ""
     if order.ratified:
         late = timezone.localtime(order.ratified_at).date() > order.ratify_by_on
         return f"{order.get_ratified_display()}{'（逾期）' if late else ''}"
@@ -84,6 +86,23 @@ def _advice(order: Any, actor: Actor, request: HttpRequest) -> dict[str, Any]:
 
 def _ended_for(order: Any) -> bool:
     return order.state == "ended" and order.rating is None
+
+
+def _passenger(actor: Actor, order: Any) -> bool:
+    return actor.person_id is not None and actor.person_id in {order.requester_id, *order.passenger_ids}
+
+
+def _driver(actor: Actor, order: Any) -> bool:
+    return actor.scope(DRIVE).covers(order.scope_pos) or order.driver_person_id == actor.person_id
+
+
+def _dispatcher(actor: Actor, order: Any) -> bool:
+    return actor.scope(DISPATCH).covers(order.scope_pos if order.server_pos is None else order.server_pos)
+
+
+def _approver(actor: Actor, order: Any) -> bool:
+    own = actor.person_id is not None and actor.person_id == order.requester_id
+    return not own and actor.scope(approvals.PERMISSION[order.approval_level]).covers(order.scope_pos)
 
 
 MARK = Badge("kind", "节点", {}, choices=MarkKind.choices)
@@ -142,16 +161,16 @@ ORDER = DetailPage(
     ),
     actions=(
         VerbAction("approve", "批准", verb=orders.approve, permission="vehicles.order.approve", style="primary",
-                   when=in_state("requested"), confirm="批准这件用车申请？"),
+                   only=_approver, when=in_state("requested"), confirm="批准这件用车申请？"),
         VerbAction("refuse", "不批准", verb=orders.refuse, permission="vehicles.order.approve", reason=True,
-                   when=in_state("requested"), style="danger"),
+                   only=_approver, when=in_state("requested"), style="danger"),
         VerbAction("ratify", "补批", verb=approvals.ratify, form=RatifyForm, permission="vehicles.order.approve",
-                   style="primary", when=lambda order: order.ratify_by_on is not None and not order.ratified),
+                   style="primary", only=_approver, when=lambda order: order.ratify_by_on is not None and not order.ratified),
         VerbAction("dispatch", "派车", verb=orders.dispatch, form=DispatchForm, permission=DISPATCH,
-                   style="primary", when=in_state("approved")),
+                   style="primary", only=_dispatcher, when=in_state("approved")),
         VerbAction("dispatch_urgently", "应急派车", verb=orders.dispatch_urgently, form=UrgentForm, permission=DISPATCH,
-                   style="primary", when=_urgent, help="先派车后审批：须在规定期限内补办审批，逾期会一直显示。"),
-        VerbAction("share", "拼车", verb=dispatching.share, form=ShareForm, permission=DISPATCH, when=in_state("approved"),
+                   style="primary", only=_dispatcher, when=_urgent, help="先派车后审批：须在规定期限内补办审批，逾期会一直显示。"),
+        VerbAction("share", "拼车", verb=dispatching.share, form=ShareForm, permission=DISPATCH, only=_dispatcher, when=in_state("approved"),
                    help="与同一时段、座位有余的派车单合乘；必要时延长对方的用车时间。"),
         VerbAction("send", "转平台", verb=dispatching.send, form=SendForm, permission=DISPATCH,
                    when=lambda order: order.state == "approved" and order.pool_id is None),
@@ -159,26 +178,26 @@ ORDER = DetailPage(
                    when=lambda order: order.state == "approved" and order.pool_id is not None,
                    success=lambda order, actor: reverse("vehicles.order.dispatching")),
         VerbAction("redispatch", "改派", verb=orders.redispatch, form=RedispatchForm, permission=DISPATCH,
-                   when=in_state("dispatched")),
+                   only=_dispatcher, when=in_state("dispatched")),
         VerbAction("reschedule", "调整时间", verb=dispatching.reschedule, form=TimesForm, permission=DISPATCH,
-                   when=in_state("dispatched")),
+                   only=_dispatcher, when=in_state("dispatched")),
         VerbAction("withdraw", "撤回派车", verb=dispatching.withdraw, permission=DISPATCH, reason=True,
-                   when=in_state("dispatched")),
-        VerbAction("extend", "延时", verb=dispatching.extend, form=ExtendForm, permission=DISPATCH, when=in_state("started")),
+                   only=_dispatcher, when=in_state("dispatched")),
+        VerbAction("extend", "延时", verb=dispatching.extend, form=ExtendForm, permission=DISPATCH, only=_dispatcher, when=in_state("started")),
         VerbAction("accept", "接单", verb=journeys.accept, permission=DRIVE, style="primary",
-                   when=lambda order: order.state == "dispatched" and order.accepted_at is None),
-        VerbAction("decline", "不能出车", verb=journeys.decline, permission=DRIVE, reason=True, when=in_state("dispatched"),
+                   only=_driver, when=lambda order: order.state == "dispatched" and order.accepted_at is None),
+        VerbAction("decline", "不能出车", verb=journeys.decline, permission=DRIVE, reason=True, only=_driver, when=in_state("dispatched"),
                    success=lambda order, actor: reverse("vehicles.order.driving")),
         VerbAction("start", "出车", verb=journeys.start, form=StartForm, permission=DRIVE, style="primary",
-                   when=in_state("dispatched"), help="出车前请检查车况并记录里程表读数。"),
+                   only=_driver, when=in_state("dispatched"), help="出车前请检查车况并记录里程表读数。"),
         VerbAction("end", "收车", verb=journeys.end, form=EndForm, permission=DRIVE, style="primary",
-                   when=in_state("started")),
+                   only=_driver, when=in_state("started")),
         VerbAction("confirm_use", "确认用车", verb=journeys.confirm_use, permission="vehicles.order.request",
-                   when=lambda order: order.state == "ended" and order.confirmed_at is None,
+                   only=_passenger, when=lambda order: order.state == "ended" and order.confirmed_at is None,
                    confirm="确认本次用车与记录相符？"),
-        VerbAction("rate", "评价", verb=journeys.rate, form=RateForm, permission="vehicles.order.request", when=_ended_for),
+        VerbAction("rate", "评价", verb=journeys.rate, form=RateForm, permission="vehicles.order.request", only=_passenger, when=_ended_for),
         VerbAction("complain", "投诉", verb=journeys.complain, form=ComplainForm, permission="vehicles.order.request",
-                   when=in_state("started", "ended"), success=lambda issue, actor: reverse(
+                   only=_passenger, when=in_state("started", "ended"), success=lambda issue, actor: reverse(
                        "vehicles.order.detail", args=[issue.order_id]), done="投诉已提交，车队管理人员将予答复。"),
         VerbAction("cancel", "取消", verb=orders.cancel, permission="vehicles.order.view", reason=True,
                    when=in_state("requested", "approved", "dispatched"),

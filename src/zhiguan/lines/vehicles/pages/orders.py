@@ -49,7 +49,9 @@ ORDERS = ListPage(
     views=(("全部", ""), ("待审批", "state=requested"), ("待派车", "state=approved"), ("出车中", "state=started")),
     page_actions=(PageAction("申请用车", "vehicles.order.create", icon="plus", style="primary"),),
     export_name="派车单",
-    empty=EmptyState("还没有派车单", "申请用车后，在这里查看审批和派车进展。", PageAction("申请用车", "vehicles.order.create")),
+    empty=EmptyState(
+        "还没有派车单", "申请用车后，在这里查看审批和派车进展。", PageAction("申请用车", "vehicles.order.create")
+    ),
     search_global=True,
 )
 MY_REQUESTS = ListPage(
@@ -64,7 +66,10 @@ MY_REQUESTS = ListPage(
     columns=tuple(column for column in ORDER_COLUMNS if column.name not in ("unit.name", "requester.name")),
     search=("^code", "destination", "purpose"),
     search_hint="单号、目的地、事由",
-    filters=(ChoiceFilter("state", "状态", options=lifecycle.ORDER.choices), DateRangeFilter("planned_from", "用车时间")),
+    filters=(
+        ChoiceFilter("state", "状态", options=lifecycle.ORDER.choices),
+        DateRangeFilter("planned_from", "用车时间"),
+    ),
     default_sort="-created_at",
     page_actions=(PageAction("申请用车", "vehicles.order.create", icon="plus", style="primary"),),
     detail="vehicles.order.detail",
@@ -94,7 +99,9 @@ TO_DISPATCH = ListPage(
     code="vehicles.order.dispatching",
     path="vehicles/order/to-dispatch/",
     title="待派车",
-    menu=MenuItem("vehicles", order=6, icon="steering-wheel", badge=lambda actor: queries.to_dispatch(actor)[:100].count()),
+    menu=MenuItem(
+        "vehicles", order=6, icon="steering-wheel", badge=lambda actor: queries.to_dispatch(actor)[:100].count()
+    ),
     permission="vehicles.order.dispatch",
     rows=queries.to_dispatch,
     columns=ORDER_COLUMNS[:7],

@@ -38,6 +38,8 @@ def overdue(name: str, title: str) -> Column:
     """Return a column that says how far a date is, or by how much it is past."""
 
     def words(row: Any) -> str:
+        if getattr(row, name) is None:
+            return ""
         days = (getattr(row, name) - timezone.localdate()).days
         return f"逾期 {-days} 天" if days < 0 else "今日到期" if days == 0 else f"剩 {days} 天"
 

@@ -26,8 +26,8 @@ from zhiguan.kit.pages import (
 )
 
 from .. import lifecycle, queries
-from ..domain import register
-from ..forms import DriverForm, NewDriverForm, PlaceForm, QuotaForm
+from ..domain import pools, register
+from ..forms import DriverForm, IntoPoolForm, NewDriverForm, PlaceForm, QuotaForm
 from ..queries import dues, life
 from .due import DUE_COLUMNS
 from .mishaps import ACCIDENT_COLUMNS, VIOLATION_COLUMNS
@@ -134,6 +134,8 @@ DRIVER = DetailPage(
                     columns=ORDER_COLUMNS[:7], link="vehicles.order.detail", permission="vehicles.order.view"),
     ),
     actions=(
+        VerbAction("pool_driver", "入池出池", verb=pools.pool_driver, form=IntoPoolForm, permission="vehicles.driver.manage",
+                   when=in_state("active")),
         VerbAction("close", "停驾", verb=register.close_driver, permission="vehicles.driver.manage", reason=True,
                    when=in_state("active"), style="danger"),
         VerbAction("reopen", "恢复驾驶", verb=register.reopen_driver, permission="vehicles.driver.manage",

@@ -33,8 +33,8 @@ from zhiguan.kit.pages import (
 
 from .. import lifecycle, queries
 from ..codes import Marking
-from ..domain import register
-from ..forms import MarkForm, VehicleForm
+from ..domain import pools, register
+from ..forms import IntoPoolForm, MarkForm, VehicleForm
 from ..importers import VEHICLE_IMPORT
 from ..queries import establishment, tracks
 from ..queries.devices import sign_ins_in
@@ -85,9 +85,11 @@ VEHICLES = ListPage(
         UnitFilter("unit", "单位", options=unit_options("vehicles.vehicle.view")),
         DateRangeFilter("bought_on", "购置日期"),
         NumberRangeFilter("price_yuan", "购置价格（元）"),
-        BoolFilter("held", "在账", condition=~Q(state="disposed")),
+        BoolFilter("held", "在账", condition=Q(tenure="own") & ~Q(state="disposed")),
         BoolFilter("over_standard", "超出标准", condition=establishment.standards.over_standard),
         ChoiceFilter("marking", "标识喷涂"),
+        ChoiceFilter("tenure", "权属"),
+        BoolFilter("pooled", "已入平台", condition=Q(pool__isnull=False)),
     ),
     default_sort="-created_at",
     views=(("全部", ""), ("在用", "state=in_service"), ("维修", "state=repair"), ("封存", "state=laid_up")),
@@ -114,7 +116,7 @@ VEHICLE = DetailPage(
     title=lambda vehicle: vehicle.plate,
     subtitle=lambda vehicle: f"{vehicle.unit.name} · {vehicle.get_kind_display()} · {vehicle.brand_model}",
     permission="vehicles.vehicle.view",
-    rows=lambda actor: queries.vehicles(actor).select_related("unit", "place"),
+    rows=lambda actor: queries.vehicles(actor).select_related("unit", "place", "pool"),
     badge=VEHICLE_STATE,
     panels=(
         Panel("基本信息", fields=(
@@ -122,7 +124,7 @@ VEHICLE = DetailPage(
             Column("brand_model", "品牌型号"), Column("vin", "车辆识别代号"), Column("energy", "能源类型"),
             Number("displacement_l", "排气量", unit="升"), Money("price_yuan", "购置价格"), Column("seats", "核定载客"),
             Date("bought_on", "购置日期"), Date("registered_on", "注册登记日期"), Column("place.name", "停放地点"),
-            Column("note", "备注"),
+            Column("tenure", "权属"), Column("pool.name", "用车平台"), Column("note", "备注"),
         )),
         Custom("vehicles/vehicle_position.html", context=lambda vehicle, actor, request: tracks.position(vehicle, actor),
                title="当前位置", permission="vehicles.trip.view"),
@@ -147,6 +149,8 @@ VEHICLE = DetailPage(
         VerbAction("lay_up", "封存", verb=register.lay_up, permission=MANAGE, reason=True, when=in_state("in_service")),
         VerbAction("recall", "解封", verb=register.recall, permission=MANAGE, when=in_state("laid_up"), style="primary",
                    confirm="解除封存，恢复使用？"),
+        VerbAction("pool_vehicle", "入池出池", verb=pools.pool_vehicle, form=IntoPoolForm, permission=MANAGE,
+                   when=lambda vehicle: vehicle.state != "disposed" and vehicle.tenure == "own"),
         VerbAction("mark", "喷涂标识", verb=register.mark, form=MarkForm, permission=MANAGE,
                    when=lambda row: row.marking != Marking.DONE and row.state != "disposed"),
         VerbAction("exempt_marking", "免喷涂", verb=register.exempt_marking, permission=MANAGE, reason=True,

@@ -215,7 +215,7 @@ def quotas_with_held(actor: Actor) -> QuerySet[VehicleQuota]:
         Vehicle.objects.filter(
             kind=OuterRef("kind"), scope_pos__gte=OuterRef("unit__pos"), scope_pos__lte=OuterRef("unit__pos_end")
         )
-        .exclude(state="disposed")
+        .filter(tenure="own").exclude(state="disposed")
         .order_by()
         .values("kind")
         .annotate(n=Count("pk"))
@@ -226,7 +226,7 @@ def quotas_with_held(actor: Actor) -> QuerySet[VehicleQuota]:
 
 def held_by(quota: VehicleQuota, actor: Actor) -> QuerySet[Vehicle]:
     """Return the vehicles that count against the quota."""
-    return vehicles(actor).within(quota.unit).filter(kind=quota.kind).exclude(state="disposed")
+    return vehicles(actor).within(quota.unit).filter(kind=quota.kind, tenure="own").exclude(state="disposed")
 
 
 def fleet_units(actor: Actor) -> QuerySet[Unit]:

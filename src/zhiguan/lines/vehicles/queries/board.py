@@ -95,6 +95,10 @@ def board(actor: Actor, start: datetime, end: datetime, unit: int | None = None)
     }  # fmt: skip
 
 
+def _state(latest: Any, now: datetime) -> str:
+    return tracks.state_of(latest.received_at, latest.alarm, latest.speed, now)
+
+
 def free_positions(actor: Actor) -> list[dict[str, Any]]:
     """Return where the cars are that nobody has booked for now."""
     if not actor.can("telemetry.position.view"):
@@ -107,7 +111,7 @@ def free_positions(actor: Actor) -> list[dict[str, Any]]:
     found = tracks.live_terminals(actor).filter(vehicle__in=free)[:MOST_ROWS]
     return [
         {"id": each.vehicle_id, "plate": each.vehicle.plate, "lat": each.source.latest.lat / 1e6,
-         "lon": each.source.latest.lon / 1e6, "state": tracks.state_of(each.source.latest.received_at, each.source.latest.alarm, each.source.latest.speed, now),
+         "lon": each.source.latest.lon / 1e6, "state": _state(each.source.latest, now),
          "href": reverse("vehicles.vehicle.detail", args=[each.vehicle_id])}
         for each in found
     ]  # fmt: skip

@@ -95,7 +95,7 @@ def changes(actor: Actor) -> QuerySet[VehicleQuota]:
 
 def over_standard(actor: Actor) -> QuerySet[Vehicle]:
     """Return the vehicles on the books beyond a limit of their standard."""
-    rows = Vehicle.objects.visible_to(actor, "vehicles.vehicle.view").exclude(state="disposed")
+    rows = Vehicle.objects.visible_to(actor, "vehicles.vehicle.view").filter(tenure="own").exclude(state="disposed")
     return rows.filter(standards.over_standard())
 
 

@@ -131,7 +131,9 @@ def riders_of(order: DispatchOrder, actor: Actor) -> QuerySet[DispatchOrder]:
 def known_places(actor: Actor, text: str, limit: int = 12) -> list[dict[str, Any]]:
     """Return places to choose from: where the actor's organ went before, then organs by name or pinyin."""
     text = text.strip()[:40]
-    mine = DispatchOrder.objects.filter(requester_id=actor.person_id) if actor.person_id else DispatchOrder.objects.none()
+    mine = (
+        DispatchOrder.objects.filter(requester_id=actor.person_id) if actor.person_id else DispatchOrder.objects.none()
+    )
     if text:
         mine = mine.filter(destination__startswith=text)
     before = (

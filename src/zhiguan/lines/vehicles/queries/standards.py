@@ -175,7 +175,7 @@ def check_quota(
             .select_related("unit").order_by("-unit__pos", "unit__pos_end", "-valid_from").first()
         )  # fmt: skip
         whole = quota.unit if quota is not None else unit
-        held = Vehicle.objects.within(whole).filter(kind=kind).exclude(state="disposed")
+        held = Vehicle.objects.within(whole).filter(kind=kind, tenure="own").exclude(state="disposed")
         plans = PurchasePlan.objects.within(whole).filter(kind=kind, state__in=("approved", "bought"))
         plans = plans.filter(Q(replaces__isnull=True) | Q(replaces__state="disposed"))
         count = held.exclude(pk=replaces.pk if replaces is not None else None).count()

@@ -70,7 +70,7 @@ class Maker:
             valid_from=date(2020, 1, 1) + timedelta(days=number % 1_000), document_no=f"编〔{number}〕号",
         )  # fmt: skip
 
-    def order(self, state: str = "requested", requester=None, driver=None):
+    def order(self, state: str = "requested", requester=None, driver=None, riders=()):
         number = self.number()
         start = timezone.now() + timedelta(hours=number % 10_000)
         key, code = orders.next_code()
@@ -84,7 +84,7 @@ class Maker:
                 "id": key, "code": code, "unit": self.unit, "requester": requester or self.person, "purpose": "会议",
                 "origin": "本单位", "destination": "会场", "planned_from": start, "planned_to": start + timedelta(hours=1),
                 "state": state, "vehicle": self.in_service() if bound else None, "driver": driver,
-                "driver_person_id": driver.person_id if driver else None,
+                "driver_person_id": driver.person_id if driver else None, "passenger_ids": list(riders),
                 "started_at": start if state in ("started", "ended") else None,
             },
         )  # fmt: skip
@@ -357,8 +357,11 @@ class TestOrder(DetailPageConformance):
     page = pages.ORDER
 
     @pytest.fixture(params=["requested", "approved", "dispatched", "started", "ended"])
-    def case(self, request, world, mine, others):
-        return Case(world.manager, lambda: mine.order(request.param), lambda: others.order(request.param))
+    def case(self, request, world, mine, others, make_actor):
+        """A manager who rides along: nobody approves their own request."""
+        rider = world.people["审批人"].pk
+        actor = make_actor(PERMISSIONS, unit=world.organ, person=rider, name="同行的管理员")
+        return Case(actor, lambda: mine.order(request.param, riders=[rider]), lambda: others.order(request.param))
 
 
 def test_cancelling_is_offered_to_those_who_may(world, mine, make_actor):

@@ -79,7 +79,7 @@ export class Gantt {
     this.rows = rows
     this.by = by
     const minutes = board.to - board.from
-    this.scale = Math.max((this.root.clientWidth - LABEL - 2) / minutes, minutes > 1440 ? 0.11 : 0.62)
+    this.scale = Math.max((this.root.clientWidth - LABEL - 2) / minutes, minutes > 1440 ? 0.11 : 0.47)
     this.bars = new Map()
     for (const order of board.orders) {
       const key = order[by]
