@@ -16,9 +16,9 @@ def _setting(name: str, cast: str) -> str:
     return f"NULLIF(current_setting('zg.{name}', true), '')::{cast}"
 
 
-def _ranges_of(area: str) -> str:
-    """Return a sub-select of the ranges a scope of several has; of a scope of one, which has been compared, any."""
-    return f"(SELECT COALESCE(NULLIF(current_setting('zg.{area}_ranges', true), ''), '{{(,)}}')::int8multirange)"
+def _once(name: str, cast: str) -> str:
+    """Return the setting as a sub-select, which PostgreSQL evaluates once for each query instead of for each row."""
+    return f"(SELECT {_setting(name, cast)})"
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,9 @@ class ByUnit:
     ``area`` names the subject area (a line's or kernel part's code) whose scope is asked; ``persons`` are columns with
     a person's key: that person always sees the row. ``append_only`` withholds UPDATE and DELETE from the application.
 
-    First and last position are compared with ``current_setting`` directly, so that the planner sees the values; the
-    ranges between them, of which there is mostly one, are a sub-select, evaluated once per query. That second condition
-    is written as "is not null" because the planner takes this for nearly always true; of a plain comparison it would
-    expect a thousandth of the rows, and choose another plan than for the same query without the rule.
+    The scope's ranges are one setting, read once for each query. The condition is written as "is not null" because the
+    planner takes this for nearly always true, and so plans a query as it would without the rule; of a plain comparison
+    it would expect a thousandth of the rows. Querysets say the scope again, in values that an index can be searched for.
 
     ``open_insert`` lets anybody add a row they may not read afterwards (log entries, messages to others). Such rows
     must be inserted without RETURNING: PostgreSQL asks the reading rule of returned rows.
@@ -49,15 +48,13 @@ class ByUnit:
     crowds: tuple[str, ...] = ()
 
     def using(self) -> str:
-        lo, hi = _setting(f"{self.area}_lo", "bigint"), _setting(f"{self.area}_hi", "bigint")
         columns = (self.column, *self.also)
-        near = " OR ".join(f"{column} BETWEEN {lo} AND {hi}" for column in columns)
-        exactly = " OR ".join(f"{column} <@ {_ranges_of(self.area)}" for column in columns)
-        rule = f"(({near}) AND NULLIF({exactly}, false) IS NOT NULL)"
+        within = " OR ".join(f"{column} <@ {_once(f'{self.area}_scope', 'int8multirange')}" for column in columns)
+        rule = f"NULLIF({within}, false) IS NOT NULL"
         for person in self.persons:
-            rule += f" OR {person} = {_setting('person', 'bigint')}"
+            rule += f" OR {person} = {_once('person', 'bigint')}"
         for crowd in self.crowds:
-            rule += f" OR {crowd} @> ARRAY[{_setting('person', 'bigint')}]"
+            rule += f" OR {crowd} @> ARRAY[{_once('person', 'bigint')}]"
         return rule
 
 

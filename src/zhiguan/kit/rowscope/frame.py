@@ -12,6 +12,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from .declare import ALL_POSITIONS
 
+LAST = ALL_POSITIONS[1]  # PostgreSQL writes a closed range as open at the next number, and there is none
+
 Ranges = Sequence[tuple[int, int]]
 """Closed ranges of unit positions, ascending and disjoint."""
 
@@ -38,8 +40,9 @@ class Frame:
                 continue
             settings[f"zg.{area}_lo"] = str(min(lo for lo, _ in ranges))
             settings[f"zg.{area}_hi"] = str(max(hi for _, hi in ranges))
-            many = len(ranges) > 1
-            settings[f"zg.{area}_ranges"] = "{" + ",".join(f"[{lo},{hi}]" for lo, hi in ranges) + "}" if many else ""
+            scope = "{" + ",".join(f"[{lo},{hi}]" if hi < LAST else f"[{lo},)" for lo, hi in ranges) + "}"
+            settings[f"zg.{area}_scope"] = scope
+            settings[f"zg.{area}_ranges"] = scope if len(ranges) > 1 else ""
         return settings
 
     @cached_property
