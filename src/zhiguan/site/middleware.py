@@ -21,6 +21,7 @@ from zhiguan.kernel.identity.service import KEY_PREFIX
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.api.problems import Unauthorised, problem
 from zhiguan.kit.errors import Denied, Refusal
+from zhiguan.kit.pages import recent
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -131,6 +132,8 @@ class ActorMiddleware:
         response = self._answer(request, request.actor)
         if request.actor is not None:
             patch_cache_control(response, private=True)
+            if request.method not in ("GET", "HEAD", "OPTIONS"):
+                recent.forget(request.actor)
         return response
 
     def _answer(self, request: HttpRequest, actor: Actor | None) -> HttpResponse:

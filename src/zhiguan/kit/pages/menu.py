@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest
@@ -14,6 +15,7 @@ from zhiguan.kit.manifest import Line, MenuGroup
 
 from .declare import ListPage, Page
 from .links import targets
+from .recent import recently
 
 
 @dataclass
@@ -71,7 +73,7 @@ def menu(actor: Actor | None, path: str = "") -> list[Group]:
         )  # fmt: skip
         entry = Entry(page.menu_title, reverse(page.url_name), item.icon, order=item.order, code=page.code)
         if item.badge is not None:
-            entry.badge = item.badge(actor)
+            entry.badge = recently(actor, page.url_name, partial(item.badge, actor))
         group.items.append(entry)
         if path.startswith(entry.url) and (best is None or len(entry.url) > len(best.url)):
             best = entry

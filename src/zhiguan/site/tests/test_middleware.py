@@ -1,0 +1,70 @@
+"""What every request passes: compression that tells nothing by its length, and the note of where a session is used."""
+
+from __future__ import annotations
+
+import gzip
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.http import HttpResponse
+from django.test import RequestFactory
+
+from zhiguan.site import middleware
+
+TEXT = "车辆台账 " * 500
+
+
+def sent(content_type: str, body: str = TEXT, **headers: str) -> HttpResponse:
+    request = RequestFactory().get("/", headers={"accept-encoding": "gzip"})
+    answer = HttpResponse(body, content_type=content_type, headers=headers)
+    return middleware.CompressionMiddleware(lambda _: answer)(request)
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/html; charset=utf-8", "application/json", "application/problem+json", "text/csv"]
+)
+def test_text_is_sent_compressed(kind: str) -> None:
+    answer = sent(kind, ETag='"7"')
+    assert answer["Content-Encoding"] == "gzip" and gzip.decompress(answer.content).decode() == TEXT
+    assert answer["Vary"] == "Accept-Encoding" and answer["ETag"] == 'W/"7"'
+    assert len(answer.content) < len(TEXT) / 5
+
+
+def test_files_and_short_answers_are_left_alone() -> None:
+    assert "Content-Encoding" not in sent("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+    assert "Content-Encoding" not in sent("text/html", "短")
+
+
+def test_the_length_of_the_same_page_differs() -> None:
+    assert len({len(sent("text/html").content) for _ in range(30)}) > 5
+
+
+def test_a_session_is_noted_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: list[Any] = []
+    monkeypatch.setattr(
+        "allauth.usersessions.models.UserSession.objects.create_from_request", lambda request: noted.append(request)
+    )
+    handler = middleware.SessionTrackMiddleware(lambda request: HttpResponse("ok"))
+    now = 60_000.0
+    monkeypatch.setattr(middleware.time, "time", lambda: now)
+
+    class Session(dict):
+        session_key = "abc"
+
+    request = RequestFactory().get("/")
+    request.session, request.user = Session(), SimpleNamespace(is_authenticated=True)
+    handler(request)
+    assert not noted, "no cookie: nobody's session, a key's request"
+    request.COOKIES[settings.SESSION_COOKIE_NAME] = "abc"
+    handler(request)
+    assert len(noted) == 1
+    middleware._keep_awake(request)
+    handler(request)
+    now += 59
+    handler(request)
+    assert len(noted) == 1
+    now += 2
+    handler(request)
+    assert len(noted) == 2
