@@ -22,6 +22,8 @@ WHO = (
     ("manager", ("vehicles.manager",), "机关事务管理局", 1),
     ("fleet", ("vehicles.fleet", "vehicles.requester"), "发展和改革", 1),
     ("approver", ("vehicles.approver",), "发展和改革", 0),
+    ("endorser", ("vehicles.endorser",), "发展和改革", 2),
+    ("dispatcher", ("vehicles.pool",), "机关事务管理局", 6),
     ("staff", ("vehicles.requester",), "发展和改革", 4),
     ("driver", ("vehicles.driver",), "发展和改革", 3),
     ("inspector", ("vehicles.inspector",), "纪律检查", 0),

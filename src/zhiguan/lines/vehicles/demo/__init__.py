@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def seed(size: str) -> dict[str, int]:
-    """Make the fleet with some days of history when there is none; return how many of each kind were made."""
-    from .fleet import build
+    """Make the fleet with some days of history, and its papers and costs, when there are none; return counts."""
+    from . import fleet, life, net
 
-    return build(size)
+    return fleet.build(size) | life.build() | net.build()

@@ -78,7 +78,7 @@ def _of_organ(
         vehicle = register.register(
             boss, plate=plate, unit=organ, kind=kind, body=body, brand_model=model, energy=energy, displacement_l=litres,
             price_yuan=Decimal(price), seats={"small_bus": 7, "medium_bus": 15}.get(body, 5), bought_on=bought,
-            registered_on=bought + timedelta(days=9), place=place, note="演示数据",
+            registered_on=bought + timedelta(days=9), place=place, special_need=body == "small_bus", note="演示数据",
         )  # fmt: skip
         vehicle = register.commission(boss, vehicle)
         register.install_terminal(

@@ -201,7 +201,7 @@ def match_orders(frame: FleetDay, orders: Orders) -> None:
         first, last = (trips[0], trips[-1]) if trips else (None, None)
         values = (
             order.pk, order.vehicle_id, order.unit_id, order.scope_pos, frame.day, matching.worst(t.match for t in trips),
-            len(trips), sum(trip.distance_m for trip in trips),
+            len(trips), float(sum(trip.distance_m for trip in trips)),
             matching.direct_m(order, (first.start_lat, first.start_lon), (last.end_lat, last.end_lon)) if first else None,
             first.start_at.timestamp() if first else None, last.end_at.timestamp() if last else None, now,
         )  # fmt: skip

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -54,10 +56,31 @@ class Due:
         return f"{self.kind}:{type(self.owner).__name__.lower()}:{self.owner.pk}:{self.subject}"
 
 
+_waiting: ContextVar[set[int] | None] = ContextVar("vehicles_dues_waiting", default=None)
+
+
+@contextmanager
+def refreshed_once() -> Iterator[None]:
+    """Compute what falls due once at the end of the block, not after each of many acts."""
+    waiting: set[int] = set()
+    token = _waiting.set(waiting)
+    try:
+        yield
+    finally:
+        _waiting.reset(token)
+    keys = sorted(waiting)
+    for first in range(0, len(keys), BATCH):
+        refresh_vehicles(keys[first : first + BATCH])
+
+
 @transaction.atomic
 def refresh_vehicles(keys: Iterable[int]) -> int:
     """Compute anew what falls due of these vehicles; return how many items there are."""
     keys = list(keys)
+    waiting = _waiting.get()
+    if waiting is not None:
+        waiting.update(keys)
+        return 0
     vehicles = {row.pk: row for row in Vehicle.objects.filter(pk__in=keys).exclude(state="disposed")}
     found: list[Due] = []
     if vehicles:

@@ -97,18 +97,51 @@ def finish_upkeep(
     order = ledger.move(
         order, "finish", actor, done_on=done_on, cost_yuan=cost_yuan, odometer_km=odometer_km, invoice_no=invoice_no
     )
-    entry = costs.derive(
-        actor, order, vehicle=order.vehicle, kind=CostKind.MAINTENANCE, spent_on=done_on, amount_yuan=cost_yuan,
-        payee=order.shop, item=order.items[:120], invoice_no=invoice_no,
-    )  # fmt: skip
-    if file is not None and entry is not None:
-        costs.attach_file(actor, entry, file=file)
+    _settle(actor, order, file)
     vehicle = Vehicle.objects.get(pk=order.vehicle_id)
     others = UpkeepOrder.objects.filter(vehicle=vehicle, state="in_shop").exists()
     if vehicle.state == "repair" and not others:
         register.return_from_repair(actor, vehicle)
     dues.refresh_vehicles([vehicle.pk])
     return order
+
+
+@transaction.atomic
+def record_upkeep(
+    actor: Actor,
+    *,
+    vehicle: Vehicle,
+    done_on: date,
+    cost_yuan: Decimal,
+    rules: Any = (),
+    file: Any = None,
+    **values: Any,
+) -> UpkeepOrder:
+    """补登维修保养: a visit that is over already, with its bill; the vehicle's own state is left alone."""
+    actor.require(MANAGE, vehicle)
+    if done_on > timezone.localdate() or done_on < vehicle.bought_on:
+        message = "完工日期须在购置日期与今天之间。"
+        raise Invalid(message, fields={"done_on": message})
+    order = ledger.create(
+        UpkeepOrder, actor,
+        {**values, "code": next_number("WX", UpkeepOrder), "unit": vehicle.unit, "vehicle": vehicle, "state": "done",
+         "rule_keys": sorted(rule.pk for rule in rules), "planned_on": done_on, "began_on": done_on, "done_on": done_on,
+         "cost_yuan": cost_yuan},
+        name="补登",
+    )  # fmt: skip
+    _settle(actor, order, file)
+    dues.refresh_vehicles([vehicle.pk])
+    return order
+
+
+def _settle(actor: Actor, order: UpkeepOrder, file: Any) -> None:
+    """Book the bill of a finished visit, with the bill itself when it was uploaded."""
+    entry = costs.derive(
+        actor, order, vehicle=order.vehicle, kind=CostKind.MAINTENANCE, spent_on=order.done_on or order.planned_on,
+        amount_yuan=order.cost_yuan or Decimal(0), payee=order.shop, item=order.items[:120], invoice_no=order.invoice_no,
+    )  # fmt: skip
+    if file is not None and entry is not None:
+        costs.attach_file(actor, entry, file=file)
 
 
 @transaction.atomic

@@ -133,6 +133,22 @@ class FinishForm(PageForm):
         self.fields["done_on"].initial = timezone.localdate()
 
 
+class RecordForm(OfVehicleForm):
+    kind = forms.ChoiceField(label="类别", choices=UpkeepKind.choices)
+    rules = forms.ModelMultipleChoiceField(label="保养项目", queryset=UpkeepRule.objects.none(), required=False)
+    items = forms.CharField(label="维修保养内容", max_length=300)
+    shop = forms.CharField(label="承修单位", max_length=80)
+    done_on = forms.DateField(label="完工日期")
+    cost_yuan = forms.DecimalField(label="实际费用（元）", **MONEY)
+    odometer_km = forms.IntegerField(label="里程表（公里）", min_value=0, max_value=9_999_999, required=False)
+    invoice_no = forms.CharField(label="票据号码", max_length=40, required=False)
+    file = forms.FileField(label="结算单或发票", required=False, help_text="PDF、OFD 或图片。")
+
+    def setup(self) -> None:
+        super().setup()
+        self.fields["rules"].queryset = UpkeepRule.objects.filter(active=True)
+
+
 class AccidentForm(OfVehicleForm):
     at = forms.DateTimeField(label="发生时间")
     place = forms.CharField(label="发生地点", max_length=120)

@@ -37,6 +37,7 @@ from ..forms.life import (
     FinishForm,
     InspectionForm,
     PolicyForm,
+    RecordForm,
     RuleEditForm,
     RuleForm,
     UpkeepForm,
@@ -179,6 +180,7 @@ UPKEEPS = ListPage(
     default_sort="-planned_on",
     views=(("全部", ""), ("待进厂", "state=planned"), ("维修保养中", "state=in_shop")),
     page_actions=(PageAction("登记维修保养", "vehicles.upkeep.create", icon="plus", style="primary"),
+                  PageAction("补登已完工", "vehicles.upkeep.record", icon="plus"),
                   PageAction("保养周期", "vehicles.upkeeprule", icon="refresh")),
     export_name="维修保养", empty=EmptyState("还没有维修保养", "", PageAction("登记维修保养", "vehicles.upkeep.create")),
 )  # fmt: skip
@@ -209,6 +211,11 @@ UPKEEP = DetailPage(
 UPKEEP_NEW = FormPage(
     code="vehicles.upkeep.create", path="vehicles/upkeep/new/", title="登记维修保养", permission=MANAGE, form=UpkeepForm,
     verb=making(upkeep.plan_upkeep), success=address_of("vehicles.upkeep.detail"),
+)  # fmt: skip
+UPKEEP_RECORD = FormPage(
+    code="vehicles.upkeep.record", path="vehicles/upkeep/record/", title="补登维修保养", permission=MANAGE, form=RecordForm,
+    verb=making(upkeep.record_upkeep), success=address_of("vehicles.upkeep.detail"),
+    help="已经完工的维修保养在此补登，费用计入车辆费用；车辆状态不变。",
 )  # fmt: skip
 
 _RULE_COLUMNS: tuple[Any, ...] = (

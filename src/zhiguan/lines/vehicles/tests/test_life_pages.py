@@ -130,6 +130,16 @@ class TestUpkeepNew(FormPageConformance):
                                               "items": "更换机油", "planned_on": "2026-12-01"})  # fmt: skip
 
 
+class TestUpkeepRecord(FormPageConformance):
+    page = pages.UPKEEP_RECORD
+
+    @pytest.fixture
+    def case(self, boss, mine):
+        vehicle = mine.in_service()
+        return Case(boss, values=lambda row: {"vehicle": vehicle.pk, "kind": "repair", "items": "补胎", "shop": "某厂",
+                                              "done_on": "2026-03-01", "cost_yuan": "80"})  # fmt: skip
+
+
 class _Fleet(ListPageConformance):
     """Tables of the whole fleet belong to nobody's unit."""
 
