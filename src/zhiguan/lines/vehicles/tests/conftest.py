@@ -148,3 +148,21 @@ def past_order(world, make_driver):
         )  # fmt: skip
 
     return make
+
+
+@pytest.fixture
+def rulebook(world):
+    """Calendar and thresholds as they are shipped."""
+    from zhiguan.kernel.calendar import service as calendar
+    from zhiguan.kernel.reference import service as reference
+
+    calendar.sync()
+    reference.sync()
+
+
+@pytest.fixture
+def judge(rulebook, make_car):
+    """Write tracks of one car, compute their days, ask the rules (:class:`judging.Judge`)."""
+    from .judging import Judge
+
+    return Judge(make_car)
