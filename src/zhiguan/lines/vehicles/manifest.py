@@ -52,6 +52,5 @@ LINE = Line(
             "verbs-are-traced vehicles.domain.driving.match_orders",
             "computes what became of orders anew; what changed the order is in the log itself",
         ),
-        ("sizes lines/vehicles", "grew by its whole specification at once: to be split into two lines' parts by a decision record"),
     ),
 )
