@@ -56,7 +56,9 @@ def zg(request: HttpRequest) -> dict[str, Any]:
             else {"name": actor.name, "unit_name": actor.unit_name, "roles": [name for _, name in actor.roles]},
             # Made when they are drawn: parts of a page have neither.
             "menu": SimpleLazyObject(lambda: menu(actor, request.path)),
-            "todo_count": SimpleLazyObject(lambda: recently(actor, "todo", lambda: todo_count(actor))) if actor is not None else 0,
+            "todo_count": 0
+            if actor is None
+            else SimpleLazyObject(lambda: recently(actor, "todo", lambda: todo_count(actor))),
             "notice_count": SimpleLazyObject(lambda: unread_count(actor)) if actor is not None else 0,
             "crumbs": getattr(request, "zg_crumbs", []),
             "query": request.GET.get("q", ""),

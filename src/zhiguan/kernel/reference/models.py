@@ -18,8 +18,8 @@ class Fact(models.Model):
 
     Several rows of one code follow each other in time; a local adjustment is a further row (``local``), never an edit
     of what we ship. ``place`` is set where the adjustment holds for one organ and what is below it; ``least`` and ``most``
-    are the limits that an adjustment may not leave. ``verified`` is False where nobody has read the value in the instrument itself. ``valid_to`` is the
-    first day after a rule was repealed without a successor.
+    are the limits that an adjustment may not leave. ``verified`` is False where nobody has read the value in the
+    instrument itself. ``valid_to`` is the first day after a rule was repealed without a successor.
     """
 
     row_rule = Shared("public facts, read by rules and shown to everybody")

@@ -47,7 +47,10 @@ LINE = Line(
         ("one-act-one-word vehicles.vehicleholder.reopen", _NOT_YET),
         ("permissions-are-used vehicles.holder.view", _NOT_YET),
         ("permissions-are-used vehicles.privacy.lift", _NOT_YET),
-        ("verbs-are-traced vehicles.domain.costs.attach_file", "the file service notes what it keeps; a trace entry of its own is due"),
+        (
+            "verbs-are-traced vehicles.domain.costs.attach_file",
+            "the file service notes what it keeps; a trace entry of its own is due",
+        ),
         (
             "verbs-are-traced vehicles.domain.driving.match_orders",
             "computes what became of orders anew; what changed the order is in the log itself",

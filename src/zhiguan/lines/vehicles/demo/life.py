@@ -86,7 +86,8 @@ def _papers(boss: Actor, vehicle: Vehicle, number: int, rng: np.random.Generator
         if kind == "commercial" and number % 3 == 1:
             continue
         papers.insure(
-            boss, vehicle=vehicle, kind=kind, insurer=INSURERS[number % 3], number=f"YS{'JQ' if kind == 'compulsory' else 'SY'}{number:06d}",
+            boss, vehicle=vehicle, kind=kind, insurer=INSURERS[number % 3],
+            number=f"YS{'JQ' if kind == 'compulsory' else 'SY'}{number:06d}",
             valid_from=add_months(end, -12) + timedelta(days=1), valid_to=end, premium_yuan=Decimal(premium), reason=NOTE,
         )  # fmt: skip
     since = vehicle.registered_on or vehicle.bought_on

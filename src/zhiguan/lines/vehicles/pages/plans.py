@@ -177,7 +177,8 @@ def picture(request: HttpRequest) -> HttpResponse:
                    {"name": "实有", "data": [each["held"] for each in found["totals"]]}],
         "height": 260, "table": "hidden",
     }  # fmt: skip
-    changed = establishment.changes(request.actor).select_related("unit").order_by("-valid_from", "-pk")[:20]  # type: ignore[attr-defined]
+    changed = establishment.changes(request.actor)  # type: ignore[attr-defined]
+    changed = changed.select_related("unit").order_by("-valid_from", "-pk")[:20]
     return render(request, "vehicles/establishment.html", {
         "found": found, "rows": rows, "day": day, "today": today, "error": error, "over": over, "chart": chart,
         "changes": changed,

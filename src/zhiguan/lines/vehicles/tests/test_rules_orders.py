@@ -59,8 +59,8 @@ def test_what_becomes_of_an_order(judge, past_order, start, end, goal, outcome):
     found = judge.day(Track().outing(WORKDAY, FIVE_KM, "10:00", "12:00"))
     assert OrderMatch.objects.get(order=order).outcome == outcome
     assert ("order_without_trip" in found) is (outcome == "no_trip")
-    assert set(Trip.objects.values_list("match", flat=True)) == ({"no_order"} if outcome == "no_trip" else
-                                                                 {"overrun", "matched"} if outcome == "overrun" else {outcome})  # fmt: skip
+    matches = {"no_trip": {"no_order"}, "overrun": {"overrun", "matched"}}.get(outcome, {outcome})
+    assert set(Trip.objects.values_list("match", flat=True)) == matches
 
 
 def test_passing_the_destination_is_having_been_there(judge, past_order):
