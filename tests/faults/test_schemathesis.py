@@ -64,7 +64,7 @@ def site(module_db: Any) -> dict[str, str]:
                 planned_to=start + timedelta(hours=hours + 2),
             )  # fmt: skip
         _, secret = identity.issue_key(boss, account, name="测试", permissions=codes, days=1)
-    return {"Authorization": f"Bearer {secret}"}
+    return {"Authorization": f"Bearer {secret}", "Accept-Encoding": "identity"}
 
 
 @pytest.fixture(scope="module")

@@ -335,8 +335,8 @@ def ensure_cluster(data_dir: Path, *, durable: bool = True, secrets_path: Path |
     """
     data_dir = data_dir.expanduser().resolve()
     data_dir.parent.mkdir(parents=True, exist_ok=True)
-    account = _account()
     with file_lock(data_dir.with_name(f".{data_dir.name}.lock")):
+        account = _account()  # under the lock: two processes that make the account at once may see different ones
         socket_dir = _socket_dir(data_dir)
         cluster = Cluster(data_dir, socket_dir, secrets_path or data_dir.parent / "secrets.json", started=False)
         known = stored_role_password(cluster.secrets_path, data_dir.name, SUPERUSER) is not None

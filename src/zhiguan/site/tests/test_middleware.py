@@ -44,7 +44,8 @@ def test_the_length_of_the_same_page_differs() -> None:
 def test_a_session_is_noted_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     noted: list[Any] = []
     monkeypatch.setattr(
-        "allauth.usersessions.models.UserSession.objects.create_from_request", lambda request: noted.append(request)
+        "allauth.usersessions.models.UserSession.objects.create_from_request",
+        lambda request, **_: noted.append(request),
     )
     handler = middleware.SessionTrackMiddleware(lambda request: HttpResponse("ok"))
     now = 60_000.0
@@ -53,18 +54,25 @@ def test_a_session_is_noted_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> No
     class Session(dict):
         session_key = "abc"
 
-    request = RequestFactory().get("/")
-    request.session, request.user = Session(), SimpleNamespace(is_authenticated=True)
-    handler(request)
+    session, account = Session(), SimpleNamespace(is_authenticated=True)
+
+    def visit(cookie: bool = True) -> Any:
+        request = RequestFactory().get("/")
+        request.session, request.user = session, account
+        if cookie:
+            request.COOKIES[settings.SESSION_COOKIE_NAME] = "abc"
+        handler(request)
+        return request
+
+    visit(cookie=False)
     assert not noted, "no cookie: nobody's session, a key's request"
-    request.COOKIES[settings.SESSION_COOKIE_NAME] = "abc"
-    handler(request)
+    request = visit()
     assert len(noted) == 1
     middleware._keep_awake(request)
-    handler(request)
+    visit()
     now += 59
-    handler(request)
+    visit()
     assert len(noted) == 1
     now += 2
-    handler(request)
+    visit()
     assert len(noted) == 2

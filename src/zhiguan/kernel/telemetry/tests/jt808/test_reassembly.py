@@ -41,9 +41,9 @@ def test_missing_are_asked_for_and_resent_under_new_serials() -> None:
         give(reassembler, frames[number], 0.0)
     assert reassembler.due(1.0) == []
     wanted = Missing("013900000001", 0, 0x0801, 65534, (1, 4, 6, 7, 8, 9))
-    assert reassembler.due(5.0) == [wanted]
+    assert reassembler.due(5.0) == [wanted._replace(attempt=1)]
     assert reassembler.due(6.0) == []
-    assert reassembler.due(10.0) == [wanted]
+    assert reassembler.due(10.0) == [wanted._replace(attempt=2)]
     assert reassembler.due(30.0) == []
     for number in wanted.indexes[:-1]:
         parsed = parse_frame(frames[number - 1])
