@@ -103,7 +103,7 @@ def cited(title: str, clause: str, verified: bool) -> str:
 def text_of(value: Any, unit: str = "", bound: str = "") -> str:
     """Return a value in words; sums of whole ten thousands of yuan are read in 万元."""
     if value is None:
-        return ""
+        return "尚未录入"
     if isinstance(value, bool):
         return "是" if value else "否"
     if isinstance(value, (int, float)):

@@ -204,7 +204,7 @@ def _fits(shown: Any, given: Any) -> str:
     """Return what is wrong with a new value in place of ``shown``, or ""."""
     if isinstance(shown, bool):
         return "" if isinstance(given, bool) else "取值须为是或否。"
-    if isinstance(shown, (int, float)):
+    if shown is None or isinstance(shown, (int, float)):  # None: a number that nobody has entered yet
         if isinstance(given, bool) or not isinstance(given, (int, float)):
             return "取值须为数字。"
         return "取值须在 0 至 1 万亿之间。" if not 0 <= given <= 1e12 else ""
