@@ -16,7 +16,7 @@ from zhiguan.kit.actor import Actor
 
 from .columns import Column, field_at
 from .declare import ListPage
-from .filters import Applied
+from .filters import Applied, DateRangeFilter
 from .scope import scoped, slim, visible
 from .searching import clean_text, searched
 
@@ -90,16 +90,28 @@ class Listing:
             column = next(column for column in self.columns_allowed if column.name == name)
             paths = [("-" if down else "") + column.order_path]
         else:
-            paths = list(self.page.sort)
+            paths = self._period or list(self.page.sort)
         order: list[Any] = []
         for path in paths:
             bare, desc = path.lstrip("-"), path.startswith("-")
             found = field_at(self.base.model, bare)
-            nulls = {"nulls_last": True} if found is not None and found.null else {}
+            nulls = {"nulls_last": True} if found is not None and found.null and paths != self._period else {}
             order.append(F(bare).desc(**nulls) if desc else F(bare).asc(**nulls))
         if not any(path.lstrip("-") in ("pk", "id") for path in paths):
             order.append(F("pk").desc() if paths and paths[0].startswith("-") else F("pk").asc())
         return order
+
+    @cached_property
+    def _period(self) -> list[str]:
+        """The order of a list that is asked for a period and not sorted: by that period, the latest first.
+
+        In the page's own order PostgreSQL would pass over all rows that came after the period.
+        """
+        asked = [each.filter.orm for each in self.applied
+                 if isinstance(each.filter, DateRangeFilter) and each.condition is not None]  # fmt: skip
+        if len(asked) != 1 or "__" in asked[0] or field_at(self.base.model, asked[0]) is None:
+            return []
+        return [] if self.page.sort and self.page.sort[0].lstrip("-") == asked[0] else [f"-{asked[0]}"]
 
     @cached_property
     def rows(self) -> QuerySet:

@@ -41,7 +41,6 @@ class Frame:
             settings[f"zg.{area}_lo"] = str(min(lo for lo, _ in ranges))
             settings[f"zg.{area}_hi"] = str(max(hi for _, hi in ranges))
             scope = "{" + ",".join(f"[{lo},{hi}]" if hi < LAST else f"[{lo},)" for lo, hi in ranges) + "}"
-            settings[f"zg.{area}_scope"] = scope
             settings[f"zg.{area}_ranges"] = scope if len(ranges) > 1 else ""
         return settings
 

@@ -11,7 +11,8 @@ from typing import Any
 from django.http import QueryDict
 from openpyxl import load_workbook
 
-from zhiguan.kit.pages import ports
+from zhiguan.kernel.orgs.models import Unit
+from zhiguan.kit.pages import Column, DateRangeFilter, ports
 from zhiguan.kit.pages.conformance import Visitor, bytes_of, html
 from zhiguan.kit.pages.export import safe_text
 from zhiguan.kit.pages.guard import working
@@ -117,6 +118,23 @@ def test_counts_stop_at_the_cap_and_pages_with_them(world: SimpleNamespace) -> N
         found = listing(world, "page=99", count_cap=3, page_size=2)
         assert (found.total_text, found.pages, found.number) == ("3+", 2, 2)
         assert listing(world, "", count_cap=5).total_text == "5"
+
+
+def test_a_list_asked_for_a_period_is_in_its_order(world: SimpleNamespace) -> None:
+    for unit, day in ((world.home, "2020-01-01"), (world.away, "2021-01-01")):
+        Unit.objects.filter(pk=unit.pk).update(valid_from=day)
+    units = {
+        "rows": lambda actor: Unit.objects.filter(kind="organ"), "columns": (Column("code", "编码", sortable=True),),
+        "search": (), "filters": (DateRangeFilter("valid_from", "成立"),), "default_sort": "code",
+    }  # fmt: skip
+
+    def codes(query: str, **more: Any) -> list[str]:
+        return [unit.code for unit in listing(world, query, **{**units, **more}).shown]
+
+    assert codes("") == ["A01", "A02"]
+    assert codes("valid_from_from=2019-01-01") == ["A02", "A01"]
+    assert codes("valid_from_from=2019-01-01&sort=code") == ["A01", "A02"]
+    assert codes("valid_from_from=2019-01-01", default_sort="valid_from") == ["A01", "A02"]
 
 
 def test_only_what_the_columns_read_is_loaded(world: SimpleNamespace, django_assert_num_queries: Any) -> None:

@@ -106,6 +106,7 @@ class DispatchOrder(LedgerRecord):
         ordering = ["-created_at", "-id"]
         indexes = [
             models.Index(fields=["-created_at", "-id"], name="vehicles_order_recent"),
+            models.Index(fields=["-planned_from", "-id"], name="vehicles_order_planned"),
             models.Index(fields=["scope_pos", "-created_at"], name="vehicles_order_scope"),
             models.Index(fields=["state", "-created_at"], name="vehicles_order_state"),
             models.Index(fields=["requester", "-created_at"], name="vehicles_order_requester"),
