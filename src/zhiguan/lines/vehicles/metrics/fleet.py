@@ -16,12 +16,20 @@ from ..models import DispatchOrder, Terminal, Trip, Vehicle, VehicleDay
 from ..queries import devices, tracks
 
 KIND = {"choices": {"kind": dict(VehicleKind.choices)}, "dimension_names": {"kind": "车辆种类"}}
+OF_CAR = {"choices": {"kind": dict(VehicleKind.choices)}, "dimension_names": {"kind": "车辆种类", "car": "车辆"}}
+COLUMNS = {"kind": "vehicle__kind", "car": "vehicle__plate"}
 BUREAU = "机关事务管理局车辆管理部门"
 REGISTER, ORDERS, TRACKS = "公务用车台账", "派车单", "卫星定位行程"
 
 
 def _kind(query: MetricQuery, rows: QuerySet, path: str = "kind") -> QuerySet:
     return rows.filter(**{path: query.dims["kind"]}) if "kind" in query.dims else rows
+
+
+def of_car(query: MetricQuery, rows: QuerySet) -> QuerySet:
+    """Return the rows of the vehicles that the query is narrowed to by kind or plate."""
+    rows = _kind(query, rows, "vehicle__kind")
+    return rows.filter(vehicle__plate=query.dims["car"]) if "car" in query.dims else rows
 
 
 def _vehicles(query: MetricQuery) -> QuerySet[Vehicle]:
@@ -65,15 +73,15 @@ def _orders(query: MetricQuery) -> Value | list[Group]:
 
 
 def _mileage(query: MetricQuery) -> Value | list[Group]:
-    rows = query.on_days(query.narrow(Trip.objects.all()), "day")
+    rows = _trips(query)
     if query.group_by:
-        return breakdown(query, rows, time="day", value=Sum(F("distance_m") / 1000.0))
+        return breakdown(query, rows, time="day", value=Sum(F("distance_m") / 1000.0), columns=COLUMNS)
     metres = rows.aggregate(total=Sum("distance_m"))["total"] or 0.0
     return metres / 1000
 
 
 def _trips(query: MetricQuery) -> QuerySet[Trip]:
-    return query.on_days(query.narrow(Trip.objects.all()), "day")
+    return of_car(query, query.on_days(query.narrow(Trip.objects.all()), "day"))
 
 
 def _unordered(query: MetricQuery) -> Value | list[Group]:
@@ -81,20 +89,32 @@ def _unordered(query: MetricQuery) -> Value | list[Group]:
     without = rows.filter(match=Match.NO_ORDER)
     if not query.group_by:
         return share(without.count(), rows.count())
-    return ratio(breakdown(query, without, time="day"), breakdown(query, rows, time="day"))
+    parts = breakdown(query, without, time="day", columns=COLUMNS)
+    return ratio(parts, breakdown(query, rows, time="day", columns=COLUMNS))
 
 
 def _used(query: MetricQuery) -> Value | list[Group]:
-    rows = query.on_days(query.narrow(VehicleDay.objects.all()), "day")
+    rows = of_car(query, query.on_days(query.narrow(VehicleDay.objects.all()), "day"))
     driven = rows.filter(trips__gt=0)
     if not query.group_by:
         return share(driven.count(), rows.count())
-    return ratio(breakdown(query, driven, time="day"), breakdown(query, rows, time="day"))
+    parts = breakdown(query, driven, time="day", columns=COLUMNS)
+    return ratio(parts, breakdown(query, rows, time="day", columns=COLUMNS))
 
 
 def _list(page: str, period: str = "", **fixed: str) -> Any:
     def rows(query: MetricQuery) -> str:
         return query.address(reverse(page), period=period, kind=query.dims.get("kind", ""), **fixed)
+
+    return rows
+
+
+def car_list(page: str, period: str, **fixed: Any) -> Any:
+    """Return the address of a list of what belongs to vehicles, which filters by their kind and plate."""
+
+    def rows(query: MetricQuery) -> str:
+        narrowed = {"vehicle_kind": query.dims.get("kind", ""), "car": query.dims.get("car", "")}
+        return query.address(reverse(page), period=period, **narrowed, **fixed)
 
     return rows
 
@@ -159,19 +179,20 @@ METRICS = (
     ),
     Metric(
         code="vehicles.mileage", name="行驶里程", unit="公里", formula="期间内行程里程之和", permission="vehicles.trip.view",
-        dimensions=("organ", "district", "day", "month"), source=TRACKS, clause="《机关事务管理条例》第二十六条",
-        responsible=BUREAU, compute=_mileage, rows=_list("vehicles.trip", "day"), kind="number", digits=1,
+        dimensions=("organ", "district", "kind", "car", "day", "month"), source=TRACKS,
+        clause="《机关事务管理条例》第二十六条", responsible=BUREAU, compute=_mileage, rows=car_list("vehicles.trip", "day"),
+        kind="number", digits=1, **OF_CAR,
     ),
     Metric(
         code="vehicles.unordered_share", name="无派车单行程占比", unit="", formula="期间内无派车单的行程数 ÷ 行程总数",
-        permission="vehicles.trip.view", dimensions=("organ", "district", "day", "month"), source=TRACKS,
+        permission="vehicles.trip.view", dimensions=("organ", "district", "kind", "car", "day", "month"), source=TRACKS,
         clause="《机关事务管理条例》第二十六条", responsible=BUREAU, direction="lower", additive=False, kind="percent",
-        compute=_unordered, rows=_list("vehicles.trip", "day"),
+        compute=_unordered, rows=car_list("vehicles.trip", "day"), **OF_CAR,
     ),
     Metric(
         code="vehicles.use_rate", name="车辆使用率", unit="", formula="期间内有行程的车日数 ÷ 有定位数据的车日数",
-        permission="vehicles.trip.view", dimensions=("organ", "district", "day", "month"), source=TRACKS,
+        permission="vehicles.trip.view", dimensions=("organ", "district", "kind", "car", "day", "month"), source=TRACKS,
         clause="《机关事务管理条例》第二十六条", responsible=BUREAU, direction="higher", additive=False, kind="percent",
-        compute=_used, rows=_list("vehicles.day", "day"),
+        compute=_used, rows=car_list("vehicles.day", "day"), **OF_CAR,
     ),
 )  # fmt: skip

@@ -43,7 +43,7 @@ from ..forms.costs import CardForm, CostForm, EnergyForm, FileForm, ProfileEditF
 from ..importers import COST_IMPORT, STATEMENT_IMPORT
 from ..queries import life, spending
 from .life import PLATE
-from .parts import address_of, changing, in_state, making, of_car, states, unit_options
+from .parts import address_of, changing, in_state, making, of_car, of_kind, states, unit_options
 
 VIEW, MANAGE, PROFILE = "vehicles.cost.view", "vehicles.cost.manage", "vehicles.profile.manage"
 UNITS = UnitFilter("unit", "单位", options=unit_options(VIEW))
@@ -72,7 +72,7 @@ COSTS = ListPage(
     search=("=vehicle.plate", "=invoice_no", "item", "payee"), search_hint="车牌号、票据号码、事项、收款单位",
     filters=(ChoiceFilter("kind", "费用类别"), ChoiceFilter("state", "状态", options=lifecycle.COST.choices),
              ChoiceFilter("source", "来源"), UNITS,
-             UnitFilter("own", "登记单位", options=unit_options(VIEW), below=False), of_car(),
+             UnitFilter("own", "登记单位", options=unit_options(VIEW), below=False), of_car(), of_kind(),
              DateRangeFilter("spent_on", "发生日期"), NumberRangeFilter("amount_yuan", "金额（元）")),
     default_sort="-spent_on", export_name="车辆费用",
     page_actions=(
@@ -135,7 +135,8 @@ ENERGY = ListPage(
     menu=MenuItem("vehicles", order=62, icon="droplet"),
     rows=life.energy, columns=ENERGY_COLUMNS,
     search=("=vehicle.plate", "=card.number", "station"), search_hint="车牌号、卡号、站点",
-    filters=(ChoiceFilter("kind", "类别"), ChoiceFilter("source", "来源"), UNITS, of_car(), DateRangeFilter("at", "时间")),
+    filters=(ChoiceFilter("kind", "类别"), ChoiceFilter("source", "来源"), UNITS, of_car(), of_kind(),
+             DateRangeFilter("at", "时间")),
     default_sort="-at", export_name="加油充电",
     page_actions=(
         PageAction("登记加油充电", "vehicles.energy.create", icon="plus", style="primary"),

@@ -28,7 +28,8 @@ from zhiguan.kit.pages import (
 
 from .. import queries
 from ..queries import tracks
-from .parts import TRIP_COLUMNS, replay_url, unit_options
+from ..queries.evaluation import boarded
+from .parts import TRIP_COLUMNS, of_car, of_kind, replay_url, unit_options
 
 VIEW = "vehicles.trip.view"
 POSITIONS = "telemetry.position.view"
@@ -118,7 +119,8 @@ TRIPS = ListPage(
     search_hint="车牌号、派车单号",
     filters=(ChoiceFilter("match", "匹配结果", facets=False),
              UnitFilter("unit", "单位", options=unit_options("vehicles.trip.view")),
-             DateRangeFilter("day", "日期"), NumberRangeFilter("distance_m", "里程（米）")),
+             DateRangeFilter("day", "日期"), NumberRangeFilter("distance_m", "里程（米）"), of_kind(), of_car(),
+             BoolFilter("boarded", "记有上下车时间", condition=boarded)),
     default_sort="-start_at",
     views=(("全部", ""), ("无派车单", "match=no_order"), ("超出时段", "match=overrun")),
     export_name="行程",
@@ -145,7 +147,7 @@ DAYS = ListPage(
     search=("^vehicle.plate",),
     search_hint="车牌号",
     filters=(DateRangeFilter("day", "日期"), UnitFilter("unit", "单位", options=unit_options("vehicles.trip.view")),
-             BoolFilter("driven", "有行程", condition=Q(trips__gt=0))),
+             BoolFilter("driven", "有行程", condition=Q(trips__gt=0)), of_kind(), of_car()),
     default_sort="-day",
     export_name="车日",
     note="每辆车有定位数据的每一天为一个车日；补传数据到达后自动重算。",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from zhiguan.kit.pages import (
+    BoolFilter,
     BulkAction,
     ChoiceFilter,
     Column,
@@ -19,13 +20,8 @@ from zhiguan.kit.pages import (
 
 from .. import lifecycle, queries
 from ..domain import orders
-from .parts import (
-    ORDER_COLUMNS,
-    ORDER_STATE,
-    PLATE,
-    overdue,
-    unit_options,
-)
+from ..queries.evaluation import timed
+from .parts import ORDER_COLUMNS, ORDER_STATE, PLATE, of_car, of_kind, overdue, unit_options
 
 _ORDER_FILTERS = (
     ChoiceFilter("state", "状态", options=lifecycle.ORDER.choices, facets=False),
@@ -33,6 +29,8 @@ _ORDER_FILTERS = (
     UnitFilter("unit", "单位", options=unit_options("vehicles.order.view")),
     DateRangeFilter("planned_from", "用车时间"),
 )
+_FIGURES = (of_kind(), of_car(), BoolFilter("timed", "有响应时间", condition=timed))
+"""Filters that figures of evaluation open the list with."""
 ORDERS = ListPage(
     code="vehicles.order",
     path="vehicles/order/",
@@ -44,7 +42,7 @@ ORDERS = ListPage(
     columns=ORDER_COLUMNS,
     search=("^code", "=plate", "=vehicle.plate", "=requester.name"),
     search_hint="单号、车牌号、申请人姓名",
-    filters=_ORDER_FILTERS,
+    filters=(*_ORDER_FILTERS, *_FIGURES),
     default_sort="-created_at",
     views=(("全部", ""), ("待审批", "state=requested"), ("待派车", "state=approved"), ("出车中", "state=started")),
     page_actions=(PageAction("申请用车", "vehicles.order.create", icon="plus", style="primary"),),

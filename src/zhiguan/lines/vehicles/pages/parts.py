@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kit.actor import Actor
-from zhiguan.kit.pages import Badge, Column, DateTime, Number, TextFilter
+from zhiguan.kit.pages import Badge, ChoiceFilter, Column, DateTime, Number, TextFilter
 
 from .. import lifecycle
-from ..codes import Match
+from ..codes import Match, VehicleKind
 
 
 def states(life: Any, title: str = "状态") -> Column:
@@ -57,6 +57,11 @@ def address_of(name: str) -> Callable[[Any, Actor], str]:
 def of_car(path: str = "vehicle.plate") -> TextFilter:
     """Return the filter by plate that addresses of one vehicle's rows use."""
     return TextFilter("car", "车牌号", path=path, lookup="iexact")
+
+
+def of_kind(path: str = "vehicle.kind") -> ChoiceFilter:
+    """Return the filter by the vehicle's kind that addresses of figures use."""
+    return ChoiceFilter("vehicle_kind", "车辆种类", path=path, options=VehicleKind.choices, facets=False)
 
 
 def making(verb: Callable[..., Any]) -> Callable[[Actor, Any, dict[str, Any]], Any]:
