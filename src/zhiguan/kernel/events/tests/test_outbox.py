@@ -8,6 +8,8 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued
 
 from zhiguan.kernel.events import delivery, outbox, service
 from zhiguan.kernel.events.models import Delivery, Event, Pending, Subscription
@@ -177,6 +179,13 @@ def test_commit_wakes_the_worker_once(real) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE task_name = %s", [outbox.DELIVER])
         assert cursor.fetchone() == (1,)
+
+
+def test_a_job_that_waits_already_is_no_failure(real) -> None:
+    outbox.wake()
+    outbox.wake()
+    with pytest.raises(AlreadyEnqueued):
+        app.configure_task(outbox.DELIVER, lock=outbox.DELIVER, queueing_lock=outbox.DELIVER).defer(timestamp=0)
 
 
 def test_inactive_subscriptions_get_nothing(world, receiver) -> None:
