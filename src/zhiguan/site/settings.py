@@ -40,8 +40,8 @@ EXTRA_LINES = [name for name in os.environ.get("ZHIGUAN_EXTRA_LINES", "").split(
 KERNEL = [
     part
     for part in (
-        "orgs identity calendar reference geo files events notices trace telemetry ledger flow supervision metrics catalog "
-        "exchange cockpit"
+        "orgs identity calendar reference geo files events notices trace telemetry ledger documents flow supervision metrics "
+        "catalog exchange cockpit"
     ).split()
     if (PACKAGE / "kernel" / part / "apps.py").exists()
 ]
@@ -265,3 +265,13 @@ ZHIGUAN_WEBHOOK_LOOPBACK = os.environ.get("ZHIGUAN_WEBHOOK_LOOPBACK") == "1"
 """Let deliveries of events go to any address, this machine's own services included: for tests."""
 ZHIGUAN_API_PER_MINUTE = int(os.environ.get("ZHIGUAN_API_PER_MINUTE", "600"))
 """Requests a minute that each API key (or signed-in account) may make in each process."""
+ZHIGUAN_DOCUMENT_WORD = os.environ.get("ZHIGUAN_DOCUMENT_WORD", "沪机管")
+"""机关代字 with which the numbers of issued documents begin."""
+ZHIGUAN_BUREAU = os.environ.get("ZHIGUAN_BUREAU", "")
+"""Code of the organ that issues documents; empty: the municipal organ whose name contains 机关事务管理."""
+ZHIGUAN_SIGNATURE_KEY = os.environ.get("ZHIGUAN_SIGNATURE_KEY", "")
+ZHIGUAN_SIGNATURE_CERT = os.environ.get("ZHIGUAN_SIGNATURE_CERT", "")
+ZHIGUAN_SIGNATURE_PASSWORD = os.environ.get("ZHIGUAN_SIGNATURE_PASSWORD", "")
+"""PEM files of key and certificates that documents are signed with; empty: a pair of our own, made at first use."""
+ZHIGUAN_CHECK_PER_MINUTE = int(os.environ.get("ZHIGUAN_CHECK_PER_MINUTE", "60"))
+"""Checks of documents a minute that one address may make in each process, without sign-in."""

@@ -46,4 +46,6 @@ def test_a_code_belongs_to_its_record_and_version():
 
 
 def test_a_qr_is_drawn_without_anything_from_outside():
-    assert service.square("https://example.invalid/").startswith("<svg") and "http://www.w3.org/2000/svg" in service.square("x")
+    assert service.square("https://example.invalid/").startswith(
+        "<svg"
+    ) and "http://www.w3.org/2000/svg" in service.square("x")

@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class DocumentsConfig(AppConfig):
+    name = "zhiguan.kernel.documents"
+    label = "documents"
+    verbose_name = "签发文书"
