@@ -6,6 +6,7 @@ from .costs import *  # noqa: F403
 from .desk import *  # noqa: F403
 from .driver import *  # noqa: F403
 from .due import *  # noqa: F403
+from .evaluation import *  # noqa: F403
 from .life import *  # noqa: F403
 from .maps import *  # noqa: F403
 from .mishaps import *  # noqa: F403

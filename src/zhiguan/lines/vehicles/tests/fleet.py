@@ -94,5 +94,5 @@ def known_month(world: Any) -> SimpleNamespace:
     vehicle_day(diesel, 1, 100)
     start = WORKDAY.replace(day=1)
     end = (start + timedelta(days=32)).replace(day=1) - timedelta(days=1)
-    return SimpleNamespace(petrol=petrol, electric=electric, diesel=diesel, start=start, end=end,
+    return SimpleNamespace(maker=maker, petrol=petrol, electric=electric, diesel=diesel, start=start, end=end,
                            dims={"start": start, "end": end})  # fmt: skip
