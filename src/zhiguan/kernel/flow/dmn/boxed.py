@@ -161,7 +161,15 @@ def function_code(boxes: Boxes, node: Element, name: str, what: str) -> Callable
 
 def _conditional(boxes: Boxes, node: Element, what: str) -> Code:
     condition, then, otherwise = (boxes.required(node, name, what) for name in ("if", "then", "else"))
-    return lambda scope: then(scope) if condition(scope) is True else otherwise(scope)
+
+    def code(scope: Scope):
+        answer = condition(scope)
+        if answer is not None and type(answer) is not bool:
+            scope.run.note(f"{what}的条件不是真或假，按空值处理")
+            return None
+        return then(scope) if answer else otherwise(scope)
+
+    return code
 
 
 def _for(boxes: Boxes, node: Element, what: str) -> Code:

@@ -58,10 +58,11 @@ def value_of(run: Deciding, element: Element) -> Any:
 
 def _input(run: Deciding, element: Element) -> Any:
     name = element.name
-    for key in ((element.namespace, name), run.model.imports.get(element.namespace), name):
+    prefix = run.model.imports[run.model.namespace].get(element.namespace)
+    for key in ((element.namespace, name), prefix, name):
         if key and key in run.given:
             value = run.given[key]
-            if key == run.model.imports.get(element.namespace):
+            if key == prefix:
                 if type(value) is not dict or name not in value:
                     continue
                 value = value[name]
@@ -81,7 +82,7 @@ def _names(run: Deciding, element: Element) -> dict[str, Any]:
     for key in element.needs:
         other = run.model.elements[key]
         value = value_of(run, other)
-        prefix = run.model.imports.get(other.namespace, "") if other.namespace != element.namespace else ""
+        prefix = run.model.imports[element.namespace].get(other.namespace)
         if prefix:
             names.setdefault(prefix, {})[other.name] = value
         else:

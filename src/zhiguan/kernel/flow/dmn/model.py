@@ -145,12 +145,13 @@ class Element:
 
 @dataclass(slots=True, eq=False)
 class Model:
-    """A file that was read, with those it imports. Raises nothing but `Invalid` (and `FeelError`, which is one)."""
+    """A file that was read, with those it imports. Raises nothing but `Invalid` (and `FeelError`, which is one).
+    ``elements`` by key; ``imports``: for each file's namespace what it calls the namespaces it imports."""
 
     name: str
     namespace: str
     elements: dict[str, Element]
-    imports: dict[str, str]
+    imports: dict[str, dict[str, str]]
     tables: list[Table] = field(default_factory=list)
     types: Mapping[str, Type] = field(default_factory=dict)
 

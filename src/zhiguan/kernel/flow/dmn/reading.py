@@ -59,7 +59,8 @@ def _model(root: Node, spaces: dict[str, Node], made: dict[str, Model], within: 
         return made[space]
     if space in within:
         raise Invalid("决策模型相互引用成环")
-    imports: dict[str, str] = {}
+    mine: dict[str, str] = {}
+    imports = {space: mine}
     elements: dict[str, Element] = {}
     imported_types = {}
     for each in children(root, "import"):
@@ -69,7 +70,8 @@ def _model(root: Node, spaces: dict[str, Node], made: dict[str, Model], within: 
         if namespace not in spaces:
             raise Invalid(f"引用的决策模型没有一并提供：{each.get('name') or namespace[:80]}")
         other = _model(spaces[namespace], spaces, made, (*within, space), lenient)
-        imports[namespace] = each.get("name", "")
+        mine[namespace] = each.get("name", "")
+        imports |= other.imports
         elements |= other.elements
         imported_types[each.get("name", "")] = other.types
     names = _names(spaces.values())
@@ -142,7 +144,7 @@ def _service(boxes: Boxes, node: Node, space: str) -> Element:
     element = _variable(boxes, node, "service", space)
     element.outputs = tuple(_key(space, each.get("href")) for each in children(node, "outputDecision"))
     element.given = tuple(
-        _key(space, each.get("href")) for kind in ("inputDecision", "inputData") for each in children(node, kind)
+        _key(space, each.get("href")) for kind in ("inputData", "inputDecision") for each in children(node, kind)
     )
     return element
 

@@ -100,7 +100,7 @@ def read_table(node: Element, what: str, boxes: Boxes) -> Table:
         default = child(each, "defaultOutputEntry")
         results.append(Result(
             each.get("name") or "", label(each, node.get("outputLabel") or what),
-            types.named(each.get("typeRef") or (node.get("typeRef") if len(outputs) == 1 else None)),
+            types.named(each.get("typeRef")),
             _values(boxes, child(each, "outputValues"), name), None if default is None else boxes.text(default, name),
         ))  # fmt: skip
     if not results:

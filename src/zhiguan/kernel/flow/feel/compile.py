@@ -154,7 +154,7 @@ def _instance(node: Node, types: Types) -> Code:
     operand, wanted = compile_node(node.parts[0], types), resolve(node.parts[1], types)
     if wanted is None:
         return lambda scope: None
-    return lambda scope: conforms(scope.run, operand(scope), wanted)
+    return lambda scope: conforms(scope.run, operand(scope), wanted, narrow=False)
 
 
 def _range(node: Node, types: Types) -> Code:
@@ -165,8 +165,6 @@ def _range(node: Node, types: Types) -> Code:
         start, end = a(scope), b(scope)
         if start is not None and end is not None and at_most(start, start) is None:
             return None
-        if (start is None and low_closed) or (end is None and high_closed):
-            return None
         return Range(start, end, low_closed, high_closed)
 
     return code
@@ -175,12 +173,12 @@ def _range(node: Node, types: Types) -> Code:
 def half(sign: str, value: Any) -> Range | None:
     """Return the range that ``(sign value)`` means."""
     if sign == "=":
-        return Range(value, value, True, True)
-    if sign == "!=":
+        return Range(value, value, True, True, True)
+    if sign == "!=" or value is None:
         return None
     if sign in ("<", "<="):
-        return Range(None, value, False, sign == "<=")
-    return Range(value, None, sign == ">=", False)
+        return Range(None, value, False, sign == "<=", True)
+    return Range(value, None, sign == ">=", False, True)
 
 
 def _half(node: Node, types: Types) -> Code:
@@ -216,7 +214,8 @@ def _path(node: Node, types: Types) -> Code:
 def _filter(node: Node, types: Types) -> Code:
     source, condition = (compile_node(each, types) for each in node.parts)
     body = node.parts[1]
-    place = body.kind == "literal" or (body.kind == "negate" and body.parts[0].kind == "literal")
+    number_at = body.parts[0] if body.kind == "negate" else body
+    place = number_at.kind == "literal" and type(number_at.parts[0]) is Decimal
 
     def code(scope: Scope) -> Any:
         value = source(scope)
@@ -269,16 +268,13 @@ def iterators(parts: tuple, types: Types) -> list[Iterator]:
 def _numbers(run: Run, low: Any, high: Any):
     if type(low) is date and type(high) is date:
         step = 1 if low <= high else -1
-        for at in range(low.toordinal(), high.toordinal() + step, step):
-            yield date.fromordinal(at)
-        return
+        return map(date.fromordinal, range(low.toordinal(), high.toordinal() + step, step))
     if type(low) is not Decimal or type(high) is not Decimal or max(low.adjusted(), high.adjusted()) > 15:
-        return
+        return None
     if low != low.to_integral_value() or high != high.to_integral_value():
-        return
+        return None
     step = 1 if low <= high else -1
-    for at in range(int(low), int(high) + step, step):
-        yield Decimal(at)
+    return map(Decimal, range(int(low), int(high) + step, step))
 
 
 def values_of(scope: Scope, low: Any, high: Any, bounded: bool):
@@ -292,8 +288,10 @@ def values_of(scope: Scope, low: Any, high: Any, bounded: bool):
         if type(start) is Decimal and type(end) is Decimal:
             start = start if low.low_closed else start + 1
             end = end if low.high_closed else end - 1
-            return _numbers(scope.run, start, end) if start <= end or (low.low <= low.high) is False else ()
+            return None if low.low > low.high else () if start > end else _numbers(scope.run, start, end)
         if type(start) is date and type(end) is date:
+            if start > end:
+                return None
             first = start.toordinal() + (not low.low_closed)
             last = end.toordinal() - (not low.high_closed)
             return (date.fromordinal(at) for at in range(first, last + 1))
@@ -360,7 +358,9 @@ def quantified_code(word: str, several: list[Iterator], body: Code) -> Code:
                 answer = body(inner)
                 if answer is stop:
                     return stop
-                unknown = unknown or answer is not (not stop)
+                if answer is not None and answer is not (not stop):
+                    return None
+                unknown = unknown or answer is None
         except NoLoop:
             return None
         return None if unknown else not stop

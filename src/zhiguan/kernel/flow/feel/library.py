@@ -46,16 +46,24 @@ def write(run: Run, value: Any) -> str:
     if known is list:
         return run.text("[" + ", ".join(_quoted(run, each) for each in value) + "]")
     if known is dict:
-        return run.text("{" + ", ".join(f"{key}: {_quoted(run, each)}" for key, each in value.items()) + "}")
+        entries = (f"{_key(run, key)}: {_quoted(run, each)}" for key, each in value.items())
+        return run.text("{" + ", ".join(entries) + "}")
     if known is Range:
-        low = "" if value.low is None else _end(run, value.low)
-        high = "" if value.high is None else _end(run, value.high)
-        if value.low is None or value.high is None:
-            sign = "<" if value.low is None else ">"
-            closed = value.high_closed if value.low is None else value.low_closed
-            return f"({sign}{'=' if closed else ''} {low or high})"
-        return f"{'[' if value.low_closed else '('}{low}..{high}{']' if value.high_closed else ')'}"
+        return _range(run, value)
     return f"function({', '.join(value.parameters)})" if type(value) is Function else ""
+
+
+def _key(run: Run, key: str) -> str:
+    return key if all(each not in '{}:,"' for each in key) and key.strip() else _quoted(run, key)
+
+
+def _range(run: Run, value: Range) -> str:
+    low, high = _end(run, value.low), _end(run, value.high)
+    if not value.unary:
+        return f"{'[' if value.low_closed else '('}{low}..{high}{']' if value.high_closed else ')'}"
+    if value.low is None:
+        return f"(<{'=' if value.high_closed else ''} {high})"
+    return f"(= {low})" if value.high is not None else f"(>{'=' if value.low_closed else ''} {low})"
 
 
 def _end(run: Run, value: Any) -> str:
@@ -175,8 +183,8 @@ def any_(run: Run, items: list) -> bool | None:
     return _boolean(run, items, True)
 
 
-@builtin("is(value1: any, value2: any)")
-def is_(run: Run, a: Any, b: Any) -> bool:
+@builtin("is(value1: any, value2: any?)")
+def is_(run: Run, a: Any, b: Any = None) -> bool:
     if type(a) is not type(b):
         return False
     if isinstance(a, datetime | time):

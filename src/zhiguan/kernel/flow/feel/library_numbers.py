@@ -11,8 +11,8 @@ from .registry import builtin
 from .temporal import YearsMonths
 from .values import NUMBERS, negate
 
-SCALE = 6100
-"""The largest number of decimals one may ask for."""
+LEAST, MOST = -6111, 6176
+"""Decimals one may ask for; below zero: tens, hundreds."""
 
 
 def _finite(value: Decimal) -> Decimal | None:
@@ -21,7 +21,7 @@ def _finite(value: Decimal) -> Decimal | None:
 
 def rounded(value: Decimal, scale: Decimal, rounding: str) -> Decimal | None:
     """Return ``value`` with ``scale`` decimals (below zero: tens, hundreds)."""
-    if scale.adjusted() > 6 or abs(scale) > SCALE:
+    if not LEAST <= scale <= MOST:
         return None
     places = int(scale)
     exponent = value.as_tuple().exponent

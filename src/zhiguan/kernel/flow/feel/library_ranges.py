@@ -104,8 +104,8 @@ def overlaps_before(run: Run, a: Range, b: Range) -> bool | None:
 
 @builtin("overlaps after(range1: range, range2: range)")
 def overlaps_after(run: Run, a: Range, b: Range) -> bool | None:
-    ends = _or(less(b.high, a.high), _and(_same(a.high, b.high), a.high_closed and not b.high_closed))
-    begins = _or(less(b.low, a.low), _and(_same(a.low, b.low), b.low_closed or not a.low_closed))
+    ends = _or(less(b.high, a.high), _and(_same(a.high, b.high), a.high_closed or not b.high_closed))
+    begins = _or(less(b.low, a.low), _and(_same(a.low, b.low), b.low_closed and not a.low_closed))
     return _and(begins, ends, overlaps(run, a, b))
 
 
@@ -197,13 +197,13 @@ def range_(run: Run, text: str) -> Range | None:
     if node.kind != "range" or not all(_literal(each) for each in node.parts[:2]):
         return None
     value = compile_node(node, {})(Scope(run, {}))
-    if type(value) is not Range or (_whole(run, value) and at_most(value.low, value.high) is not True):
+    if type(value) is not Range or (value.low is None and value.low_closed) or (value.high is None and value.high_closed):
         return None
-    return value
+    return value if not _whole(run, value) or at_most(value.low, value.high) is True else None
 
 
 def _literal(node: Any) -> bool:
     if node.kind == "call":
         head, names, given = node.parts
-        return head.kind == "name" and names is None and all(map(_literal, given))
+        return head.kind == "name" and names is None and all(each.kind == "literal" for each in given)
     return node.kind in ("literal", "at") or (node.kind == "negate" and _literal(node.parts[0]))

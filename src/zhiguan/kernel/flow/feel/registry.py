@@ -53,7 +53,7 @@ class Form:
         """Return what to call with, None if the arguments do not fit."""
         parameters = self.parameters
         many = bool(parameters) and parameters[-1].many
-        least = sum(not each.optional and not each.many for each in parameters)
+        least = sum(not each.optional for each in parameters)
         if len(given) < least or (len(given) > len(parameters) and not many):
             return None
         fixed = len(parameters) - many

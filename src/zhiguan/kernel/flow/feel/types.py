@@ -38,29 +38,29 @@ class Type:
 ANY = Type("Any")
 
 
-def conforms(run: Run, value: Any, wanted: Type, deep: bool = True) -> bool:
-    """Return whether ``value`` is of the type; null is, if not ``deep``, of every type."""
+def conforms(run: Run, value: Any, wanted: Type, narrow: bool = True) -> bool:
+    """Return whether ``value`` is of the type; without ``narrow`` the values it allows do not count."""
     run.charge()
     if value is None:
-        return wanted.name in ("Any", "null")
-    return _shape(run, value, wanted) and (wanted.allows is None or wanted.allows(run, value))
+        return wanted.name == "null"
+    return _shape(run, value, wanted, narrow) and (not narrow or wanted.allows is None or wanted.allows(run, value))
 
 
-def _shape(run: Run, value: Any, wanted: Type) -> bool:
+def _shape(run: Run, value: Any, wanted: Type, narrow: bool) -> bool:
     if wanted.name == "Any":
         return True
     if kind(value) != wanted.name:
         return False
     if wanted.name == "list" and wanted.item:
-        return all(each is None or conforms(run, each, wanted.item) for each in value)
+        return all(each is None or conforms(run, each, wanted.item, narrow) for each in value)
     if wanted.name == "context" and wanted.entries is not None:
         return all(
-            name in value and (value[name] is None or conforms(run, value[name], inner))
+            name in value and (value[name] is None or conforms(run, value[name], inner, narrow))
             for name, inner in wanted.entries.items()
         )
     if wanted.name == "range" and wanted.item:
         ends = [each for each in (value.low, value.high) if each is not None]
-        return all(conforms(run, each, wanted.item) for each in ends)
+        return all(conforms(run, each, wanted.item, narrow) for each in ends)
     if wanted.name == "function" and wanted.parameters is not None:
         return _function(value, wanted)
     return True

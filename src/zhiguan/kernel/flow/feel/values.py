@@ -25,12 +25,14 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Values between two ends; an end that is None is open to that side. ``unary``: written as ``> 5``."""
+    """Values between two ends. ``unary``: written as ``> 5``, and an end that is None is open to that side; in any
+    other range an end that is None is not known, and so is what lies in it."""
 
     low: Any
     high: Any
     low_closed: bool
     high_closed: bool
+    unary: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,7 +144,7 @@ def equal(run: Run, a: Any, b: Any) -> bool | None:
         return a.keys() == b.keys() and _all(equal(run, a[key], b[key]) for key in a)
     if known is Range:
         return (
-            (a.low_closed, a.high_closed) == (b.low_closed, b.high_closed)
+            (a.low_closed, a.high_closed, a.unary) == (b.low_closed, b.high_closed, b.unary)
             and _all(equal(run, x, y) for x, y in ((a.low, b.low), (a.high, b.high)))
         )  # fmt: skip
     if known is Function:
@@ -162,11 +164,11 @@ def _all(answers) -> bool | None:
 
 def within(value: Any, span: Range) -> bool | None:
     """Return whether ``value`` lies in ``span``."""
+    if not span.unary and (span.low is None or span.high is None):
+        return None
     low = True if span.low is None else (at_most if span.low_closed else less)(span.low, value)
     high = True if span.high is None else (at_most if span.high_closed else less)(value, span.high)
-    if low is None or high is None or (span.low is None and span.high is None):
-        return None
-    return low and high
+    return None if low is None or high is None else low and high
 
 
 def _finite(value: Decimal) -> Decimal | None:

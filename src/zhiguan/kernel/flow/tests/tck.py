@@ -106,6 +106,8 @@ def passes(model: dmn.Model, case: Case) -> str:
             if not error:
                 return f"{name}: {refusal}"
             continue
+        if case.invocable and len(case.results) > 1:
+            got = got[name]
         if not same(got, wanted) and not (error and got is None):
             return f"{name}: {got!r} 不是 {wanted!r}"
     return ""
