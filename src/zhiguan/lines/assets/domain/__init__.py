@@ -1,0 +1,1 @@
+"""Verbs of state-owned assets, one module a subject."""

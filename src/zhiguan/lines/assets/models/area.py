@@ -1,0 +1,3 @@
+"""The subject area whose scope the line's rows are read under."""
+
+AREA = "assets"
