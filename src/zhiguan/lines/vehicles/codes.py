@@ -249,6 +249,13 @@ class IssueKind(TextChoices):
     COMPLAINT = "complaint", "投诉"
 
 
+class StudyKind(TextChoices):
+    """What a study of a fleet asks."""
+
+    SIZE = "size", "规模测算"
+    ELECTRIC = "electric", "电动化测算"
+
+
 PERMISSIONS = (
     Permission("vehicles.vehicle.view", "查看车辆台账"),
     Permission("vehicles.vehicle.manage", "维护车辆台账"),
@@ -283,17 +290,21 @@ PERMISSIONS = (
     Permission("vehicles.plan.view", "查看配备更新与处置"),
     Permission("vehicles.plan.manage", "编报配备更新与处置"),
     Permission("vehicles.plan.approve", "审批配备更新与处置"),
+    Permission("vehicles.statistics.view", "查看年度统计报表"),
+    Permission("vehicles.statistics.manage", "编制年度统计报表"),
+    Permission("vehicles.statistics.sign", "锁定年度统计报表"),
 )
 
 _LOOK = ("vehicles.vehicle.view", "vehicles.quota.view", "vehicles.terminal.view", "vehicles.driver.view",
          "vehicles.place.view", "vehicles.order.view", "vehicles.trip.view", "vehicles.cost.view",
-         "vehicles.plan.view")  # fmt: skip
+         "vehicles.plan.view", "vehicles.statistics.view")  # fmt: skip
 _POSITIONS = ("telemetry.source.view", "telemetry.position.view")
 _NET = ("vehicles.pool.view", "vehicles.settlement.view", "vehicles.issue.view")
 _FINDINGS = ("supervision.finding.view",)
 
 ROLES = (
-    RoleTemplate("vehicles.leader", "车辆管理领导", (*_LOOK, *_POSITIONS, *_FINDINGS, *_NET), scope="city"),
+    RoleTemplate("vehicles.leader", "车辆管理领导", (*_LOOK, *_POSITIONS, *_FINDINGS, *_NET, "vehicles.statistics.sign"),
+                 scope="city"),
     RoleTemplate(
         "vehicles.manager",
         "车辆主管（机管局）",
@@ -304,7 +315,7 @@ ROLES = (
             "vehicles.order.dispatch", "vehicles.pool.manage", *_NET, "vehicles.settlement.manage",
             "vehicles.issue.answer",
             "vehicles.cost.manage", "vehicles.profile.manage", "vehicles.upkeep.manage", "vehicles.plan.manage",
-            "vehicles.plan.approve",
+            "vehicles.plan.approve", "vehicles.statistics.manage", "vehicles.statistics.sign",
             "telemetry.source.manage", "telemetry.command.send", "supervision.finding.view",
             "supervision.finding.assign", "supervision.finding.verify",
         ),
@@ -317,7 +328,7 @@ ROLES = (
             *_LOOK, *_POSITIONS, "vehicles.vehicle.manage", "vehicles.driver.manage", "vehicles.place.manage",
             "vehicles.holder.view", "vehicles.holder.manage",
             "vehicles.order.request", "vehicles.order.dispatch", "vehicles.cost.manage", "vehicles.plan.manage",
-            *_NET, "vehicles.settlement.manage", "vehicles.issue.answer",
+            "vehicles.statistics.manage", *_NET, "vehicles.settlement.manage", "vehicles.issue.answer",
             "telemetry.source.manage", "telemetry.command.send",
             "supervision.finding.view", "supervision.finding.explain",
         ),
@@ -334,7 +345,8 @@ ROLES = (
         "vehicles.endorser",
         "用车审批人（单位领导）",
         ("vehicles.order.view", "vehicles.order.request", "vehicles.order.approve", "vehicles.order.endorse",
-         "vehicles.vehicle.view", "vehicles.trip.view", "vehicles.settlement.view"),
+         "vehicles.vehicle.view", "vehicles.trip.view", "vehicles.settlement.view", "vehicles.statistics.view",
+         "vehicles.statistics.sign"),
         scope="organ",
     ),
     RoleTemplate(

@@ -148,6 +148,10 @@ UPLINKS = Periodic("vehicles.uplinks", "登记终端刷卡与影像", "* * * * *
 HEALTH = Periodic("vehicles.terminal_health", "检查终端信号与固件", "*/2 * * * *", health)
 DUES = Periodic("vehicles.dues", "计算到期事项", "20 1 * * *", refresh_dues)
 REMIND = Periodic("vehicles.remind", "发送到期提醒", "30 8 * * *", remind)
+STUDY = JobKind(
+    "vehicles.fleetstudy.finish", "车队测算", "zhiguan.lines.vehicles.domain.studies.run_study",
+    permission="vehicles.plan.manage", retries=1,
+)  # fmt: skip
 COMMAND_MANY = JobKind(
     "vehicles.terminal.command", "批量下发终端指令", "zhiguan.lines.vehicles.domain.terminals.command_each",
     permission="telemetry.command.send", atomic=False,

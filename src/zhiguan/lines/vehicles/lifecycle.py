@@ -237,4 +237,27 @@ DISPOSAL = Lifecycle(
     colours={"applied": "yellow", "approved": "azure", "done": "green", "refused": "red", "withdrawn": "secondary"},
 )
 
+STUDY = Lifecycle(
+    code="vehicles.fleetstudy",
+    name="车队测算",
+    start="waiting",
+    states={"waiting": "测算中", "done": "已完成"},
+    moves=(Move("finish", ("waiting",), "done", "测算完成", PLAN_MANAGE),),
+    colours={"waiting": "yellow", "done": "green"},
+)
+STATISTICS, SIGN = "vehicles.statistics.manage", "vehicles.statistics.sign"
+ANNUAL = Lifecycle(
+    code="vehicles.annualreport",
+    name="年度统计报表",
+    start="draft",
+    states={"draft": "待锁定", "signed": "已锁定", "replaced": "已被更正版替代", "discarded": "已作废"},
+    moves=(
+        Move("recompute", ("draft",), "draft", "重新汇总", STATISTICS),
+        Move("sign", ("draft",), "signed", "锁定", SIGN),
+        Move("replace", ("signed",), "replaced", "被更正版替代", SIGN, needs_reason=True),
+        Move("discard", ("draft",), "discarded", "作废", STATISTICS, needs_reason=True),
+    ),
+    colours={"draft": "yellow", "signed": "green", "replaced": "secondary", "discarded": "secondary"},
+)
+
 TERMINAL_AREA = _kept("vehicles.terminalarea", "终端区域", "vehicles.terminal.manage", "停用", "停用")

@@ -1,12 +1,18 @@
-"""Over which units a dispatcher acts: an order sent to a pool is the pool's, a pooled car is also the pool's."""
+"""Over which units somebody acts: an order sent to a pool is the pool's, a pooled car is also the pool's; whole units."""
 
 from __future__ import annotations
 
+from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kit.actor import Actor
 
 from ..models import DispatchOrder, Driver, Vehicle
 
 DISPATCH = "vehicles.order.dispatch"
+
+
+def whole(unit: Unit, actor: Actor, permission: str) -> bool:
+    """Tell whether the permission reaches the unit and every unit below it."""
+    return any(lo <= unit.pos and unit.pos_end <= hi for lo, hi in actor.scope(permission).ranges)
 
 
 def require_order(order: DispatchOrder, actor: Actor) -> None:

@@ -86,11 +86,15 @@ def needed(demand: Demand, share: float, turnaround: int = 0) -> int:
     return low
 
 
+def parts(starts: Sequence[int], ends: Sequence[int], owners: Sequence[int]) -> list[Demand]:
+    """Return the orders of each owner: what every organ would need if it served only itself."""
+    first, last, whose = (np.asarray(values, dtype=np.int64) for values in (starts, ends, owners))
+    return [Demand.of(first[whose == owner], last[whose == owner]) for owner in np.unique(whose)]
+
+
 def size(demand: Demand, *, usual: float, high: float, turnaround: int, points: int = 24) -> Size:
     """Return what the class needs, with at most ``points`` points of the curve."""
     most = peak(demand, turnaround)
     fleets = sorted({round(each) for each in np.linspace(1, most, min(points, most))}) if most else []
     curve = tuple((fleet, served(demand, fleet, turnaround) / len(demand)) for fleet in fleets)
-    return Size(
-        len(demand), most, needed(demand, usual, turnaround), needed(demand, high, turnaround), curve
-    )
+    return Size(len(demand), most, needed(demand, usual, turnaround), needed(demand, high, turnaround), curve)

@@ -2,6 +2,7 @@
 
 from .costs import CostDoubt, CostEntry, EnergyCard, EnergyRecord, StatementProfile
 from .driving import OrderMatch, Stop, Trip, VehicleDay
+from .evaluation import AnnualReport, FleetStudy
 from .journeys import HandoverCheck, OrderExpense, OrderIssue, OrderMark
 from .life import (
     Accident,
@@ -24,6 +25,7 @@ from .terminals import AreaCarried, AreaShape, DriverSignIn, TerminalArea, Termi
 
 __all__ = [
     "Accident",
+    "AnnualReport",
     "AreaCarried",
     "AreaShape",
     "CostDoubt",
@@ -35,6 +37,7 @@ __all__ = [
     "DueItem",
     "EnergyCard",
     "EnergyRecord",
+    "FleetStudy",
     "HandoverCheck",
     "Inspection",
     "InsuranceClaim",

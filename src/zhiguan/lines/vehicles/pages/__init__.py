@@ -16,5 +16,6 @@ from .orders import *  # noqa: F403
 from .plans import *  # noqa: F403
 from .register import *  # noqa: F403
 from .slip import *  # noqa: F403
+from .studies import *  # noqa: F403
 from .terminals import *  # noqa: F403
 from .vehicles import *  # noqa: F403

@@ -1,0 +1,89 @@
+"""What evaluation keeps: studies of a fleet with their inputs and results, and the year's report in its editions."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+
+from zhiguan.kernel.ledger.base import LedgerRecord
+from zhiguan.kit.rowscope.declare import ByUnit
+
+from .. import lifecycle
+from ..codes import StudyKind
+from .area import AREA
+from .pools import Pool
+
+
+class FleetStudy(LedgerRecord):
+    """车队测算: one question about a fleet, asked of the orders and trips of a period, with its answer.
+
+    ``unit`` is the nearest unit above everything that was studied: who sees all of that sees the study. ``chosen`` holds
+    the units as {id, name, pos, pos_end}; with ``pool`` its orders and vehicles are studied instead. ``inputs`` are the
+    parameters as {code, name, value, text, clause, verified}; ``result`` is what ``domain.studies`` computed from them.
+    """
+
+    row_rule = ByUnit(AREA)
+    lifecycle = lifecycle.STUDY
+    code = models.CharField("编号", max_length=24, unique=True)
+    kind = models.CharField("测算类型", max_length=12, choices=StudyKind)
+    chosen = models.JSONField("测算单位", default=list)
+    pool = models.ForeignKey(Pool, models.PROTECT, null=True, blank=True, related_name="+", verbose_name="用车平台")
+    period_from = models.DateField("起始日期")
+    period_to = models.DateField("截止日期")
+    inputs = models.JSONField("测算参数", default=list)
+    result = models.JSONField("测算结果", default=dict, blank=True)
+    summary = models.CharField("结论", max_length=200, blank=True)
+    asked_by = models.CharField("测算人", max_length=80)
+    finished_at = models.DateTimeField("完成时间", null=True, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "车队测算"
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["scope_pos", "-created_at"], name="vehicles_study_scope")]
+        constraints = [
+            models.CheckConstraint(condition=Q(period_to__gte=F("period_from")), name="vehicles_study_period")
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+    @property
+    def subject(self) -> str:
+        """What was studied, in words."""
+        names = [each["name"] for each in self.chosen]
+        many = f"等 {len(names)} 个单位" if len(names) > 3 else ""
+        return str(self.pool) if self.pool_id else "、".join(names[:3]) + many
+
+
+class AnnualReport(LedgerRecord):
+    """年度统计报表 of one unit and all below it: one edition of one year.
+
+    ``data`` holds the tables as they were drawn up: {tables, cars, notes}. A signed edition never changes; what has to be
+    put right is a further edition that says why (``correction``) and which one it replaces (``corrects``).
+    """
+
+    row_rule = ByUnit(AREA)
+    lifecycle = lifecycle.ANNUAL
+    year = models.PositiveSmallIntegerField("年度")
+    edition = models.PositiveSmallIntegerField("版次", default=1)
+    data = models.JSONField("报表内容", default=dict)
+    corrects = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="corrections", verbose_name="更正的版次"
+    )
+    correction = models.CharField("更正原因", max_length=300, blank=True)
+    drawn_by = models.CharField("编制人", max_length=80)
+    drawn_at = models.DateTimeField("汇总时间")
+    signed_by = models.CharField("锁定人", max_length=80, blank=True)
+    signed_at = models.DateTimeField("锁定时间", null=True, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "年度统计报表"
+        ordering = ["-year", "scope_pos", "-edition"]
+        constraints = [
+            models.UniqueConstraint(fields=["unit", "year", "edition"], name="vehicles_annual_edition"),
+            models.UniqueConstraint(fields=["unit", "year"], condition=Q(state="draft"), name="vehicles_annual_draft"),
+            models.UniqueConstraint(fields=["unit", "year"], condition=Q(state="signed"), name="vehicles_annual_signed"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.year} 年度公务用车统计报表（第 {self.edition} 版）"

@@ -1,0 +1,145 @@
+"""车队测算: how many vehicles would do, which could be electric; asked by a form, answered by a job, kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from zhiguan.kernel.events import queries as events
+from zhiguan.kit.actor import Actor
+from zhiguan.kit.pages import (
+    ChoiceFilter,
+    Column,
+    Custom,
+    Date,
+    DateRangeFilter,
+    DateTime,
+    DetailPage,
+    EmptyState,
+    FormPage,
+    ListPage,
+    MenuItem,
+    PageAction,
+    Panel,
+    Section,
+    UnitFilter,
+)
+
+from .. import lifecycle, queries
+from ..codes import StudyKind
+from ..domain import studies
+from ..forms.evaluation import SizeForm, StudyForm
+from ..models import FleetStudy
+from .parts import address_of, making, states, unit_options
+
+VIEW, MANAGE = "vehicles.plan.view", "vehicles.plan.manage"
+STATE = states(lifecycle.STUDY)
+SUBJECT = Column("subject", "测算范围", value=lambda row: row.subject, needs=("chosen", "pool.name"))
+
+
+def rows(actor: Actor) -> Any:
+    return FleetStudy.objects.visible_to(actor, VIEW)
+
+
+def waiting(study: FleetStudy, actor: Actor, request: HttpRequest) -> dict[str, Any]:
+    """Return how far the study's job is."""
+    job = events.jobs(actor).filter(kind=studies.JOB, key=study.code).order_by("-pk").first()
+    return {"job": job, "duration": events.duration(job) if job else ""}
+
+
+def sizes(study: FleetStudy, actor: Actor, request: HttpRequest) -> dict[str, Any]:
+    """Return the answer with a chart for every class that was asked for."""
+    result = study.result
+    classes = [
+        {**each, "chart": _curve(each, result), "apart_gain": each["apart_high"] - each["high"],
+         "served_share": each["served"] / each["orders"] if each["orders"] else None}
+        for each in result["classes"]
+    ]  # fmt: skip
+    total = result["total"]
+    return {
+        "classes": classes, "total": total, "usual_text": _share(result["usual"]), "high_text": _share(result["high"]),
+        "gain": total["apart_high"] - total["high"], "many": any(each["units"] > 1 for each in classes),
+    }  # fmt: skip
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:g}%"
+
+
+def _curve(one: dict[str, Any], result: dict[str, Any]) -> dict[str, Any] | None:
+    if len(one["curve"]) < 2:
+        return None
+    return {
+        "type": "line", "title": f"{one['name']}：车辆数与可满足的用车比例", "unit": "%",
+        "x": [f"{vehicles} 辆" for vehicles, _ in one["curve"]],
+        "series": [{"name": "可满足的用车", "data": [round(100 * share, 2) for _, share in one["curve"]]}],
+        "marks": [{"value": round(100 * result[level], 1), "title": _share(result[level])} for level in ("usual", "high")],
+        "height": 240, "table": "folded",
+    }  # fmt: skip
+
+
+def candidates(study: FleetStudy, actor: Actor, request: HttpRequest) -> dict[str, Any]:
+    """Return the answer of a study of electric driving, candidates and the others apart."""
+    cars = [{**car, "stay_text": f"{car['stay_share']:.0%}"} for car in study.result["cars"]]
+    fitting = [car for car in cars if car["fits"]]
+    shown = fitting[:15]
+    chart = {
+        "type": "bar", "title": f"预计每年节约能源费用（前 {len(shown)} 辆）", "unit": "元", "horizontal": True,
+        "x": [car["plate"] for car in shown], "height": max(160, 28 * len(shown)), "table": "hidden",
+        "series": [{"name": "节约", "data": [car["saving_year"] for car in shown]}],
+        "hrefs": [reverse("vehicles.vehicle.detail", args=[car["id"]]) for car in shown],
+    }  # fmt: skip
+    return {"result": study.result, "fitting": fitting, "others": [car for car in cars if not car["fits"]],
+            "chart": chart if len(shown) > 1 else None}  # fmt: skip
+
+
+STUDIES = ListPage(
+    code="vehicles.study", path="vehicles/study/", title="车队测算", permission=VIEW, rows=rows,
+    menu=MenuItem("vehicles", order=81, icon="chart-bar"),
+    columns=(Column("code", "编号", link=True, sortable=True), STATE, Column("kind", "测算类型"), SUBJECT,
+             Date("period_from", "起始日期"), Date("period_to", "截止日期"), Column("summary", "结论", wide=True),
+             Column("asked_by", "测算人"), DateTime("created_at", "提交时间", sortable=True)),
+    search=("^code", "asked_by"), search_hint="编号、测算人",
+    filters=(ChoiceFilter("kind", "测算类型"), ChoiceFilter("state", "状态", options=lifecycle.STUDY.choices),
+             UnitFilter("unit", "单位", options=unit_options(VIEW)), DateRangeFilter("created_at", "提交时间")),
+    views=(("全部", ""), ("规模测算", f"kind={StudyKind.SIZE}"), ("电动化测算", f"kind={StudyKind.ELECTRIC}")),
+    default_sort="-created_at", export_name="车队测算",
+    page_actions=(PageAction("规模测算", "vehicles.study.size", icon="plus", style="primary"),
+                  PageAction("电动化测算", "vehicles.study.electric", icon="plus", style="primary")),
+    empty=EmptyState("还没有测算", "选择单位或用车平台和期间，按真实派车单模拟需要多少辆车、哪些燃油车可以换成纯电动。",
+                     PageAction("规模测算", "vehicles.study.size")),
+)  # fmt: skip
+STUDY = DetailPage(
+    code="vehicles.study", path="vehicles/study/<int:pk>/", permission=VIEW, badge=STATE,
+    title=lambda row: f"{row.get_kind_display()} {row.code}", subtitle=lambda row: row.subject,
+    rows=lambda actor: rows(actor).select_related("unit", "pool"),
+    panels=(
+        Custom("vehicles/study_waiting.html", context=waiting, title="进度", when=lambda row: row.state == "waiting"),
+        Custom("vehicles/study_size.html", context=sizes, title="测算结果",
+               when=lambda row: row.state == "done" and row.kind == StudyKind.SIZE),
+        Custom("vehicles/study_electric.html", context=candidates, title="测算结果",
+               when=lambda row: row.state == "done" and row.kind == StudyKind.ELECTRIC),
+        Panel("测算条件", fields=(
+            SUBJECT, Date("period_from", "起始日期"), Date("period_to", "截止日期"), Column("asked_by", "测算人"),
+            DateTime("created_at", "提交时间"), DateTime("finished_at", "完成时间"),
+        )),
+        Custom("vehicles/study_inputs.html", title="测算参数与依据"),
+    ),
+    history=queries.history,
+)  # fmt: skip
+_PERIOD = Section("期间", ("period_from", "period_to"))
+STUDY_SIZE = FormPage(
+    code="vehicles.study.size", path="vehicles/study/size/", title="规模测算", permission=MANAGE, form=SizeForm,
+    verb=making(studies.study_size), success=address_of("vehicles.study.detail"), submit="开始测算",
+    done="已提交，结果完成后在此显示",
+    sections=(Section("范围", ("units", "pool")), _PERIOD, Section("服务水平", ("usual", "high", "turnaround"))),
+    help="按期间内真实的派车单逐件模拟：到用车时间有空闲、整备好的同类车即可满足。结果是满足给定比例用车的最少车辆数，供编制和调配参考。",
+)  # fmt: skip
+STUDY_ELECTRIC = FormPage(
+    code="vehicles.study.electric", path="vehicles/study/electric/", title="电动化测算", permission=MANAGE, form=StudyForm,
+    verb=making(studies.study_electric), success=address_of("vehicles.study.detail"), submit="开始测算",
+    done="已提交，结果完成后在此显示", sections=(Section("范围", ("units", "pool")), _PERIOD),
+    help="按期间内每辆燃油车的日里程和在停放地点的停车时间，判断同车型纯电动车能否替代，并估算能源费用和排放的变化。参数见“标准依据”中的“车队评价”。",
+)  # fmt: skip
