@@ -13,11 +13,12 @@ from zhiguan.kit.errors import Invalid
 
 from ..codes import DepreciationKind, Method
 from ..queries.classes import ClassNames, kinds_of
-from ..queries.values import first_of_month
+from ..queries.values import CENT, first_of_month
 
 MOST_YEARS = 100
 NOMINAL = Decimal(1)
 """名义金额 is one yuan."""
+ZERO = Decimal("0.00")
 
 
 class CardRules:
@@ -73,6 +74,7 @@ class CardRules:
         values = dict(values)
         years = values.pop("useful_years", None)
         values |= self.classified(values["class_code"])
+        values["original_value"] = Decimal(values["original_value"]).quantize(CENT)
         acquired: date = values["acquired_on"]
         if acquired > timezone.localdate():
             raise Invalid("取得日期不能晚于今天。", fields={"acquired_on": "取得日期不能晚于今天。"})
@@ -86,8 +88,8 @@ class CardRules:
             self.check_kind(values["class_code"], kind)
         values["term_from"] = first_of_month(acquired, int(self.depreciation.value("starts")))
         if kind == DepreciationKind.NONE:
-            return {**values, "method": Method.NONE, "term_months": 0, "term_base": Decimal(0)}
+            return {**values, "method": Method.NONE, "term_months": 0, "term_base": ZERO, "term_before": ZERO}
         return {
             **values, "method": Method.STRAIGHT, "term_months": self.months(kind, years),
-            "term_base": values["original_value"],
+            "term_base": values["original_value"], "term_before": ZERO,
         }  # fmt: skip

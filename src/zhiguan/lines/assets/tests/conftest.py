@@ -66,7 +66,11 @@ def card_values(unit, **values):
 @pytest.fixture
 def make_title(world):
     def make(unit=None, assets=(), **values):
-        given = {"certificate_no": f"产登{next(NUMBERS):05}", "as_of": date(2026, 6, 30), "registered_on": date(2026, 7, 10)}
+        given = {
+            "certificate_no": f"产登{next(NUMBERS):05}",
+            "as_of": date(2026, 6, 30),
+            "registered_on": date(2026, 7, 10),
+        }
         return titles.establish_title(BOSS, unit=unit or world.organ, assets=assets, **given | values)
 
     return make

@@ -87,7 +87,13 @@ def test_an_asset_of_others_is_not_put_under_the_title(world, make_asset, make_t
 def test_an_asset_goes_over_with_its_history_and_both_sides_see_it(world, make_asset):
     card = cards.hand_over(BOSS, make_asset(), user_unit=world.office, custodian=world.keeper, place="301 室")
     holders.change_holder(
-        world.bureau, card, to_unit=world.other, cause="merger", changed_on=date(2026, 8, 1), reason="合并", document_no="编1号"
+        world.bureau,
+        card,
+        to_unit=world.other,
+        cause="merger",
+        changed_on=date(2026, 8, 1),
+        reason="合并",
+        document_no="编1号",
     )
     card = anew(card)
     assert (card.unit, card.state, card.user_unit, card.custodian, card.place) == (world.other, "idle", None, None, "")

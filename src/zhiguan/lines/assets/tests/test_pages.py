@@ -37,7 +37,13 @@ def change(world, make_asset):
     def make(unit):
         asset = make_asset(third)
         holders.change_holder(
-            BOSS, asset, to_unit=unit, cause="merger", changed_on=date(2026, 5, 1), reason="机构合并", document_no="编〔1〕号"
+            BOSS,
+            asset,
+            to_unit=unit,
+            cause="merger",
+            changed_on=date(2026, 5, 1),
+            reason="机构合并",
+            document_no="编〔1〕号",
         )
         return HolderChange.objects.get(asset=asset)
 
@@ -115,9 +121,7 @@ class TestTitle(DetailPageConformance):
 
     @pytest.fixture
     def case(self, world, make_title, make_asset):
-        return Case(
-            world.manager, lambda: make_title(assets=[make_asset()]), lambda: make_title(world.other)
-        )
+        return Case(world.manager, lambda: make_title(assets=[make_asset()]), lambda: make_title(world.other))
 
 
 class TestNewTitle(FormPageConformance):
