@@ -38,7 +38,7 @@ from starlette.routing import Route  # noqa: E402
 from zhiguan.kernel.identity.service import Account, actor_for  # noqa: E402
 from zhiguan.kit.actor import Actor  # noqa: E402
 from zhiguan.lines.vehicles.queries import cockpit as figures  # noqa: E402
-from zhiguan.site.live_positions import Positions, Watcher, in_database, look  # noqa: E402
+from zhiguan.site.live_positions import Lifts, Positions, Rows, Watcher, in_database, look  # noqa: E402
 
 log = logging.getLogger(__name__)
 
@@ -112,9 +112,8 @@ def visitor_actor(visitor: Visitor) -> Actor:
     return actor
 
 
-def _picture(visitor: Visitor) -> tuple[Actor, dict[int, tuple[list[Any], float]]]:
-    actor = visitor_actor(visitor)
-    return actor, look(actor)
+def _picture(visitor: Visitor) -> tuple[Rows, Lifts]:
+    return look(visitor_actor(visitor))
 
 
 def allowed_origin(request: Request) -> str:
@@ -221,19 +220,19 @@ async def _vehicles(process: Process, visitor: Visitor, request: Request) -> Asy
 
 async def _snapshot(process: Process, visitor: Visitor, watcher: Watcher) -> str:
     watcher.renews()
-    _, rows = await process.ask(_picture, visitor)
+    rows, lifts = await process.ask(_picture, visitor)
     process.positions.know(rows)
-    watcher.starts(rows)
-    picture = {"type": "snapshot", "at": timezone.now().isoformat(), "vehicles": [row for row, _ in rows.values()]}
-    return _event("snapshot", _json(picture))
+    shown = watcher.starts(rows, lifts)
+    return _event("snapshot", _json({"type": "snapshot", "at": timezone.now().isoformat(), "vehicles": shown}))
 
 
 async def _renew(process: Process, visitor: Visitor, watcher: Watcher) -> str:
-    """Check the session again; a new picture when other devices may be seen than before, or changes were missed."""
+    """Check the session again; a new picture when other devices may be seen than before, the place of others is kept
+    (the office closed, a lift ended), or changes were missed."""
     if watcher.stale or watcher.visible is None:
         return await _snapshot(process, visitor, watcher)
-    _, rows = await process.ask(_picture, visitor)
-    if frozenset(rows) == watcher.visible:
+    rows, lifts = await process.ask(_picture, visitor)
+    if frozenset(rows) == watcher.visible and watcher.keeping(rows, lifts) == watcher.kept:
         return ""
     return await _snapshot(process, visitor, watcher)
 

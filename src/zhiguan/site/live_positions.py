@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
@@ -41,8 +41,10 @@ def in_database(work: Callable[[], Any]) -> Any:
         close_old_connections()
 
 
-Rows = dict[int, tuple[list[Any], float]]
-"""Device key → (row as the map reads it, moment of the device's last word)."""
+Rows = dict[int, tracks.Seen]
+"""Device key → what is seen of it."""
+Lifts = dict[int, float]
+"""Device key → until when (Unix seconds) the watcher may see it off duty."""
 
 
 def _rows(actor: Actor, sources: list[int] | None = None) -> Rows:
@@ -50,13 +52,19 @@ def _rows(actor: Actor, sources: list[int] | None = None) -> Rows:
         terminals = tracks.live_terminals(actor)
         if sources is not None:
             terminals = terminals.filter(source__in=sources)
-        found = tracks.map_rows(terminals, timezone.now())
-        return {source: (row, received_at.timestamp()) for source, received_at, row in found}
+        return {each.source: each for each in tracks.map_rows(terminals, timezone.now())}
 
 
-def look(actor: Actor) -> Rows:
-    """Return all that the actor may see now."""
-    return _rows(actor)
+def look(actor: Actor) -> tuple[Rows, Lifts]:
+    """Return all that the actor may see now, and which of it off duty under a lift; the latter is noted in the log."""
+    rows = _rows(actor)
+    if all(each.kept is None for each in rows.values()):
+        return rows, {}
+    with actor.acting():
+        until = tracks.lifted_now(actor)
+        lifts = {each.source: until[each.row[0]].timestamp() for each in rows.values() if each.row[0] in until}
+        tracks.note_lifted(actor, [each for each in rows.values() if each.kept is not None and each.source in lifts])
+    return rows, lifts
 
 
 def _read(sources: list[int]) -> Rows:
@@ -68,25 +76,43 @@ class Watcher:
 
     def __init__(self) -> None:
         self.visible: frozenset[int] | None = None
+        self.kept: frozenset[int] = frozenset()
+        self.lifts: Lifts = {}
         self.pending: dict[int, list[Any]] = {}
         self.stale = False
         self.wake = asyncio.Event()
-        self._early: dict[int, list[Any]] = {}
+        self._early: Rows = {}
 
-    def offer(self, rows: dict[int, list[Any]]) -> None:
-        """Take the rows that this watcher may see."""
+    def offer(self, rows: Rows) -> None:
+        """Take the rows that this watcher may see, each as they may see it."""
         if self.visible is None:
             self._early.update(rows)  # changed while the first picture is being made
             return
         mine = self.visible.intersection(rows)
         if mine:
-            self.pending.update((source, rows[source]) for source in mine)
+            self.pending.update((source, self.as_seen(rows[source])) for source in mine)
             self.wake.set()
 
-    def starts(self, visible: Iterable[int]) -> None:
-        """From now on these devices may be seen; what changed in the meantime is served next."""
-        self.visible, self.pending, early, self._early = frozenset(visible), {}, self._early, {}
+    def as_seen(self, seen: tracks.Seen) -> list[Any]:
+        """Return the row of a device for this watcher: without a place off duty, unless they lifted that."""
+        if seen.kept is None or self.lifts.get(seen.source, 0.0) > time.time():
+            return seen.row
+        return seen.kept
+
+    def starts(self, rows: Rows, lifts: Lifts) -> list[list[Any]]:
+        """From now on these devices may be seen; what changed in the meantime is served next. Returns the picture."""
+        self.visible, self.pending, early, self._early = frozenset(rows), {}, self._early, {}
+        self.lifts, self.kept = lifts, self.keeping(rows, lifts)
         self.offer(early)
+        return [self.as_seen(each) for each in rows.values()]
+
+    @staticmethod
+    def keeping(rows: Rows, lifts: Lifts) -> frozenset[int]:
+        """Return the devices whose place is kept from the watcher: a new picture is due when these change."""
+        now = time.time()
+        return frozenset(
+            source for source, each in rows.items() if each.kept is not None and lifts.get(source, 0.0) <= now
+        )
 
     def renews(self) -> None:
         """The picture is made anew: collect until :meth:`starts`."""
@@ -112,13 +138,13 @@ class Positions:
             group.create_task(self._serve())
             group.create_task(self._sweep())
 
-    def know(self, rows: dict[int, tuple[list[Any], float]]) -> None:
+    def know(self, rows: Rows) -> None:
         """Remember when the devices were last heard of, to notice when they fall silent."""
-        for source, (row, received) in rows.items():
-            if row[5] == "offline":
+        for source, each in rows.items():
+            if each.row[5] == "offline":
                 self._received.pop(source, None)
             else:
-                self._received[source] = received
+                self._received[source] = each.received_at.timestamp()
 
     async def _listen(self) -> None:
         wait, most = BACK_OFF_S
@@ -159,9 +185,8 @@ class Positions:
                         rows = await loop.run_in_executor(self.pool, lambda p=part: in_database(lambda: _read(p)))
                         self.reads += 1
                         self.know(rows)
-                        plain = {source: row for source, (row, _) in rows.items()}
                         for watcher in tuple(self.watchers):
-                            watcher.offer(plain)
+                            watcher.offer(rows)
                 except DatabaseError as error:
                     log.warning("live: positions could not be read: %s", str(error).strip())
                     self._changed.update(sources)

@@ -176,7 +176,7 @@ class SubjectLink(Declared):
     """Where rows of a type are shown: ``code`` is the model's label (``vehicles.vehicle``), ``url_name`` takes ``pk``.
 
     ``replay`` is the URL name of the JSON data of one day's replay (island ``map-replay``), taking ``pk``, the day as
-    ``?day=2026-03-01``; empty for subjects that do not move.
+    ``?day=2026-03-01`` and, from a finding's page, its key as ``finding``; empty for subjects that do not move.
     """
 
     code: str

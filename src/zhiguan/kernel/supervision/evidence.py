@@ -88,7 +88,7 @@ def replay(finding: Finding) -> dict[str, Any] | None:
     evidence = finding.evidence
     vehicle, day, track = evidence.get("vehicle"), evidence.get("day"), evidence.get("track")
     if isinstance(vehicle, int) and isinstance(day, str) and (url := replay_url(VEHICLE, vehicle, day)):
-        return {**base_map(), "data_url": url}
+        return {**base_map(), "data_url": f"{url}&finding={finding.pk}"}
     if not isinstance(track, Mapping):
         return None
     lists = {name: track.get(name) for name in ("t", "lat", "lon", "speed")}

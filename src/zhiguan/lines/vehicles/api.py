@@ -30,3 +30,10 @@ POOL = Resource.of(list=pages.POOLS, detail=pages.POOL, create=pages.POOL_NEW, e
 CONTRACT = Resource.of(list=pages.CONTRACTS, detail=pages.CONTRACT, create=pages.CONTRACT_NEW)
 SETTLEMENT = Resource.of(list=pages.SETTLEMENTS, detail=pages.SETTLEMENT)
 ISSUE = Resource.of(list=pages.ISSUES, detail=pages.ISSUE)
+
+SENSITIVE = Resource.of(list=pages.SENSITIVES, detail=pages.SENSITIVE, create=pages.SENSITIVE_NEW,
+                        edit=pages.SENSITIVE_EDIT)  # fmt: skip
+PERMITTED = Resource.of(list=pages.PERMITTEDS, detail=pages.PERMITTED, create=pages.PERMITTED_NEW,
+                        edit=pages.PERMITTED_EDIT)  # fmt: skip
+HOLDER = Resource.of(list=pages.HOLDERS, detail=pages.HOLDER, create=pages.HOLDER_NEW, edit=pages.HOLDER_EDIT)
+PRIVACY_LIFT = Resource.of(list=pages.LIFTS, detail=pages.LIFTED)

@@ -73,6 +73,13 @@ class PlaceKind(TextChoices):
     OTHER = "other", "其他"
 
 
+class Datum(TextChoices):
+    """坐标系 of coordinates that people type or import."""
+
+    WGS84 = "wgs84", "WGS84（国家大地坐标系 2000）"
+    GCJ02 = "gcj02", "GCJ-02（国内互联网地图坐标）"
+
+
 class Holding(TextChoices):
     """How a person and a vehicle belong together."""
 
@@ -404,4 +411,6 @@ TRACES = (
     TraceCode("vehicles.terminal.command_many", "批量下发终端指令"),
     TraceCode("vehicles.terminal.card", "登记驾驶员刷卡"),
     TraceCode("vehicles.terminal.medium", "登记终端影像"),
+    TraceCode("vehicles.privacy.lift", "解除隐私保护"),
+    TraceCode("vehicles.privacy.read", "查看非工作时间行踪"),
 )

@@ -2,8 +2,6 @@
 
 from zhiguan.kit.manifest import Line
 
-_NOT_YET = "no verb offers the way yet: the tables were made for the rules, the pages to keep them are due"
-
 LINE = Line(
     code="vehicles",
     name="公务用车",
@@ -39,14 +37,6 @@ LINE = Line(
         ("addresses-carry-the-code vehicles.cockpit", "/cockpit is the one screen of the platform, so far about vehicles"),
         ("addresses-carry-the-code vehicles.cockpit.data", "belongs to /cockpit"),
         ("addresses-carry-the-code vehicles.cockpit.update", "belongs to /cockpit"),
-        ("one-act-one-word vehicles.permittedarea.close", _NOT_YET),
-        ("one-act-one-word vehicles.permittedarea.reopen", _NOT_YET),
-        ("one-act-one-word vehicles.sensitiveplace.close", _NOT_YET),
-        ("one-act-one-word vehicles.sensitiveplace.reopen", _NOT_YET),
-        ("one-act-one-word vehicles.vehicleholder.close", _NOT_YET),
-        ("one-act-one-word vehicles.vehicleholder.reopen", _NOT_YET),
-        ("permissions-are-used vehicles.holder.view", _NOT_YET),
-        ("permissions-are-used vehicles.privacy.lift", _NOT_YET),
         (
             "verbs-are-traced vehicles.domain.costs.attach_file",
             "the file service notes what it keeps; a trace entry of its own is due",

@@ -15,14 +15,19 @@ import pytest
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
+from django.utils import timezone
 
 from zhiguan.kernel.identity.models import Account, Grant, Role
+from zhiguan.kernel.identity.service import actor_for
+from zhiguan.kernel.orgs.models import Person
 from zhiguan.kernel.telemetry.gateway.config import Config
 from zhiguan.kernel.telemetry.gateway.server import Gateway
 from zhiguan.kernel.telemetry.jt808 import encode
 from zhiguan.kernel.telemetry.tests.terminal import Terminal
+from zhiguan.kernel.trace.models import Entry
 from zhiguan.kit.actor import system
-from zhiguan.lines.vehicles.domain import register
+from zhiguan.lines.vehicles.domain import holders, privacy, register
+from zhiguan.lines.vehicles.models import Vehicle
 from zhiguan.lines.vehicles.tests.conftest import make_world
 from zhiguan.site import live
 
@@ -144,11 +149,11 @@ def run(town: SimpleNamespace, act: Callable[[Any, Any], Awaitable[None]]) -> No
 
         began, seconds = datetime.now(UTC) - timedelta(minutes=5), count()
 
-        async def report(*sources: int, lat: float = 31.2) -> float:
+        async def report(*sources: int, lat: float = 31.2, **words: int) -> float:
             """Send a position of each; returns the moment the last was acknowledged."""
             moment = began + timedelta(seconds=next(seconds))  # device time has whole seconds
             for source in sources:
-                body = encode.location(lat, 121.5, moment, status=3, speed_kmh=30)
+                body = encode.location(lat, 121.5, moment, status=3, speed_kmh=30, **words)
                 assert (await terminals[source].ask(0x0200, body))["result"] == 0
             return time.monotonic()
 
@@ -187,13 +192,64 @@ def test_a_map_gets_a_picture_then_what_changes_within_two_seconds_and_only_what
             name, change = await browser.event()
             waits.append(time.monotonic() - told)
             assert name == "delta"
-            assert [(row[6], row[1]) for row in change["vehicles"]] == [("沪A12340", round(31.21 + number / 100, 6))]
+            # plate and organ were told by the picture
+            shown = [(row[0], row[1], row[6]) for row in change["vehicles"]]
+            assert shown == [(picture["vehicles"][0][0], round(31.21 + number / 100, 6), None)]
         assert max(waits) < 2.0, waits
         await browser.leave()
         assert not app.state.process.positions.watchers
         assert not app.state.process.streams
 
     run(town, act)
+
+
+def test_off_duty_the_map_says_only_whether_a_car_with_a_holder_moves_unless_lifted_or_alarmed(town, monkeypatch):
+    """The calendar of the test holds no year, so that every moment is off duty: what is unknown is kept."""
+    monkeypatch.setattr(live, "CHECK_S", 0.5)
+    with system("tests").acting() as boss, transaction.atomic():
+        car = Vehicle.objects.get(plate="沪A12340")
+        person = Person.objects.get(name="驾驶员")
+        held = holders.add_holder(
+            boss, vehicle=car, person=person, holding="driver", valid_from=datetime(2026, 1, 1, tzinfo=UTC).date()
+        )
+        warden = Account.objects.create(username="warden", unit=town.organ, must_change_password=False)
+        warden.set_password("not used here")
+        warden.save()
+        role = Role.objects.get(code="vehicles.manager")
+        Grant.objects.create(account=warden, role=role, scope="organ", unit=town.organ, state="active", reason="test")
+    plain, lifting = sign_in(town.account), sign_in(warden)
+
+    def lift():
+        actor = actor_for(warden)
+        with actor.acting(), transaction.atomic():
+            today = timezone.localdate()
+            privacy.lift(actor, car, day_from=today, day_to=today, hours=1, reason="核查线索")
+
+    async def act(app, report):
+        mine = town.sources[0]
+        one, two = Browser(app, "/live/vehicles", plain), Browser(app, "/live/vehicles", lifting)
+        for browser in (one, two):
+            name, picture = await browser.event()
+            assert [row[1:6] for row in picture["vehicles"]] == [[None, None, None, None, "kept_moving"]]
+        await report(mine, lat=31.41)
+        for browser in (one, two):
+            name, change = await browser.event()
+            assert name == "delta" and change["vehicles"][0][1:6] == [None, None, None, None, "kept_moving"]
+        await asyncio.to_thread(lift)
+        name, picture = await two.event()  # within CHECK_S a new picture comes by itself
+        assert name == "snapshot" and picture["vehicles"][0][1] == 31.41
+        await report(mine, lat=31.42)
+        assert (await one.event())[1]["vehicles"][0][1] is None
+        assert (await two.event())[1]["vehicles"][0][1] == 31.42
+        await report(mine, lat=31.43, alarm=1)  # the emergency button
+        assert (await one.event())[1]["vehicles"][0][1:6] == [31.43, 121.5, 30.0, 0, "alarm"]
+        for browser in (one, two):
+            await browser.leave()
+
+    run(town, act)
+    with system("tests").acting(), transaction.atomic():
+        reads = Entry.objects.filter(code="vehicles.privacy.read")
+        assert {entry.account_id for entry in reads} == {warden.pk} and held.state == "active"
 
 
 def test_one_query_serves_all_maps(town):

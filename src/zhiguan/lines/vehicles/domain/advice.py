@@ -72,7 +72,7 @@ def cars_of(vehicles: Iterable[Vehicle], actor: Actor) -> list[Car]:
     now = timezone.now()
     if actor.can("telemetry.position.view"):
         found = tracks.live_terminals(actor).filter(vehicle__in=[each.pk for each in vehicles])
-        for terminal in found:
+        for terminal in tracks.located(actor, found):
             if now - terminal.source.latest.received_at <= tracks.OFFLINE:
                 live[terminal.vehicle_id] = (terminal.source.latest.lat / 1e6, terminal.source.latest.lon / 1e6)
     cars = []

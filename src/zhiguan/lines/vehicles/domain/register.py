@@ -19,7 +19,7 @@ from zhiguan.kit.errors import Conflict, Invalid
 
 from ..codes import Marking
 from ..models import DispatchOrder, Driver, ParkingPlace, Terminal, Vehicle, VehicleQuota
-from . import dues, standards
+from . import dues, holders, standards
 
 PLATE = re.compile(
     r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Z][A-HJ-NP-Z0-9]{4,5}[A-HJ-NP-Z0-9警]"
@@ -113,6 +113,7 @@ def edit(actor: Actor, vehicle: Vehicle, *, version: int | None = None, reason: 
             vehicle = ledger.change(vehicle, actor, values, version=version, reason=reason)
     except IntegrityError as error:
         raise _taken(error) from error
+    holders.follow(actor, vehicle)
     for terminal in vehicle.terminals.filter(state="active").select_related("source"):
         if terminal.source.key != vehicle.plate or terminal.unit_id != vehicle.unit_id:
             telemetry.rebind(actor, terminal.source, key=vehicle.plate, unit=vehicle.unit)
@@ -186,6 +187,7 @@ def hand_over(actor: Actor, vehicle: Vehicle, *, to: Unit, reason: str) -> Vehic
     boss = system("vehicles.hand_over")
     with boss.acting():
         vehicle = ledger.change(vehicle, actor, {"unit": to, "place": None}, name="调剂", reason=reason)
+        holders.follow(boss, vehicle, reason=reason)
         for terminal in vehicle.terminals.filter(state="active").select_related("source"):
             telemetry.rebind(boss, terminal.source, key=vehicle.plate, unit=to)
             ledger.change(terminal, actor, {"unit": to}, name="随车变更归属", reason=reason)

@@ -5,5 +5,6 @@ from .fields import *  # noqa: F403
 from .life import *  # noqa: F403
 from .net import *  # noqa: F403
 from .orders import *  # noqa: F403
+from .places import *  # noqa: F403
 from .plans import *  # noqa: F403
 from .register import *  # noqa: F403

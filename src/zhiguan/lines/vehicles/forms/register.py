@@ -83,6 +83,19 @@ class TerminalForm(PageForm):
         self.fields["vehicle"].queryset = Vehicle.objects.filter(scope.q()).exclude(state="disposed")
 
 
+def person_named(form: PageForm, permission: str) -> Person:
+    """Return the active person in the permission's scope whom the field ``person`` names by number or full name."""
+    text = form.cleaned_data["person"].strip()
+    people = Person.objects.filter(form.actor.scope(permission).q(), active=True).select_related("unit")
+    found = list(people.filter(code=text)[:1]) or list(people.filter(name=text)[:6])
+    if not found:
+        raise forms.ValidationError(f"在您管理的单位中没有找到“{text}”。")
+    if len(found) > 1:
+        listed = "；".join(f"{person.code}（{person.unit.name}）" for person in found)
+        raise forms.ValidationError(f"有多人名为“{text}”，请填写人员编号：{listed}。")
+    return found[0]
+
+
 class DriverForm(PageForm):
     licence_no = forms.CharField(label="驾驶证号", max_length=20, required=False)
     licence_class = forms.ChoiceField(label="准驾车型", choices=LicenceClass.choices, initial=LicenceClass.C1)
@@ -100,16 +113,7 @@ class NewDriverForm(DriverForm):
     field_order = ("person",)
 
     def clean_person(self) -> Person:
-        text = self.cleaned_data["person"].strip()
-        scope = self.actor.scope("vehicles.driver.manage")
-        people = Person.objects.filter(scope.q(), active=True).select_related("unit")
-        found = list(people.filter(code=text)[:1]) or list(people.filter(name=text)[:6])
-        if not found:
-            raise forms.ValidationError(f"在您管理的单位中没有找到“{text}”。")
-        if len(found) > 1:
-            listed = "；".join(f"{person.code}（{person.unit.name}）" for person in found)
-            raise forms.ValidationError(f"有多人名为“{text}”，请填写人员编号：{listed}。")
-        return found[0]
+        return person_named(self, "vehicles.driver.manage")
 
 
 class QuotaForm(PageForm):

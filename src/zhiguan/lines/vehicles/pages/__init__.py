@@ -13,7 +13,9 @@ from .mishaps import *  # noqa: F403
 from .net import *  # noqa: F403
 from .order import *  # noqa: F403
 from .orders import *  # noqa: F403
+from .places import *  # noqa: F403
 from .plans import *  # noqa: F403
+from .privacy import *  # noqa: F403
 from .register import *  # noqa: F403
 from .slip import *  # noqa: F403
 from .studies import *  # noqa: F403

@@ -89,7 +89,9 @@ def replay_data(request: HttpRequest, pk: int) -> HttpResponse:
     day = _day(request)
     if day is None:
         return HttpResponseBadRequest("日期应写作 2026-01-31 的形式。")
-    return JsonResponse(tracks.replay(vehicle, day, request.actor))
+    finding = request.GET.get("finding", "")
+    key = int(finding) if finding.isascii() and finding.isdigit() and len(finding) < 19 else None
+    return JsonResponse(tracks.replay(vehicle, day, request.actor, key))
 
 
 LIVE = ViewPage(
@@ -124,7 +126,7 @@ TRIPS = ListPage(
     default_sort="-start_at",
     views=(("全部", ""), ("无派车单", "match=no_order"), ("超出时段", "match=overrun")),
     export_name="行程",
-    note="行程由卫星定位数据计算得出；补传数据到达后自动重算。",
+    note="行程由卫星定位数据计算得出；补传数据到达后自动重算。登记了固定使用人的车辆，非工作时间且没有派车单的行程受隐私保护，不在此列出。",
     empty=EmptyState("还没有行程", "车辆安装定位终端并行驶后，行程会自动出现。"),
 )  # fmt: skip
 DAYS = ListPage(

@@ -37,6 +37,7 @@ from ..domain import pools, register
 from ..forms import IntoPoolForm, MarkForm, VehicleForm
 from ..importers import VEHICLE_IMPORT
 from ..queries import establishment, tracks
+from ..queries import fences as kept
 from ..queries.devices import sign_ins_in
 from .file import BLOCKS
 from .parts import (
@@ -51,7 +52,9 @@ from .parts import (
     states,
     unit_options,
 )
+from .places import HOLDER_COLUMNS
 from .plans import DISPOSE
+from .privacy import LIFT_PRIVACY
 from .terminals import SIGN_INS, vehicle_media
 
 VEHICLES = ListPage(
@@ -134,6 +137,12 @@ VEHICLE = DetailPage(
         RelatedList("行程", rows=queries.trips_of, columns=TRIP_COLUMNS, tab="行程", permission="vehicles.trip.view"),
         Custom("vehicles/media.html", context=vehicle_media, title="影像", tab="影像", permission="vehicles.trip.view"),
         RelatedList("驾驶员刷卡", rows=sign_ins_in, tab="刷卡", columns=SIGN_INS, permission="vehicles.driver.view"),
+        RelatedList("固定使用人", rows=kept.holders_of, tab="使用人与区域", link="vehicles.vehicleholder.detail",
+                    permission="vehicles.holder.view", columns=HOLDER_COLUMNS),
+        RelatedList("允许行驶区域", rows=kept.permitted_for, tab="使用人与区域", link="vehicles.permittedarea.detail",
+                    permission="vehicles.place.view",
+                    columns=(Column("name", "名称", link=True), states(lifecycle.PERMITTED), Date("valid_from", "起始日期"),
+                             Date("valid_to", "终止日期"))),
         RelatedList("定位终端", rows=queries.terminals_of, tab="终端", link="vehicles.terminal.detail",
                     permission="vehicles.terminal.view",
                     columns=(Column("number", "终端手机号", link=True), states(lifecycle.TERMINAL),
@@ -155,6 +164,7 @@ VEHICLE = DetailPage(
                    when=lambda row: row.marking != Marking.DONE and row.state != "disposed"),
         VerbAction("exempt_marking", "免喷涂", verb=register.exempt_marking, permission=MANAGE, reason=True,
                    when=lambda row: row.marking == Marking.PENDING and row.state != "disposed"),
+        LIFT_PRIVACY,
         DISPOSE,
     ),
     page_actions=(

@@ -19,6 +19,7 @@ from zhiguan.kit.actor import Actor
 from zhiguan.kit.pages import Change, HistoryEntry
 
 from ..models import DispatchOrder, Driver, ParkingPlace, Stop, Terminal, Trip, Vehicle, VehicleDay, VehicleQuota
+from . import privacy
 from .net import *  # noqa: F403
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -100,7 +101,9 @@ def my_drives(actor: Actor) -> QuerySet[DispatchOrder]:
 
 
 def trips(actor: Actor) -> QuerySet[Trip]:
-    return Trip.objects.visible_to(actor, "vehicles.trip.view")
+    """Return the trips of the actor's scope, without those off duty that are kept from them (:mod:`.privacy`)."""
+    rows = Trip.objects.visible_to(actor, "vehicles.trip.view")
+    return privacy.without_kept(rows, actor, ordered=Q(order__isnull=False))
 
 
 def days(actor: Actor) -> QuerySet[VehicleDay]:
@@ -109,7 +112,8 @@ def days(actor: Actor) -> QuerySet[VehicleDay]:
 
 
 def stops_of(vehicle: Vehicle, actor: Actor) -> QuerySet[Stop]:
-    return Stop.objects.visible_to(actor, "vehicles.trip.view").filter(vehicle=vehicle)
+    rows = Stop.objects.visible_to(actor, "vehicles.trip.view").filter(vehicle=vehicle)
+    return privacy.without_kept(rows, actor)
 
 
 def orders_of(vehicle: Vehicle, actor: Actor) -> QuerySet[DispatchOrder]:

@@ -108,7 +108,7 @@ def free_positions(actor: Actor) -> list[dict[str, Any]]:
         state__in=("dispatched", "started"), planned_from__lte=now, planned_to__gt=now, vehicle__isnull=False
     ).values("vehicle")
     free = Vehicle.objects.visible_to(actor, DISPATCH).filter(state="in_service").exclude(pk__in=bound).values("pk")
-    found = tracks.live_terminals(actor).filter(vehicle__in=free)[:MOST_ROWS]
+    found = tracks.located(actor, tracks.live_terminals(actor).filter(vehicle__in=free)[:MOST_ROWS])
     return [
         {"id": each.vehicle_id, "plate": each.vehicle.plate, "lat": each.source.latest.lat / 1e6,
          "lon": each.source.latest.lon / 1e6, "state": _state(each.source.latest, now),

@@ -114,6 +114,7 @@ def _vehicle_areas(actor: Actor, code: str) -> list[dict[str, Any]]:
 
     unit = Unit.objects.get(code=code)
     rows = tracks.live_terminals(actor).filter(vehicle__scope_pos__range=(unit.pos, unit.pos_end))
+    rows = tracks.located(actor, rows)
     return [
         {
             "code": terminal.vehicle.plate, "title": terminal.vehicle.plate,

@@ -12,12 +12,15 @@ from zhiguan.kernel.telemetry import service as telemetry
 from zhiguan.kit.actor import Actor
 
 from ..models import AreaCarried, DriverSignIn, Terminal, TerminalArea, TerminalMedia, Vehicle
+from . import privacy
 
 VIEW = "vehicles.terminal.view"
 LOW_NETWORK, FEW_SATELLITES = 10, 5
 """Below these a terminal hears badly: network strength of 0 to 31 as terminals send it, satellites for a sound fix."""
 SILENT = timedelta(minutes=10)
 NONE_YET = "从未上线"
+ALARMED = (2, 3)
+"""Events of media that an alarm set off (robbery, collision): shown off duty as well."""
 
 
 def terminals(actor: Actor) -> QuerySet[Terminal]:
@@ -117,7 +120,9 @@ def sign_ins_in(vehicle: Vehicle, actor: Actor) -> QuerySet[DriverSignIn]:
 
 
 def media(actor: Actor) -> QuerySet[TerminalMedia]:
-    return TerminalMedia.objects.visible_to(actor, "vehicles.trip.view")
+    """Return the media in scope, without those taken off duty that are kept from the actor."""
+    rows = TerminalMedia.objects.visible_to(actor, "vehicles.trip.view")
+    return privacy.without_kept(rows, actor, "at", "at", ordered=Q(event__in=ALARMED))
 
 
 def media_of(terminal: Terminal, actor: Actor) -> QuerySet[TerminalMedia]:

@@ -8,7 +8,8 @@ import { liveText, openLive, type LiveState } from '../shared/live'
 import { type BaseMapConfig, FONT, makeMap, palette, setData } from '../shared/map'
 import { addStateSymbols, defaultStates, type VehicleState } from '../shared/vehicles'
 
-type Row = [id: number | string, lat: number, lon: number, speed: number, heading: number, state: string, plate?: string | null, organ?: number | string | null, at?: number | null]
+/** Place, speed and heading are null where privacy outside duty hours keeps them. */
+type Row = [id: number | string, lat: number | null, lon: number | null, speed: number | null, heading: number | null, state: string, plate?: string | null, organ?: number | string | null, at?: number | null]
 
 interface Payload {
   type: 'snapshot' | 'delta'
@@ -32,8 +33,8 @@ interface Config extends BaseMapConfig {
 
 interface Vehicle {
   id: string
-  lat: number
-  lon: number
+  lat: number | null
+  lon: number | null
   speed: number
   heading: number
   state: string
@@ -125,7 +126,7 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
       const id = String(key)
       const old = vehicles.get(id)
       vehicles.set(id, {
-        id, lat, lon, speed, heading, state,
+        id, lat, lon, speed: speed ?? 0, heading: heading ?? 0, state,
         plate: plate ?? old?.plate ?? id,
         organ: organId === null || organId === undefined ? (old?.organ ?? '') : String(organId),
         at: at ?? Date.parse(payload.at) / 1000,
@@ -204,7 +205,15 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
     setText(title, vehicle.plate)
     badge.className = `zg-state zg-map-state-${vehicle.state}`
     setText(badge, titleOf(vehicle.state))
-    const values = [organs.get(vehicle.organ) ?? '—', `${numberText(Math.round(vehicle.speed))} km/h`, headingText(vehicle.heading), vehicle.at ? timeText(vehicle.at) : '—', `${vehicle.lon.toFixed(5)}, ${vehicle.lat.toFixed(5)}`]
+    const placed = vehicle.lat !== null && vehicle.lon !== null
+    const values = [
+      organs.get(vehicle.organ) ?? '—',
+      placed ? `${numberText(Math.round(vehicle.speed))} km/h` : '非工作时间不显示',
+      placed ? headingText(vehicle.heading) : '非工作时间不显示',
+      vehicle.at ? timeText(vehicle.at) : '—',
+      placed ? `${vehicle.lon!.toFixed(5)}, ${vehicle.lat!.toFixed(5)}` : '非工作时间不显示',
+    ]
+    followButton.hidden = !placed
     facts.forEach(([, node], index) => setText(node, values[index] ?? ''))
     followButton.className = `btn btn-sm ${following ? 'btn-primary' : ''}`
     followButton.setAttribute('aria-pressed', String(following))
@@ -226,7 +235,7 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
   function drawCars(visible: Vehicle[]): void {
     cars = []
     for (const vehicle of visible) {
-      if (vehicle.id === selected) continue
+      if (vehicle.id === selected || vehicle.lat === null || vehicle.lon === null) continue
       cars.push({ id: vehicle.id, x: (vehicle.lon + 180) / 360, y: mercatorY(vehicle.lat), heading: vehicle.state === 'moving' ? vehicle.heading : 0, state: codes.get(vehicle.state) ?? 0 })
     }
     drawGroups()
@@ -259,19 +268,19 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
     const chosen = selected === null ? undefined : vehicles.get(selected)
     setData(map, 'selected', {
       type: 'FeatureCollection',
-      features: chosen ? [{ type: 'Feature', geometry: { type: 'Point', coordinates: [chosen.lon, chosen.lat] }, properties: { state: chosen.state, heading: chosen.state === 'moving' ? chosen.heading : 0, plate: chosen.plate } }] : [],
+      features: chosen && chosen.lat !== null && chosen.lon !== null ? [{ type: 'Feature', geometry: { type: 'Point', coordinates: [chosen.lon, chosen.lat] }, properties: { state: chosen.state, heading: chosen.state === 'moving' ? chosen.heading : 0, plate: chosen.plate } }] : [],
     })
     // Tests and the benchmark read here what the picture shows.
     root.dataset.cars = String(visible.length)
     root.dataset.drawn = String(visible.reduce((newest, vehicle) => Math.max(newest, vehicle.at ?? 0), 0))
-    if (following && chosen) map.easeTo({ center: [chosen.lon, chosen.lat], duration: 600 })
+    if (following && chosen && chosen.lat !== null && chosen.lon !== null) map.easeTo({ center: [chosen.lon, chosen.lat], duration: 600 })
   }
 
   function select(id: string | null, fly = false): void {
     selected = id
     if (id === null) following = false
     const vehicle = id === null ? undefined : vehicles.get(id)
-    if (vehicle && fly && map) map.easeTo({ center: [vehicle.lon, vehicle.lat], zoom: Math.max(map.getZoom(), 13), duration: 500 })
+    if (vehicle && vehicle.lat !== null && vehicle.lon !== null && fly && map) map.easeTo({ center: [vehicle.lon, vehicle.lat], zoom: Math.max(map.getZoom(), 13), duration: 500 })
     touch()
   }
   function follow(on: boolean): void {

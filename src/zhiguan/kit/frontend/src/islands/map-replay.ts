@@ -13,8 +13,10 @@ interface Replay {
   points: { t: number[]; lat: number[]; lon: number[]; speed: number[] }
   trips: { id?: number | string; start: number; end: number; metres: number; driver?: string; title?: string; href?: string }[]
   stops: { start: number; end: number; lat: number; lon: number; name?: string; metres?: number }[]
-  findings: { id: number | string; title: string; severity?: string; at: number; end?: number; lat?: number; lon?: number; href?: string; clause?: string }[]
+  findings: { id: number | string; title: string; severity?: string; at: number; end?: number; lat?: number | null; lon?: number | null; href?: string; clause?: string }[]
   orders: { id: number | string; no: string; start: number; end: number; title?: string; state?: string; href?: string }[]
+  /** Times outside duty of a vehicle with a holder: only whether it moved. */
+  kept?: { start: number; end: number; moved: boolean }[]
 }
 
 interface Config extends BaseMapConfig {
@@ -30,6 +32,18 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
   const data = config.data ?? (await load(config.data_url ?? ''))
   const { t, lat, lon, speed } = data.points
   root.classList.add('zg-map', 'zg-replay')
+  const kept = data.kept ?? []
+  const keptText = (span: { start: number; end: number; moved: boolean }): string => `${minuteText(span.start)} 至 ${minuteText(span.end)}：${span.moved ? '有移动' : '未移动'}`
+  if (!t.length && kept.length) {
+    root.append(
+      el(
+        'div', { class: 'zg-empty' }, icon('eye-off', 'zg-empty-icon'), el('p', { class: 'zg-empty-title', text: '非工作时间的位置受隐私保护' }),
+        ...kept.map((span) => el('p', { text: keptText(span) })),
+        el('p', { text: '本车登记了固定使用人；确需查看的，在车辆页面办理“解除隐私保护”。' }),
+      ),
+    )
+    return () => undefined
+  }
   if (!t.length) {
     root.append(el('div', { class: 'zg-empty' }, icon('map-pin', 'zg-empty-icon'), el('p', { class: 'zg-empty-title', text: '当日没有定位数据' }), el('p', { text: '车辆未启动、终端离线或未安装终端时，没有轨迹可供回放。' })))
     return () => undefined
@@ -138,6 +152,7 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
   function fillEvents(): void {
     type Entry = { at: number; end?: number; kind: string; symbol: string; title: string; text: string; href?: string }
     const entries: Entry[] = [
+      ...kept.map((span) => ({ at: span.start, end: span.end, kind: 'stop', symbol: 'eye-off', title: span.moved ? '非工作时间：有移动' : '非工作时间：未移动', text: '位置受隐私保护，不显示' })),
       ...data.orders.map((order) => ({ at: order.start, end: order.end, kind: 'order', symbol: 'clipboard-check', title: `派车单 ${order.no}`, text: [order.title, order.state].filter(Boolean).join(' · '), href: order.href })),
       ...data.trips.map((trip) => ({ at: trip.start, end: trip.end, kind: 'trip', symbol: 'route', title: `行程 ${distanceText(trip.metres)}`, text: [trip.title, trip.driver, durationText(trip.end - trip.start)].filter(Boolean).join(' · '), href: trip.href })),
       ...data.stops.map((stop) => ({ at: stop.start, end: stop.end, kind: 'stop', symbol: 'parking', title: `停留 ${durationText(stop.end - stop.start)}`, text: stop.name ?? `${stop.lon.toFixed(5)}, ${stop.lat.toFixed(5)}` })),
