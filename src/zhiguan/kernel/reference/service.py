@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from copy import copy
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -33,6 +36,8 @@ __all__ = [
     "cite",
     "fact",
     "override",
+    "refusal",
+    "supposing",
     "sync",
     "thresholds",
     "topics",
@@ -51,16 +56,63 @@ def _pos(unit: Any) -> int | None:
     return unit if unit is None or isinstance(unit, int) else unit.pos
 
 
+@dataclass(frozen=True)
+class Supposed:
+    """A value taken for granted for the length of a question: of all, or of the organ between two positions."""
+
+    code: str
+    value: Any
+    span: tuple[int, int] | None = None
+
+    def of(self, found: Fact, pos: int | None) -> bool:
+        """Tell whether it stands in for ``found``, which would hold at ``pos``: nearer organs' own values stay."""
+        if self.span is None:
+            return found.place is None
+        if pos is None or not self.span[0] <= pos <= self.span[1]:
+            return False
+        return found.place is None or (found.place.pos <= self.span[0] and self.span[1] <= found.place.pos_end)
+
+
+_supposed: ContextVar[tuple[Supposed, ...]] = ContextVar("zhiguan_supposed", default=())
+
+
+@contextmanager
+def supposing(code: str, value: Any, place: Any = None) -> Iterator[None]:
+    """Answer every question of the block as if the fact had this value, for all or for one organ and what is below it.
+
+    Nothing is written. For trying out a threshold before it is set; see :func:`refusal` for what may be set.
+    """
+    span = None if place is None else (place.pos, place.pos_end)
+    token = _supposed.set((*_supposed.get(), Supposed(code, value, span)))
+    try:
+        yield
+    finally:
+        _supposed.reset(token)
+
+
+def _as_supposed(found: Fact, pos: int | None) -> Fact:
+    for each in _supposed.get():
+        if each.code == found.code and each.of(found, pos):
+            found = copy(found)
+            found.value = each.value
+    return found
+
+
 def fact(code: str, *, on: date | None = None, unit: Any = None) -> Fact:
     """Return the fact in force on the date (today); a local adjustment wins over what is shipped for the same day.
 
     With ``unit`` (a unit or its position) an adjustment of the nearest organ above wins over the general ones.
     """
+    return _as_supposed(_fact(code, on=on, unit=unit), _pos(unit))
+
+
+def _fact(code: str, *, on: date | None = None, unit: Any = None) -> Fact:
     day, pos = on or timezone.localdate(), _pos(unit)
     rows = Fact.objects.filter(Q(valid_to__isnull=True) | Q(valid_to__gt=day), code=code, valid_from__lte=day)
     latest = rows.order_by("-valid_from", "-local", "-pk")
     if pos is not None:
         own = latest.filter(place__pos__lte=pos, place__pos_end__gte=pos)
+        own = own.select_related("place")
         nearest = own.order_by("-place__pos", "place__pos_end", "-valid_from", "-pk").first()
         if nearest is not None:
             return nearest
@@ -119,6 +171,12 @@ def thresholds(prefix: str, *, on: date) -> Thresholds:
             general[row.code] = row
         else:
             own.setdefault(row.code, {})[row.place.pos, row.place.pos_end] = row.value
+    for each in _supposed.get():
+        if each.code in general and each.span is None:
+            general[each.code] = copy(general[each.code])
+            general[each.code].value = each.value
+        elif each.code in general and each.span is not None:
+            own.setdefault(each.code, {})[each.span] = each.value
     nearest_last = {
         code: tuple(
             (lo, hi, value) for (lo, hi), value in sorted(held.items(), key=lambda each: each[0][0] - each[0][1])
@@ -211,6 +269,13 @@ def _fits(shown: Any, given: Any) -> str:
     if type(shown) is not type(given):
         return "取值的形式须与原值一致。"
     return "" if given else "请填写取值。"
+
+
+def refusal(shown: Fact, value: Any) -> str:
+    """Return why the fact may not be set to the value here, or "": read in a rule, of another form, beyond its limits."""
+    if not shown.adjustable:
+        return "该取值出自已核对的法规或标准，不能在本地调整。"
+    return _fits(shown.value, value) or _leaves(shown, value)
 
 
 @transaction.atomic

@@ -15,6 +15,7 @@ from zhiguan.kernel.orgs.tree import ROOT_POS
 from zhiguan.kernel.reference.codes import Bound, Evidence, Status
 from zhiguan.kernel.reference.models import Fact, text_of
 from zhiguan.kernel.trace.models import Entry
+from zhiguan.kit.actor import system
 from zhiguan.kit.errors import Conflict, Denied, Invalid
 
 AWAY = "vehicles.detection.away_m"
@@ -161,3 +162,39 @@ def _organs():
         made.append(Unit.objects.create(code=f"31000000{number}", name=f"市{number}局", kind="organ", parent=city, pos=lo,
                                         pos_end=lo + 9, valid_from=date(2020, 1, 1)))  # fmt: skip
     return made
+
+
+@pytest.fixture
+def organs(as_system):
+    return _organs()
+
+
+def test_a_value_is_supposed_for_a_question_only_and_nothing_is_written(facts, organs):
+    city, first, other = organs
+    code, day = "vehicles.detection.away_m", date(2026, 6, 1)
+    with facts.supposing(code, 80):
+        assert facts.value(code, on=day) == 80 == facts.thresholds("vehicles.detection", on=day).value("away_m")
+        with facts.supposing(code, 120, first):
+            known = facts.thresholds("vehicles.detection", on=day)
+            for unit, value in ((first, 120), (city, 80), (other, 80)):
+                assert facts.value(code, on=day, unit=unit) == value == known.value("away_m", unit)
+            positions = np.array([unit.pos for unit in organs])
+            assert known.array("away_m", positions).tolist() == [80.0, 120.0, 80.0]
+    assert facts.value(code, on=day) == 50 and not Fact.objects.filter(local=True).exists()
+
+
+def test_an_organs_own_value_stays_when_the_general_one_is_supposed(facts, organs):
+    city, first, other = organs
+    code, day = "vehicles.detection.away_m", date(2026, 6, 1)
+    facts.override(system("tests"), code, 70, date(2026, 1, 1), "场地较大", place=first)
+    with facts.supposing(code, 90):
+        known = facts.thresholds("vehicles.detection", on=day)
+        for unit, value in ((first, 70), (city, 90), (other, 90)):
+            assert facts.value(code, on=day, unit=unit) == value == known.value("away_m", unit)
+
+
+def test_what_may_not_be_set_is_said_beforehand(facts):
+    away, law = facts.fact("vehicles.detection.away_m"), facts.fact("vehicles.use.dispatch")
+    assert facts.refusal(away, 80) == ""
+    assert "20 至 1,000 米" in facts.refusal(away, 5) and "数字" in facts.refusal(away, "远")
+    assert "已核对" in facts.refusal(law, False)
