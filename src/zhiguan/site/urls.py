@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import include, path, re_path
 
+from zhiguan.kernel.documents import checkviews
 from zhiguan.kernel.identity import oidc
 from zhiguan.kit.api.problems import problem
 from zhiguan.kit.errors import Refusal
@@ -60,6 +61,9 @@ urlpatterns = [
     path("", desk.home, name="home"),
     path("todo/", desk.todo, name="todo"),
     path("me/", desk.me, name="me"),
+    # Anybody may ask whether a document is valid; nothing else is open without sign-in.
+    path("check/", checkviews.check, name="check"),
+    path("check/<str:token>/", checkviews.check, name="check.token"),
     # A forgotten password is reset by the administrator of the unit, never by mail.
     # Accounts are made by administrators, and bound to a provider's identities by their names alone.
     re_path(

@@ -68,8 +68,7 @@ def picture(row: OutcomeDocument, seal: Seal | None) -> dict[str, Any]:
     """Return the seal for the template: the organ's own, or in the demo city one that says what it is."""
     if seal is None:
         return {"svg": sealing.demo(row.issuer_name), "mm": DEMO_MM}
-    _, content = files.opened(system("documents.produce"), seal.file_id)
-    with content:
+    with files.read(seal.file) as content:
         return {"svg": sealing.framed(content.read(), seal.file.media_type), "mm": seal.diameter_mm}
 
 

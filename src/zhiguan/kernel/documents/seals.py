@@ -14,6 +14,7 @@ from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kit.actor import Actor, system
 from zhiguan.kit.errors import Conflict, Denied, Invalid
 
+from . import sealing, typesetting
 from .codes import SEAL_ACTIVATE, SEAL_UPLOAD
 from .declare import SEAL_PURPOSES
 from .models import Seal
@@ -38,6 +39,10 @@ def upload(
     file = files.store(actor, "documents", image, name, unit=unit, permission="documents.seal.view")
     if file.media_type not in PICTURES:
         raise Invalid("印模应为 PNG 或 JPEG 图片。", code="seal_picture", fields={"image": "请上传 PNG 或 JPEG 图片。"})
+    with files.read(file) as content:
+        if not typesetting.drawable(sealing.framed(content.read(), file.media_type)):
+            message = "印模图片已损坏，无法用印，请重新导出后上传。"
+            raise Invalid(message, code="seal_picture", fields={"image": message})
     made = ledger.create(
         Seal, actor,
         {

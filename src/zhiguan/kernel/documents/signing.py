@@ -159,12 +159,24 @@ def _signer(identity: Identity) -> object:
     )
 
 
+@lru_cache(maxsize=1)
+def _writer() -> type:
+    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+
+    class Writer(IncrementalPdfFileWriter):
+        """Leaves the metadata as they are: written anew they would no longer be in the form that PDF/A asks for."""
+
+        def _update_meta(self) -> None:
+            return
+
+    return Writer
+
+
 def sign(pdf: bytes, *, reason: str, place: str) -> tuple[bytes, Identity]:
     """Return the PDF with a certifying signature that allows no change, and what it was signed with.
 
     Raises :class:`SignatureUnusable` when the certificate is not valid today.
     """
-    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
     from pyhanko.sign import fields, signers
 
     found = identity()
@@ -182,5 +194,5 @@ def sign(pdf: bytes, *, reason: str, place: str) -> tuple[bytes, Identity]:
         new_field_spec=fields.SigFieldSpec(FIELD, invis_sig_settings=invisible),
     )  # fmt: skip
     out = io.BytesIO()
-    signer.sign_pdf(IncrementalPdfFileWriter(io.BytesIO(pdf)), output=out)
+    signer.sign_pdf(_writer()(io.BytesIO(pdf)), output=out)
     return out.getvalue(), found

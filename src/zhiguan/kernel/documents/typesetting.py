@@ -88,3 +88,15 @@ def pictures(path: Path, data: Mapping[str, Any], ppi: float = 110) -> list[byte
     """Return the pages as PNG, for looking at them where PDF cannot be shown."""
     made = press(path).run(data, "png", ppi=ppi)
     return made if isinstance(made, list) else [made]
+
+
+def drawable(svg: str) -> bool:
+    """Tell whether a picture can be put on paper: a file with the head of a picture may still be broken inside."""
+    trial = (
+        b'#set page(width: 10mm, height: 10mm, margin: 0mm)\n#image(bytes(sys.inputs.svg), format: "svg", width: 10mm)'
+    )
+    try:
+        typst.compile(trial, font_paths=fonts(), format="pdf", pdf_standards=STANDARD, sys_inputs={"svg": svg})
+    except typst.TypstError:
+        return False
+    return True

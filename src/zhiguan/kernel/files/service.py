@@ -27,7 +27,9 @@ from .declare import KEEP_DETACHED_DAYS, KEEP_UNATTACHED_HOURS, LARGEST_BYTES, T
 from .models import StoredFile, TypeLimit
 from .sniff import clean_name, refuse, sniff
 
-__all__ = ["StoredFile", "attach", "attachments", "check", "clean", "detach", "limits", "opened", "set_limit", "store"]
+__all__ = [
+    "StoredFile", "attach", "attachments", "check", "clean", "detach", "limits", "opened", "read", "set_limit", "store",
+]  # fmt: skip
 
 log = logging.getLogger("zhiguan.files")
 
@@ -151,7 +153,8 @@ def attach(actor: Actor, file: StoredFile, subject: Model, *, role: str = "", pe
     """
     if not actor.system and (actor.account_id is None or file.uploaded_by_id != actor.account_id):
         raise Denied("只能关联本人上传的附件。", code="not_own_file")
-    area = subject._meta.app_label
+    # What is kept for many lines in one table (cases) names the line it belongs to.
+    area = getattr(subject, "ledger_area", subject._meta.app_label)
     if area != file.area:
         raise Invalid("附件与所关联的事项不属于同一条线。", code="file_area")
     done = StoredFile.objects.filter(pk=file.pk, subject_id__isnull=True, detached_at__isnull=True).update(
@@ -197,13 +200,19 @@ def opened(actor: Actor, pk: int) -> tuple[StoredFile, BinaryIO]:
     if file is None:
         raise NotFound("该附件不存在，或不在您的数据权限范围内。")
     _require(actor, file)
+    content = read(file)
+    trace.record_read(actor, "files.file.download", file, ["content"])
+    return file, content
+
+
+def read(file: StoredFile) -> BinaryIO:
+    """Return a file's content for a part that hands it out by its own rules: it has asked whether the actor may, and
+    traces what leaves. Raises ``NotFound`` when the content is missing."""
     try:
-        content = disk.place(file.digest).open("rb")
+        return disk.place(file.digest).open("rb")
     except FileNotFoundError as error:
         log.error("content %s of file %s is missing", file.digest, file.pk)
         raise NotFound("附件内容缺失，请联系系统管理员。", code="content_missing") from error
-    trace.record_read(actor, "files.file.download", file, ["content"])
-    return file, content
 
 
 def _orphans() -> QuerySet[StoredFile]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -71,6 +73,23 @@ def make_world(demo: bool = True) -> SimpleNamespace:
 @pytest.fixture
 def world(as_system: Actor) -> SimpleNamespace:
     return make_world()
+
+
+def seal_image(side: int = 60) -> bytes:
+    """A ring on a transparent ground as PNG."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    middle, rows = (side - 1) / 2, bytearray()
+    for y in range(side):
+        rows.append(0)
+        for x in range(side):
+            ring = 0.85 < ((x - middle) ** 2 + (y - middle) ** 2) ** 0.5 / middle < 1
+            rows += b"\xd3\x19\x1f\xff" if ring else b"\0\0\0\0"
+    header = struct.pack(">IIBBBBB", side, side, 8, 6, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(rows))) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
 
 
 def silent(percent: float, message: str = "") -> None:
