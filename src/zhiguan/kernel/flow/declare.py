@@ -20,21 +20,22 @@ from zhiguan.kit.manifest import Declared, Permission
 NAMESPACE = "urn:zhiguan:flow"
 """XML namespace of our attributes in BPMN files."""
 
-APPLY, VIEW, HANDLE, SUPERVISE = "apply", "view", "handle", "supervise"
+APPLY, ENDORSE, HANDLE, DECIDE, VIEW, ASSIGN, SUPERVISE = (
+    "apply", "endorse", "handle", "decide", "view", "assign", "supervise",
+)  # fmt: skip
 
 
 def case_permissions(area: str, name: str) -> tuple[Permission, ...]:
-    """Return the four permissions of a line's cases; a line with items puts them into its ``codes``.
+    """Return the permissions of a line's cases; a line with items puts them into its ``codes``.
 
-    apply: start a case for one's own organ. view: read the cases of one's scope. handle: be a candidate for steps at the
-    bureau. supervise: read every case and step of one's scope, with patterns, without acting.
+    apply: start a case for one's own organ. endorse: agree to it as the organ's leader. handle: accept and review at the
+    bureau. decide: decide at the bureau. view: read the cases of one's scope. assign: give a step to other people, change
+    a case's course as its manager. supervise: read every case and step of one's scope, with patterns, without acting.
     """
-    return (
-        Permission(f"{area}.case.{APPLY}", f"{name}事项申请"),
-        Permission(f"{area}.case.{VIEW}", f"查看{name}办件"),
-        Permission(f"{area}.case.{HANDLE}", f"办理{name}事项"),
-        Permission(f"{area}.case.{SUPERVISE}", f"监督{name}办件"),
-    )
+    acts = ((APPLY, f"{name}事项申请"), (ENDORSE, f"{name}事项单位审核"), (HANDLE, f"{name}事项受理审查"),
+            (DECIDE, f"{name}事项审批决定"), (VIEW, f"查看{name}办件"), (ASSIGN, f"调整{name}办件办理人"),
+            (SUPERVISE, f"监督{name}办件"))  # fmt: skip
+    return tuple(Permission(f"{area}.case.{act}", title) for act, title in acts)
 
 
 # --- forms ------------------------------------------------------------------------------------------------------------
@@ -244,6 +245,9 @@ class ItemWork(Declared):
 
 __all__ = [
     "APPLY",
+    "ASSIGN",
+    "DECIDE",
+    "ENDORSE",
     "HANDLE",
     "NAMESPACE",
     "SUPERVISE",

@@ -94,6 +94,31 @@ def actor_for(
     )
 
 
+def grantees(*, permission: str = "", role: str = "", on: date | None = None) -> list[tuple[Account, tuple]]:
+    """Return (account of a person in service, ranges of positions) of everybody who holds a permission, or a role.
+
+    ``ranges`` are those over which it is held, merged. For finding people who may act; what they do asks again.
+    """
+    from zhiguan.kernel.orgs.service import containing
+
+    day = on or timezone.localdate()
+    wanted = Q(role__permissions__contains=[permission]) if permission else Q(role__code=role)
+    grants = list(
+        Grant.objects.filter(wanted, state=GrantState.ACTIVE, valid_from__lte=day, account__is_active=True)
+        .filter(Q(valid_to__isnull=True) | Q(valid_to__gte=day), account__person__active=True)
+        .select_related("role", "unit", "account__unit", "account__person")
+        .prefetch_related("custom_units")
+        .order_by("account_id")
+    )
+    positions = {each.pos for grant in grants for each in (grant.unit, grant.account.unit) if each is not None}
+    ancestors = containing(positions) if positions else []
+    found: dict[int, tuple[Account, list]] = {}
+    for grant in grants:
+        _, ranges = found.setdefault(grant.account_id, (grant.account, []))
+        ranges += _ranges(grant, ancestors, grant.account.unit)
+    return [(account, merge(ranges)) for account, ranges in found.values()]
+
+
 def grants_changed(*accounts: int) -> None:
     """Note that what these accounts may do has changed (none named: everybody's)."""
     rows = Account.objects.filter(pk__in=accounts) if accounts else Account.objects.all()

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 from zhiguan.kit.errors import Invalid
 
-from ..feel import FeelError, Function, Scope, Type, coerce, compile_text
+from ..feel import Function, Scope, Type, coerce
 from ..feel.access import item_names
 from ..feel.compile import for_code, invoke, quantified_code, user_function
 from .model import Code, Table
@@ -37,12 +37,7 @@ class Boxes:
         written = text_of(child(node, "text"))
         if not written:
             return lambda scope: None
-        try:
-            return compile_text(written, self.build.names, self.build.types)
-        except FeelError as error:
-            if self.build.lenient:
-                return self.build.broken(f"{what}：{error.message}")
-            raise FeelError(f"{what}：{error.message}") from None
+        return self.build.text(written, what)
 
     def logic(self, parent: Element | None, what: str) -> Code | None:
         """Return the code of the box in ``parent``, None if there is none."""
@@ -74,7 +69,7 @@ class Boxes:
         finally:
             self.depth -= 1
         wanted = self.build.types.named(node.get("typeRef")) if kind != "functionDefinition" else None
-        return code if wanted is None else lambda scope: coerce(scope.run, code(scope), wanted)
+        return code if wanted is None else lambda scope: coerce(scope.run, code(scope), wanted, what)
 
     def required(self, node: Element, name: str, what: str) -> Code:
         code = self.logic(child(node, name), what)
@@ -100,7 +95,7 @@ def _context(boxes: Boxes, node: Element, what: str) -> Code:
         made: dict = {}
         inner = scope.inner(made)
         for name, wanted, part in entries:
-            value = coerce(scope.run, part(inner), wanted)
+            value = coerce(scope.run, part(inner), wanted, name or what)
             if not name:
                 return value
             made[name] = value

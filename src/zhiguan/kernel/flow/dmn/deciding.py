@@ -10,7 +10,6 @@ from zhiguan.kit.errors import Invalid
 
 from ..feel import Function, Run, Scope, coerce, from_python, guarded
 from .model import Element, Hit, Model, Outcome, Step
-from .table import problem
 
 
 class Deciding(Run):
@@ -68,17 +67,14 @@ def _input(run: Deciding, element: Element) -> Any:
                 value = value[name]
             break
     else:
-        problem(run, f"缺少输入“{name}”")
+        run.problem(f"缺少输入“{name}”")
         return None
-    fitting = coerce(run, value, element.type)
-    if fitting is None and value is not None:
-        problem(run, f"输入“{name}”的类型或取值不符合要求")
-    return fitting
+    return coerce(run, value, element.type, f"输入“{name}”")
 
 
 def _names(run: Deciding, element: Element) -> dict[str, Any]:
     """Return what an element sees: what it requires, that of an imported file under the name of the import."""
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = dict(run.given) if run.model.open else {}
     for key in element.needs:
         other = run.model.elements[key]
         value = value_of(run, other)
@@ -92,15 +88,13 @@ def _names(run: Deciding, element: Element) -> dict[str, Any]:
 
 def _decision(run: Deciding, element: Element) -> Any:
     if element.logic is None:
-        problem(run, f"决策“{element.name}”没有内容")
+        run.problem(f"决策“{element.name}”没有内容")
         return None
     run.charge()
     names = _names(run, element)
     before, run.hits = run.hits, []
     value = element.logic(Scope(run, names))
-    fitting = coerce(run, value, element.type)
-    if fitting is None and value is not None:
-        problem(run, f"决策“{element.name}”的结果类型或取值不符合要求")
+    fitting = coerce(run, value, element.type, f"决策“{element.name}”的结果")
     run.steps.append(Step(element.name, fitting, tuple(run.hits)))
     run.hits = before
     return fitting

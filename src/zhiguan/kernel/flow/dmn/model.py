@@ -128,7 +128,8 @@ class Table:
 @dataclass(slots=True, eq=False)
 class Element:
     """Something of the requirements graph. ``kind``: decision, input, knowledge or service; ``needs`` are keys of other
-    elements, ``logic`` what gives its value in a scope of those. ``outputs``, ``given``: of a service."""
+    elements, ``logic`` what gives its value in a scope of those. ``outputs``, ``given``: of a service. ``uses``: the names its
+    expressions take from outside."""
 
     kind: str
     key: str
@@ -141,6 +142,7 @@ class Element:
     table: Table | None = None
     outputs: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
+    uses: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True, eq=False)
@@ -169,9 +171,15 @@ class Model:
                     return each
         return None
 
-    def inputs_of(self, wanted: str) -> list[Element]:
-        """Return the input data that the decision needs, directly or through others."""
-        found: dict[str, Element] = {}
+    @property
+    def open(self) -> bool:
+        """Return whether the file declares no input data (as table editors write it): then a decision sees whatever it
+        is given, and every name it uses must be given."""
+        return not any(each.kind == "input" for each in self.elements.values())
+
+    def inputs_of(self, wanted: str) -> list[str]:
+        """Return the names of what must be given for a decision, needed directly or through others."""
+        found: dict[str, None] = {}
         start = self.find(wanted)
         waiting, seen = [start] if start else [], set()
         while waiting:
@@ -180,9 +188,11 @@ class Model:
                 continue
             seen.add(element.key)
             if element.kind == "input":
-                found[element.key] = element
+                found[element.name] = None
+            elif self.open:
+                found |= dict.fromkeys(sorted(element.uses - {each.name for each in self.elements.values()}))
             waiting += [self.elements[key] for key in (*element.needs, *element.outputs) if key in self.elements]
-        return list(found.values())
+        return list(found)
 
     def decide(self, wanted: str, inputs: Mapping[Any, Any], *, strict: bool = True, now: Any = None) -> Outcome:
         """Decide ``wanted`` (an id or a name) from ``inputs``, names to values.

@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element as Node
 
 from zhiguan.kit.errors import Invalid
 
+from ..feel.library import BUILTINS
 from ..hardened import parse
 from .boxed import Boxes, function_code
 from .model import Element, Model, Table
@@ -83,7 +84,9 @@ def _model(root: Node, spaces: dict[str, Node], made: dict[str, Model], within: 
     for node in root:
         maker = _MAKERS.get(local(node))
         if maker:
+            boxes.build.used.clear()
             element = maker(boxes, node, space)
+            element.uses = frozenset(boxes.build.used - BUILTINS.keys() - {"?"})
             if element.key in elements:
                 raise Invalid(f"编号 {element.id[:80]} 重复")
             elements[element.key] = element

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element
 
 from zhiguan.kit.errors import Invalid
 
-from ..feel import FeelError, Run, Scope, coerce, compile_cell, compile_text
+from ..feel import FeelError, Run, Scope, coerce, guarded, parse, parse_cell
+from ..feel.compile import compile_node
 from ..feel.library_lists import largest, smallest, total
+from ..feel.names import free_names
 from ..feel.types import allowed
+from ..feel.unary import cell_code
 from ..feel.values import equal, number
 from .model import Code, Column, Condition, Hit, Result, Rule, Table
 from .tree import child, children, label, text_of
@@ -34,33 +38,34 @@ class Build:
     names: frozenset[str]
     types: Types
     lenient: bool = False
-    faults: list[str] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
+    """Names that the expressions read since it was last emptied take from outside."""
+
+    def text(self, text: str, what: str) -> Code:
+        """Return the code of an expression."""
+        return self._made(text, what, compile_node, parse)
+
+    def cell(self, text: str, what: str) -> Callable[[Scope, Any], bool]:
+        """Return the code of unary tests."""
+        if text in ("", "-"):
+            return lambda scope, value: True
+        return self._made(text, what, cell_code, parse_cell)
+
+    def _made(self, text: str, what: str, make: Any, read: Any) -> Any:
+        try:
+            node = read(text, self.names)
+            self.used |= free_names(node)
+            return guarded(lambda: make(node, self.types))
+        except FeelError as error:
+            if self.lenient:
+                return self.broken(f"{what}：{error.message}")
+            raise FeelError(f"{what}：{error.message}") from None
 
     def broken(self, message: str) -> Code:
-        self.faults.append(message)
-
         def code(scope: Scope, *value: Any) -> None:
-            problem(scope.run, message)
+            scope.run.problem(message)
 
         return code
-
-
-def problem(run: Run, message: str) -> None:
-    """Refuse in a strict run, note in any other."""
-    if getattr(run, "strict", False):
-        raise Invalid(message)
-    run.note(message)
-
-
-def _cell(boxes: Boxes, text: str, what: str):
-    if text in ("", "-"):
-        return lambda scope, value: True
-    try:
-        return compile_cell(text, boxes.build.names, boxes.build.types)
-    except FeelError as error:
-        if boxes.build.lenient:
-            return boxes.build.broken(f"{what}：{error.message}")
-        raise FeelError(f"{what}：{error.message}") from None
 
 
 def _values(boxes: Boxes, node: Element | None, what: str) -> Code | None:
@@ -68,10 +73,7 @@ def _values(boxes: Boxes, node: Element | None, what: str) -> Code | None:
     text = text_of(child(node, "text"))
     if not text:
         return None
-    try:
-        return compile_text(f"[{text}]", boxes.build.names, boxes.build.types)
-    except FeelError as error:
-        raise FeelError(f"{what}：{error.message}") from None
+    return boxes.build.text(f"[{text}]", what)
 
 
 def read_table(node: Element, what: str, boxes: Boxes) -> Table:
@@ -86,12 +88,14 @@ def read_table(node: Element, what: str, boxes: Boxes) -> Table:
         expression = child(each, "inputExpression")
         text = text_of(child(expression, "text"))
         name = f"{what}第 {at} 个输入列"
+        if not text and boxes.build.lenient:
+            text = each.get("label", "")
         if expression is None or not text:
             raise Invalid(f"{name}没有表达式")
         values = text_of(child(child(each, "inputValues"), "text"))
         columns.append(Column(
-            each.get("label") or text, text, boxes.text(expression, name), types.named(expression.get("typeRef")),
-            values, _cell(boxes, values, name) if values else None,
+            each.get("label") or text, text, boxes.build.text(text, name), types.named(expression.get("typeRef")),
+            values, boxes.build.cell(values, name) if values else None,
         ))  # fmt: skip
     results = []
     outputs = children(node, "output")
@@ -125,7 +129,7 @@ def _rule(boxes: Boxes, row: Element, at: int, what: str, columns: int, results:
     notes = [text_of(child(each, "text")) for each in children(row, "annotationEntry")]
     return Rule(
         at, row.get("id", ""), tuple(each or "-" for each in cells),
-        tuple(_cell(boxes, each, f"{name}第 {place} 列") for place, each in enumerate(cells, 1)),
+        tuple(boxes.build.cell(each, f"{name}第 {place} 列") for place, each in enumerate(cells, 1)),
         tuple(text_of(child(each, "text")) for each in outputs), tuple(boxes.text(each, name) for each in outputs),
         "\n".join(filter(None, [text_of(child(row, "description")), *notes])),
     )  # fmt: skip
@@ -148,9 +152,9 @@ def table_code(table: Table) -> Code:
         for column in columns:
             value = column.code(scope)
             if column.type is not None:
-                value = coerce(run, value, column.type)
+                value = coerce(run, value, column.type, column.label)
             if column.values is not None and not column.values(scope, value):
-                problem(run, f"{table.name}：{column.label}的值不在允许范围“{column.values_text}”内")
+                run.problem(f"{table.name}：{column.label}的值不在允许范围“{column.values_text}”内")
                 return None
             values.append(value)
         met: list[tuple[Rule, list[Any]]] = []
@@ -161,7 +165,7 @@ def table_code(table: Table) -> Code:
                     break
             else:
                 outputs = [
-                    coerce(run, output(scope), result.type)
+                    coerce(run, output(scope), result.type, result.label)
                     for output, result in zip(rule.outputs, table.results, strict=True)
                 ]
                 met.append((rule, outputs))
@@ -190,11 +194,11 @@ def _decided(table: Table, scope: Scope, values: list[Any], met: list[tuple[Rule
         return _default(table, scope)
     if policy == "UNIQUE" and len(met) > 1:
         _hits(table, run, values, met)
-        problem(run, f"{table.name}的规则 {'、'.join(str(rule.place) for rule, _ in met)} 同时命中，只允许一条命中")
+        run.problem(f"{table.name}的规则 {'、'.join(str(rule.place) for rule, _ in met)} 同时命中，只允许一条命中")
         return None
     if policy == "ANY" and any(equal(run, outputs, met[0][1]) is not True for _, outputs in met[1:]):
         _hits(table, run, values, met)
-        problem(run, f"{table.name}的规则 {'、'.join(str(rule.place) for rule, _ in met)} 同时命中但结果不同")
+        run.problem(f"{table.name}的规则 {'、'.join(str(rule.place) for rule, _ in met)} 同时命中但结果不同")
         return None
     if policy in ("PRIORITY", "OUTPUT ORDER"):
         met = _by_priority(table, scope, met)

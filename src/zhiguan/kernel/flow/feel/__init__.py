@@ -31,7 +31,7 @@ from .values import Function, Range, from_python
 
 __all__ = [
     "ANY", "FeelError", "Function", "Node", "Range", "Run", "Scope", "Type", "YearsMonths", "check", "coerce",
-    "compile_cell", "compile_text", "conforms", "evaluate", "from_python", "parse", "parse_cell", "unary", "write",
+    "compile_cell", "compile_text", "conforms", "evaluate", "from_python", "guarded", "parse", "parse_cell", "unary", "write",
 ]  # fmt: skip
 BASE = Names([*BUILTINS, *TYPE_NAMES, *PROPERTIES])
 

@@ -78,7 +78,7 @@ def _name(node: Node, types: Types) -> Code:
                 return here.names[name]
             here = here.outer
         if builtin is None:
-            scope.run.note(f"没有名为“{name}”的数据，按空值处理")
+            scope.run.problem(f"没有名为“{name}”的数据")
         return builtin
 
     return code

@@ -33,7 +33,7 @@ class FeelError(Invalid):
 class Run:
     """One evaluation: what it has left to spend, and what it had to tell. Raises FeelError when all is spent."""
 
-    __slots__ = ("calls", "deadline", "left", "notes", "now", "ticks")
+    __slots__ = ("calls", "deadline", "left", "notes", "now", "strict", "ticks")
 
     def __init__(self, steps: int = MAX_STEPS, seconds: float = MAX_SECONDS, now: datetime | None = None):
         self.left = steps
@@ -42,6 +42,7 @@ class Run:
         self.calls = 0
         self.now = now  # what now() and today() answer, None: the clock
         self.notes: list[str] = []
+        self.strict = False
 
     def charge(self, steps: int = 1) -> None:
         """Spend ``steps``."""
@@ -67,6 +68,12 @@ class Run:
             raise FeelError(f"列表超过 {MAX_LIST} 项，已停止")
         self.charge(1 + len(value) // 100)
         return value
+
+    def problem(self, message: str) -> None:
+        """Refuse in a strict run, note in any other: what the standard lets pass as null."""
+        if self.strict:
+            raise Invalid(message)
+        self.note(message)
 
     def note(self, message: str) -> None:
         """Remember why something became null; the first twenty are kept."""

@@ -21,6 +21,11 @@ BASIC = {
     "Any": "Any", "feel:any": "Any",
 }  # fmt: skip
 """Names of built-in types in FEEL and in the files of older versions."""
+IN_CHINESE = {
+    "number": "数字", "string": "文本", "boolean": "是否", "date": "日期", "time": "时间", "date and time": "日期时间",
+    "days and time duration": "天数时长", "years and months duration": "年月时长", "list": "列表", "context": "数据组",
+    "function": "函数", "range": "区间",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +103,20 @@ def fits(inner: Type, outer: Type) -> bool:
     return True
 
 
-def coerce(run: Run, value: Any, wanted: Type | None) -> Any:
-    """Return ``value`` as the type has it: a list of one for its item and the other way, a day for a moment; else null."""
+def coerce(run: Run, value: Any, wanted: Type | None, what: str = "值") -> Any:
+    """Return ``value`` as the type has it: a list of one for its item and the other way, a day for a moment; else null,
+    which a strict run refuses; ``what`` it is."""
     if wanted is None or value is None or conforms(run, value, wanted):
         return value
     if wanted.name == "list" and type(value) is not list:
-        inner = [value]
-        return inner if conforms(run, inner, wanted) else None
-    if type(value) is list and len(value) == 1 and wanted.name != "list":
-        return value[0] if conforms(run, value[0], wanted) else None
-    if wanted.name == "date and time" and type(value) is date:
+        if conforms(run, [value], wanted):
+            return [value]
+    elif type(value) is list and len(value) == 1 and wanted.name != "list":
+        if conforms(run, value[0], wanted):
+            return value[0]
+    elif wanted.name == "date and time" and type(value) is date:
         return datetime.combine(value, time(tzinfo=UTC))
-    run.note(f"值不是要求的类型“{wanted.name}”，按空值处理")
+    run.problem(f"{what}不是要求的类型“{IN_CHINESE.get(wanted.name, wanted.name)}”或不在允许的取值之内")
     return None
 
 

@@ -47,12 +47,14 @@ def prepare(url: str, app_role: str, *, verbosity: int = 1) -> list[str]:
 
 def sync_data() -> None:
     """Enter what we ship and the database lacks: built-in roles and standards. As the application."""
+    from zhiguan.kernel.flow.definitions import sync as sync_flows
     from zhiguan.kernel.identity.service import sync_roles
     from zhiguan.kernel.reference import service as reference
 
-    with system("site.sync").acting(), transaction.atomic():
+    with (actor := system("site.sync")).acting(), transaction.atomic():
         sync_roles()
         reference.sync()
+        sync_flows(actor)
 
 
 class Command(BaseCommand):

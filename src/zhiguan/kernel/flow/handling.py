@@ -1,0 +1,393 @@
+"""What the people of a step do: claim, release, decide, delegate, transfer, have others sign, take signatures back.
+
+Every verb is asked of a seat. A seat is one person's; whoever they authorised for these days may use it, and the seat
+then says who really acted. A person who has moved to another organ meanwhile cannot use the seats of the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db import transaction
+
+from zhiguan.kernel.orgs import service as orgs
+from zhiguan.kernel.orgs.service import Person
+from zhiguan.kernel.trace import service as trace
+from zhiguan.kit.actor import Actor
+from zhiguan.kit.errors import Conflict, Denied, Invalid, NotFound
+
+from . import candidates, forms, queries
+from .applying import need, refused, title_of
+from .desk import OPEN_SEATS, Desk, on_desk
+from .models import Case, Seat, Step
+from .plan import StepPlan
+
+ALL_OPS = frozenset("decide delegate transfer add_sign_before add_sign_after reduce_sign return_ send_back correct suspend copy_to open_subcase".split())  # fmt: skip
+AT_BUREAU = frozenset(("accept", "review", "site", "expert", "decide", "deliver"))
+BY_STAGE = {"organ": ALL_OPS - {"correct", "suspend", "open_subcase"}, "lead": ALL_OPS - {"correct", "suspend", "open_subcase"}}
+"""Operations offered at a stage where the file names none: before acceptance nothing can be corrected or suspended."""
+
+
+def allowed(plan: StepPlan) -> frozenset[str]:
+    """Return the operations a step allows."""
+    if plan.ops is not None:
+        return frozenset(plan.ops) | {"decide"}
+    return BY_STAGE.get(plan.stage, ALL_OPS)
+
+
+def seat_of(desk: Desk, seat: Seat, op: str, *states: str) -> tuple[Seat, Step, StepPlan]:
+    """Return the seat as it is now, with its step and plan, if the actor may use it for ``op``.
+
+    Raises ``Denied`` for somebody else's seat, an expired delegation, a person who moved away, an operation that the
+    step does not allow; ``Conflict`` for a seat or case that has gone on meanwhile.
+    """
+    found = Seat.objects.select_related("step", "person", "person__unit", "organ").filter(pk=seat.pk, case=desk.case).first()
+    if found is None:
+        raise NotFound("没有找到该办理席位。")
+    me = desk.actor.person_id
+    if me is None or (me != found.person_id and found.person_id not in queries.stands_in_for(desk.actor, desk.case.item)):
+        raise Denied("该环节不由您办理，或授权代办已到期、已收回。", code="not_your_seat")
+    if desk.case.state != "running":
+        raise Conflict(f"办件当前为“{desk.case.state_name}”，不能办理，请刷新后查看。", code="state_changed")
+    if found.state not in (states or ("working",)) or found.step.state != "open":
+        raise Conflict(f"您的办理状态已变为“{found.get_state_display()}”，请刷新后再办。", code="seat_changed")
+    organ = orgs.organ_of(found.person.unit) or found.person.unit
+    if organ.pk != found.organ_id or not found.person.active:
+        raise Denied("办理人已调离原单位，该环节须由管理人员重新指定办理人。", code="moved_away")
+    plan = desk.process.plan.steps[found.step.node]
+    if op not in allowed(plan) and op not in ("claim", "release"):
+        raise Denied(f"环节“{plan.name}”不允许这样办理。", code="op_not_allowed")
+    _no_interest(desk, plan, me, found)
+    return found, found.step, plan
+
+
+def _no_interest(desk: Desk, plan: StepPlan, me: int, seat: Seat) -> None:
+    """Whoever has an interest, or handled a step that may not be the same person's, does not act; standing in neither."""
+    if plan.stage in candidates.JUDGING and me in desk.asked().interested:
+        raise Denied("您是申请人或与该办件有利害关系，不能办理这一环节。", code="interest")
+    if plan.never_same:
+        handlers = desk.handlers()
+        for node in plan.never_same:
+            if {me, seat.person_id} & set(handlers.get(node, ())):
+                name = desk.process.plan.steps[node].name
+                raise Denied(f"您已办理过环节“{name}”，按规定不能再办理这一环节。", code="same_person")
+
+
+def _claimed(desk: Desk, seat: Seat) -> None:
+    """Take an offered seat: the others' lapse. Several working seats are countersigners; they stay."""
+    won = Seat.objects.filter(pk=seat.pk, state="offered").update(state="working", claimed_at=desk.now)
+    if not won:
+        raise Conflict("该环节已由他人签收，请刷新后查看。", code="claimed")
+    Seat.objects.filter(step=seat.step_id, kind="main", state="offered").exclude(pk=seat.pk).update(state="lapsed")
+
+
+@transaction.atomic
+def claim(actor: Actor, case: Case, *, seat: Seat) -> Case:
+    """签收: one of several candidates takes the step."""
+    with on_desk(actor, case) as desk:
+        found, _, _ = seat_of(desk, seat, "claim", "offered")
+        _claimed(desk, found)
+        return desk.flush("claim")
+
+
+@transaction.atomic
+def release(actor: Actor, case: Case, *, seat: Seat) -> Case:
+    """退还签收: back to all candidates."""
+    with on_desk(actor, case) as desk:
+        found, step, _ = seat_of(desk, seat, "release")
+        others = Seat.objects.filter(step=step, kind="main", state="lapsed")
+        if step.mode != "one" or found.kind != "main" or not others.exists():
+            raise Conflict("该环节只有您一人可办，不能退还。可以转办给他人。", code="alone")
+        if Seat.objects.filter(step=step, behind=found, state__in=OPEN_SEATS).exists():
+            raise Conflict("该环节还有加签或委派未办，不能退还。", code="signing")
+        others.update(state="offered")
+        Seat.objects.filter(pk=found.pk).update(state="offered", claimed_at=None)
+        return desk.flush("release")
+
+
+# --- deciding ---------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def decide(
+    actor: Actor, case: Case, *, seat: Seat, outcome: str, opinion: str = "", values: Mapping[str, Any] | None = None
+) -> Case:
+    """办理: say what one decides. When the step has what it needs, it closes and the process goes on.
+
+    ``values`` are the parts of the form the step may edit. A refusal always needs an opinion. Acting twice, a second
+    approver, or an approval against a withdrawal finds the seat or the case changed, and nothing happens.
+    """
+    with on_desk(actor, case) as desk:
+        found, step, plan = seat_of(desk, seat, "decide", "working", "offered")
+        if outcome not in plan.outcomes:
+            raise Invalid(f"办理结果须为 {'、'.join(plan.outcomes.values())} 之一。", fields={"outcome": "请选择办理结果。"})
+        if plan.opinion or outcome not in ("agree", next(iter(plan.outcomes))):
+            opinion = need(opinion, "办理意见", "opinion")
+        opinion = opinion.replace("\0", "").strip()[:2000]
+        if found.state == "offered":
+            _claimed(desk, found)
+        if values:
+            _edit(desk, plan, values)
+        if desk.case.children.exclude(state__in=("granted", "refused", "withdrawn", "terminated")).exists():
+            raise Conflict("还有子办件没有办结，不能办理本环节。", code="subcase_open")
+        if Seat.objects.filter(behind=found, kind__in=("before", "delegate"), state__in=OPEN_SEATS).exists():
+            raise Conflict("前加签或受委派的人员尚未办理。", code="signing")
+        _said(desk, found, outcome, opinion)
+        if found.kind in ("before", "delegate") and found.behind_id:
+            Seat.objects.filter(pk=found.behind_id, state="waiting").update(state="working")
+            back = Seat.objects.select_related("step", "person").get(pk=found.behind_id)
+            desk.told.append(("todo", [back]))
+        else:
+            _after(desk, found)
+            _count(desk, step, plan)
+        return desk.flush("decide", f"{plan.outcomes[outcome]}：{opinion}" if opinion else plan.outcomes[outcome])
+
+
+def _said(desk: Desk, seat: Seat, outcome: str, opinion: str) -> None:
+    done = Seat.objects.filter(pk=seat.pk, state="working").update(
+        state="done", outcome=outcome, opinion=opinion, closed_at=desk.now, acted_by=desk.actor.person_id
+    )
+    if not done:
+        raise Conflict("您已经办理过，请勿重复提交。", code="seat_changed")
+
+
+def _after(desk: Desk, seat: Seat) -> None:
+    """Those who sign after this seat have their turn now."""
+    Seat.objects.filter(behind=seat, kind="after", state="waiting").update(state="working", claimed_at=desk.now)
+    opened = list(Seat.objects.select_related("step", "person").filter(behind=seat, kind="after", state="working"))
+    if opened:
+        desk.told.append(("todo", opened))
+
+
+def _edit(desk: Desk, plan: StepPlan, values: Mapping[str, Any]) -> None:
+    """Take over what this step may change in the form; a new version, when anything differs."""
+    made, problems = forms.clean(desk.item, values, before=desk.value("values"), editable=frozenset(plan.edit))
+    if problems:
+        raise refused(problems)
+    if made != desk.value("values"):
+        before = desk.value("values")
+        desk.changes["values"] = made
+        desk.changes["title"] = title_of(desk.item, made, desk.case.unit)
+        desk.submit_version(plan.name)
+        trace.record(desk.actor, "flow.case.edit_values", desk.case, before=_flat(desk, before), after=_flat(desk, made),
+                     case=desk.case.code)  # fmt: skip
+
+
+def _flat(desk: Desk, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {part.name: values.get(part.name) for part in forms.parts(desk.item)}
+
+
+def _count(desk: Desk, step: Step, plan: StepPlan) -> None:
+    """Close the step when those who decide it have decided: the last signature of each seat counts."""
+    seats = list(Seat.objects.filter(step=step, kind__in=("main", "after")).exclude(
+        state__in=("lapsed", "moved", "withdrawn")).order_by("order", "pk"))  # fmt: skip
+    votes: list[str | None] = []
+    for seat in (each for each in seats if each.kind == "main"):
+        last = seat
+        while follower := next((each for each in seats if each.behind_id == last.pk and each.kind == "after"), None):
+            last = follower
+        votes.append(last.outcome if last.state == "done" else None)
+    first = next(iter(plan.outcomes))
+    agreed, against = votes.count(first), [vote for vote in votes if vote not in (None, first)]
+    open_votes = votes.count(None)
+    outcome: str | None = None
+    if step.mode == "one":
+        outcome = next((vote for vote in votes if vote is not None), None)
+    elif step.mode == "any":
+        outcome = first if agreed else against[-1] if against and not open_votes else None
+    elif step.mode == "ratio":
+        needed = step.ratio * len(votes)
+        if agreed >= needed - 1e-9:
+            outcome = first
+        elif agreed + open_votes < needed - 1e-9:
+            outcome = against[-1] if against else None
+    elif against:  # all, in turn: one refusal refuses
+        outcome = against[-1]
+    elif not open_votes and votes:
+        outcome = first
+    if outcome is not None:
+        desk.complete(step, outcome)
+    elif step.mode == "turn":
+        _next_turn(desk, step)
+
+
+def _next_turn(desk: Desk, step: Step) -> None:
+    if Seat.objects.filter(step=step, state__in=("working", "offered")).exists():
+        return
+    following = Seat.objects.select_related("step", "person").filter(step=step, kind="main", state="waiting").order_by("order")
+    seat = following.first()
+    if seat is not None:
+        Seat.objects.filter(pk=seat.pk).update(state="working", claimed_at=desk.now)
+        desk.told.append(("todo", [seat]))
+
+
+# --- other people -----------------------------------------------------------------------------------------------------
+
+
+def _someone(desk: Desk, person: Person, plan: StepPlan) -> Person:
+    """Return the person if they can take part: in service, with an account, no interest, not in the step already."""
+    found = Person.objects.select_related("unit").filter(pk=person.pk, active=True, accounts__is_active=True).first()
+    if found is None:
+        raise Invalid(f"{person.name}已不在职或没有可用账号。", fields={"person": "请选择有账号的在职人员。"})
+    if plan.stage in candidates.JUDGING and found.pk in desk.asked().interested:
+        raise Invalid(f"{found.name}是申请人或与该办件有利害关系，不能办理这一环节。", fields={"person": "与办件有利害关系。"})
+    handlers = desk.handlers() if plan.never_same else {}
+    if any(found.pk in handlers.get(node, ()) for node in plan.never_same):
+        raise Invalid(f"{found.name}已办理过不得同一人办理的环节。", fields={"person": "不得由同一人办理。"})
+    return found
+
+
+def _not_in(step: Step, person: Person) -> None:
+    if Seat.objects.filter(step=step, person=person, state__in=OPEN_SEATS).exists():
+        raise Conflict(f"{person.name}已在本环节办理人之中。", code="already_there")
+
+
+@transaction.atomic
+def transfer(actor: Actor, case: Case, *, seat: Seat, person: Person, reason: str) -> Case:
+    """转办: the seat becomes somebody else's for good."""
+    with on_desk(actor, case) as desk:
+        found, step, plan = seat_of(desk, seat, "transfer", "working", "offered")
+        person = _someone(desk, person, plan)
+        _not_in(step, person)
+        if found.state == "offered":
+            _claimed(desk, found)
+        Seat.objects.filter(pk=found.pk).update(state="moved", closed_at=desk.now, acted_by=actor.person_id)
+        made = desk.seat(step, [person], kind=found.kind, state="working")[0]
+        Seat.objects.filter(pk=made.pk).update(order=found.order, behind=found.behind_id)
+        Seat.objects.filter(behind=found, state__in=OPEN_SEATS).update(behind=made)
+        return desk.flush("transfer", f"转办给{person.name}：{reason}" if reason.strip() else "")
+
+
+@transaction.atomic
+def delegate(actor: Actor, case: Case, *, seat: Seat, person: Person, reason: str = "") -> Case:
+    """委派: somebody prepares the decision; then it comes back for one's own."""
+    return _ahead(actor, case, seat, [person], "delegate", reason)
+
+
+@transaction.atomic
+def add_sign_before(actor: Actor, case: Case, *, seat: Seat, people: Iterable[Person], reason: str = "") -> Case:
+    """前加签: others give their opinion first; one's own seat waits for all of them."""
+    return _ahead(actor, case, seat, list(people), "add_sign_before", reason)
+
+
+def _ahead(actor: Actor, case: Case, seat: Seat, people: list[Person], act: str, reason: str) -> Case:
+    with on_desk(actor, case) as desk:
+        found, step, plan = seat_of(desk, seat, act, "working", "offered")
+        people = [_someone(desk, person, plan) for person in people]
+        if not people:
+            raise Invalid("请选择人员。", fields={"people": "请选择人员。"})
+        if found.state == "offered":
+            _claimed(desk, found)
+        for person in people:
+            _not_in(step, person)
+        kind = "delegate" if act == "delegate" else "before"
+        made = desk.seat(step, people, kind=kind, state="working")
+        Seat.objects.filter(pk__in=[each.pk for each in made]).update(behind=found)
+        Seat.objects.filter(pk=found.pk).update(state="waiting")
+        names = "、".join(person.name for person in people)
+        return desk.flush(act, f"{names}：{reason}" if reason.strip() else names)
+
+
+@transaction.atomic
+def add_sign_after(actor: Actor, case: Case, *, seat: Seat, people: Iterable[Person], reason: str = "") -> Case:
+    """后加签: others decide after oneself, one after the other; the last signature is what counts."""
+    with on_desk(actor, case) as desk:
+        found, step, plan = seat_of(desk, seat, "add_sign_after", "working", "offered")
+        chosen = [_someone(desk, person, plan) for person in people]
+        if not chosen:
+            raise Invalid("请选择人员。", fields={"people": "请选择人员。"})
+        if found.state == "offered":
+            _claimed(desk, found)
+        behind = found
+        while follower := Seat.objects.filter(behind=behind, kind="after", state__in=OPEN_SEATS).first():
+            behind = follower
+        for person in chosen:
+            _not_in(step, person)
+            made = desk.seat(step, [person], kind="after", state="waiting")[0]
+            Seat.objects.filter(pk=made.pk).update(behind=behind)
+            behind = made
+        names = "、".join(person.name for person in chosen)
+        return desk.flush("add_sign_after", f"{names}：{reason}" if reason.strip() else names)
+
+
+@transaction.atomic
+def reduce_sign(actor: Actor, case: Case, *, seat: Seat, other: Seat, reason: str) -> Case:
+    """减签: take back a signature that was asked for and not given: one's own added ones, or a countersigner's."""
+    with on_desk(actor, case) as desk:
+        found, step, plan = seat_of(desk, seat, "reduce_sign", "working", "waiting")
+        gone = Seat.objects.select_related("person").filter(pk=other.pk, step=step, state__in=OPEN_SEATS).first()
+        if gone is None:
+            raise Conflict("该人员已办理，或已不在本环节，不能减签。", code="seat_changed")
+        if gone.pk == found.pk:
+            raise Invalid("不能减去自己，可以转办。", fields={"other": "不能减去自己。"})
+        if gone.kind == "main":
+            left = Seat.objects.filter(step=step, kind="main").exclude(state__in=("moved", "withdrawn", "lapsed"))
+            if left.count() <= 1:
+                raise Conflict("会签至少保留一人。", code="last_seat")
+        elif gone.behind_id != found.pk and not _chain(found, gone):
+            raise Denied("只能减去由您加签的人员。", code="not_your_sign")
+        Seat.objects.filter(behind=gone, kind="after").update(behind=gone.behind_id)
+        Seat.objects.filter(behind=gone, kind__in=("before", "delegate"), state__in=OPEN_SEATS).update(
+            state="withdrawn", closed_at=desk.now
+        )
+        Seat.objects.filter(pk=gone.pk).update(state="withdrawn", closed_at=desk.now)
+        if gone.kind in ("before", "delegate"):
+            ahead = Seat.objects.filter(behind=found, kind__in=("before", "delegate"), state__in=OPEN_SEATS)
+            if not ahead.exists():
+                Seat.objects.filter(pk=found.pk, state="waiting").update(state="working")
+        else:
+            _count(desk, step, plan)
+        return desk.flush("reduce_sign", f"{gone.person.name}：{reason}" if reason.strip() else "")
+
+
+def _chain(first: Seat, last: Seat) -> bool:
+    """Tell whether ``last`` follows ``first`` through seats that sign after one another."""
+    at: Seat | None = last
+    while at is not None and at.behind_id:
+        if at.behind_id == first.pk:
+            return True
+        at = Seat.objects.filter(pk=at.behind_id).first()
+    return False
+
+
+@transaction.atomic
+def copy_to(actor: Actor, case: Case, *, people: Iterable[Person]) -> Case:
+    """抄送: others may read the case and are told; they decide nothing."""
+    with on_desk(actor, case) as desk:
+        chosen = list(Person.objects.select_related("unit").filter(pk__in=[person.pk for person in people], active=True))
+        step = desk.case.steps.order_by("-round").first()
+        if step is None or not chosen:
+            raise Invalid("请选择人员。", fields={"people": "请选择人员。"})
+        if actor.person_id not in desk.case.persons:
+            raise Denied("只有参与该办件的人员可以抄送。", code="not_involved")
+        known = set(Seat.objects.filter(case=desk.case, kind="copy").values_list("person_id", flat=True))
+        fresh = [person for person in chosen if person.pk not in known]
+        Seat.objects.bulk_create(
+            Seat(case=desk.case, step=step, person=person, organ=orgs.organ_of(person.unit) or person.unit, kind="copy",
+                 state="told", opened_at=desk.now, closed_at=desk.now)
+            for person in fresh
+        )  # fmt: skip
+        desk.know(person.pk for person in fresh)
+        names = "、".join(person.name for person in fresh)
+        desk.told.append(("people", (fresh, "flow.case.copy", f"抄送：{desk.case.title}", f"{actor.name}抄送给您。")))
+        return desk.note("copy_to", "抄送", names) if fresh else desk.case
+
+
+@transaction.atomic
+def comment(actor: Actor, case: Case, *, text: str) -> Case:
+    """留言: by anybody who takes part; kept in the case's history."""
+    text = need(text, "留言", "text")
+    with on_desk(actor, case) as desk:
+        if actor.person_id not in desk.case.persons:
+            raise Denied("只有参与该办件的人员可以留言。", code="not_involved")
+        return desk.note("comment", "留言", text, remarks=desk.case.remarks + 1)
+
+
+def open_seats(case: Case, actor: Actor) -> list[Seat]:
+    """Return the seats of the case that the actor may use now, own ones first."""
+    people = {actor.person_id, *queries.stands_in_for(actor, case.item)} - {None}
+    rows = Seat.objects.select_related("step", "person").filter(
+        case=case, person__in=people, state__in=OPEN_SEATS, step__state="open"
+    )
+    return sorted(rows, key=lambda seat: (seat.person_id != actor.person_id, seat.step_id))

@@ -1,0 +1,91 @@
+"""Time limits of cases and steps: which one holds, from dated facts; what the clock shows; when to look again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from zhiguan.kernel.calendar import service as calendar
+from zhiguan.kernel.reference import service as reference
+
+from . import clock
+from .declare import ServiceItem
+
+RUNGS = {"yellow": "黄牌", "red": "红牌"}
+AGAIN = timedelta(days=1)
+"""When to look again at a clock that cannot be read because a year is not loaded."""
+
+
+def _number(code: str, unit: Any) -> tuple[int, Any] | None:
+    try:
+        fact = reference.fact(code, unit=unit)
+    except reference.UnknownFact:
+        return None
+    return (int(fact.value), fact) if isinstance(fact.value, (int, float)) else None
+
+
+def _policy(days: int, fact: Any, unit: Any) -> dict[str, Any]:
+    yellow = _number("approvals.general.yellow_remaining", unit)
+    left = min(yellow[0] if yellow else 0, max(days - 1, 0))
+    return {
+        "limit": days, "rungs": [["yellow", left], ["red", 0]], "fact": fact.code if fact else "",
+        "source": fact.citation if fact else "流程文件", "verified": bool(fact and fact.verified), "pos": unit.pos,
+    }  # fmt: skip
+
+
+def of_case(item: ServiceItem, unit: Any) -> dict[str, Any]:
+    """Return the time limit of a case as it stands today: promised, else statutory, else the engine's default.
+
+    It is taken into the case when its clock begins: a limit changed later is not applied to cases that run.
+    """
+    for code in (f"{item.facts}.promised_days", f"{item.facts}.statutory_days", "approvals.general.engine_default"):
+        if found := _number(code, unit):
+            return _policy(*found, unit)
+    return {"limit": 0, "rungs": [], "fact": "", "source": "", "verified": False, "pos": unit.pos}
+
+
+def of_step(days: str, unit: Any) -> dict[str, Any]:
+    """Return the limit of a step: its number of working days, or the fact it names; {} when it has none."""
+    if not days:
+        return {}
+    if days.isdigit():
+        return _policy(int(days), None, unit)
+    found = _number(days, unit)
+    return _policy(*found, unit) if found else {}
+
+
+def _as_policy(stored: dict[str, Any]) -> clock.Policy:
+    rungs = tuple(clock.Rung(code, RUNGS[code], remaining) for code, remaining in stored.get("rungs", ()))
+    return clock.Policy(stored.get("limit", 0), rungs=rungs, pos=stored.get("pos"))
+
+
+def _events(stored: Iterable[Sequence[str]]) -> list[clock.Event]:
+    return [clock.Event(datetime.fromisoformat(at), clock.What(what), reason) for at, what, reason in stored]
+
+
+def event(at: datetime, what: clock.What, reason: str = "") -> list[str]:
+    """Return one event as cases keep it."""
+    return [at.isoformat(), what.value, reason]
+
+
+def reading(row: Any, now: datetime, days: Any = None) -> clock.Reading | None:
+    """Return what the clock of a case or step shows; None while the calendar does not know the year.
+
+    ``days`` is a snapshot of the calendar, taken once for many rows.
+    """
+    try:
+        return clock.read(_events(row.clock), days or calendar.snapshot(), _as_policy(row.policy), now)
+    except calendar.YearNotLoaded:
+        return None
+
+
+def look_at(events: Iterable[Sequence[str]], policy: dict[str, Any], now: datetime, days: Any = None) -> datetime | None:
+    """Return when the next rung may be reached, for the index of rows to look at; None: nothing is coming."""
+    if not policy.get("limit"):
+        return None
+    try:
+        shown = clock.read(_events(events), days or calendar.snapshot(), _as_policy(policy), now)
+    except calendar.YearNotLoaded:
+        return now + AGAIN
+    return clock.next_rung_at(shown)

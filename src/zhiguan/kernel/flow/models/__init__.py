@@ -1,0 +1,20 @@
+"""Tables of cases. Private to this part; others use ``service`` and ``queries``."""
+
+from .cases import Card, Case, CaseFile, Correction, Effect, Seat, Step, Submission
+from .definitions import Definition, Delegation, Duty, Group, Member
+
+__all__ = [
+    "Card",
+    "Case",
+    "CaseFile",
+    "Correction",
+    "Definition",
+    "Delegation",
+    "Duty",
+    "Effect",
+    "Group",
+    "Member",
+    "Seat",
+    "Step",
+    "Submission",
+]

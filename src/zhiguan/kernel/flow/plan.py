@@ -1,0 +1,278 @@
+"""What a process file says beyond its graph: who does each step, how, for how long, and what may be edited there.
+
+Read from the attributes of our namespace (``docs/flow.md``), together with the check that the file uses only what the
+engine runs: everything else is refused by name, so that nothing in a file is silently ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lxml import etree
+
+from zhiguan.kit.errors import Invalid
+
+from . import feel, hardened, terms
+from .declare import NAMESPACE
+
+BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
+DRAWING = ("http://www.omg.org/spec/BPMN/20100524/DI", "http://www.omg.org/spec/DD/20100524/DC",
+           "http://www.omg.org/spec/DD/20100524/DI")  # fmt: skip
+
+NODES = {
+    "startEvent": "开始", "endEvent": "结束", "userTask": "人工步骤", "serviceTask": "系统动作",
+    "businessRuleTask": "决策表", "exclusiveGateway": "排他网关", "inclusiveGateway": "包容网关",
+    "parallelGateway": "并行网关",
+}  # fmt: skip
+PLAIN = {"definitions", "process", "sequenceFlow", "conditionExpression", "incoming", "outgoing", "documentation",
+         "extensionElements", "laneSet", "lane", "flowNodeRef", "textAnnotation", "text", "association", "group",
+         "collaboration", "participant", "category", "categoryValue"}  # fmt: skip
+WHY_NOT = {
+    "scriptTask": "流程文件中不允许脚本", "script": "流程文件中不允许脚本",
+    "timerEventDefinition": "时限由工作日时钟计算并只作预警，流程文件中不允许定时事件",
+    "subProcess": "子流程请用子办件", "adHocSubProcess": "子流程请用子办件", "transaction": "子流程请用子办件",
+    "callActivity": "子流程请用子办件", "multiInstanceLoopCharacteristics": "会签请在步骤的办理方式中设置",
+    "standardLoopCharacteristics": "循环请用连线和网关表示", "ioSpecification": "不支持数据输入输出定义",
+}  # fmt: skip
+
+STAGES = {
+    "draft": "申请", "organ": "单位经办", "lead": "单位审核", "accept": "受理", "review": "审查", "site": "现场核查",
+    "expert": "专家评审", "decide": "决定", "deliver": "送达",
+}  # fmt: skip
+MODES = {"one": "一人办理", "all": "全部同意", "any": "任一同意", "turn": "依次会签", "ratio": "按比例通过"}
+ACTS = {"accept": "受理", "effect": "台账生效", "document": "制发文书", "grant": "办结生效", "refuse": "不予批准"}
+OUTCOMES = {"agree": "同意", "refuse": "不同意"}
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """One user task. ``who`` is in the words of :mod:`candidates`; ``days`` a number of working days or a fact's code."""
+
+    id: str
+    name: str
+    stage: str
+    who: str
+    mode: str = "one"
+    ratio: float = 1.0
+    days: str = ""
+    outcomes: Mapping[str, str] = field(default_factory=lambda: dict(OUTCOMES))
+    edit: tuple[str, ...] = ()
+    hide: tuple[str, ...] = ()
+    never_same: tuple[str, ...] = ()
+    ops: tuple[str, ...] | None = None
+    opinion: bool = False
+    bulk: bool = False
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A process file, read and checked. ``next`` is its graph: node → nodes behind it."""
+
+    process: str
+    name: str
+    steps: Mapping[str, StepPlan]
+    acts: Mapping[str, str]
+    decisions: Mapping[str, tuple[str, str]]
+    """Business rule task → (name of the table's file, id of the decision)."""
+    next: Mapping[str, tuple[str, ...]]
+    kinds: Mapping[str, str]
+    names: Mapping[str, str]
+
+    def behind(self, node: str) -> frozenset[str]:
+        """Every node that can be reached from ``node``, itself included only through a loop."""
+        reached: set[str] = set()
+        waiting = list(self.next.get(node, ()))
+        while waiting:
+            found = waiting.pop()
+            if found not in reached:
+                reached.add(found)
+                waiting += self.next.get(found, ())
+        return frozenset(reached)
+
+    def before(self, node: str) -> list[str]:
+        """Steps that may have been done before ``node``, in the order of the file."""
+        return [step for step in self.steps if step != node and node in self.behind(step)]
+
+
+def _local(tag: Any) -> tuple[str, str]:
+    """Return (namespace, local name) of a tag."""
+    if not isinstance(tag, str):
+        return "", ""
+    space, _, name = tag.rpartition("}")
+    return space.lstrip("{"), name
+
+
+def read(data: bytes) -> tuple[Any, Plan]:
+    """Return (element tree, plan) of a process file; raises ``Invalid`` with everything that is wrong with it."""
+    hardened.check(data)
+    # Checked by our own reader first; the library's tree needs lxml, which is told to resolve nothing either.
+    root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
+    faults: list[str] = []
+    _only_what_runs(root, faults)
+    processes = [node for node in root.iter(f"{{{BPMN}}}process")]
+    if len(processes) != 1:
+        faults.append(f"流程文件须恰好包含一个流程，实际有 {len(processes)} 个。")
+    if faults:
+        raise _refused(faults)
+    plan = _plan_of(processes[0], faults)
+    _check_graph(plan, processes[0], faults)
+    if faults:
+        raise _refused(faults)
+    return root, plan
+
+
+def _refused(faults: list[str]) -> Invalid:
+    shown = faults[:20] + ([f"……共 {len(faults)} 处问题"] if len(faults) > 20 else [])
+    return Invalid("流程文件不能使用：" + "；".join(text.rstrip("。") for text in shown) + "。", code="flow_file",
+                   fields={"bpmn": "；".join(shown)})  # fmt: skip
+
+
+def _only_what_runs(root: Any, faults: list[str]) -> None:
+    for node in root.iter():
+        space, name = _local(node.tag)
+        if not name or space in DRAWING:
+            continue
+        if space == BPMN:
+            if name in NODES or name in PLAIN:
+                if name in ("startEvent", "endEvent") and any(_local(child.tag)[1].endswith("Definition") for child in node):
+                    faults.append(f"{_called(node)}：开始和结束事件不能带触发条件")
+                continue
+            why = WHY_NOT.get(name, "本系统的流程引擎不执行这种元素")
+            faults.append(f"{_called(node)}（{name}）：{why}")
+        elif space != NAMESPACE:
+            # Other tools' extensions mean nothing to us; letting them stand would look as if they did.
+            parents = {_local(parent.tag)[1] for parent in node.iterancestors()}
+            if "extensionElements" not in parents:
+                faults.append(f"第 {node.sourceline} 行：不认识的元素 {name}")
+
+
+def _called(node: Any) -> str:
+    return node.get("name") or node.get("id") or f"第 {node.sourceline} 行"
+
+
+def _ours(node: Any, name: str) -> str:
+    return (node.get(f"{{{NAMESPACE}}}{name}") or "").strip()
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _plan_of(process: Any, faults: list[str]) -> Plan:
+    steps: dict[str, StepPlan] = {}
+    acts: dict[str, str] = {}
+    decisions: dict[str, tuple[str, str]] = {}
+    kinds: dict[str, str] = {}
+    names: dict[str, str] = {}
+    following: dict[str, list[str]] = {}
+    for node in process:
+        space, kind = _local(node.tag)
+        if space != BPMN:
+            continue
+        if kind == "sequenceFlow":
+            following.setdefault(node.get("sourceRef", ""), []).append(node.get("targetRef", ""))
+            _check_condition(node, faults)
+        if kind not in NODES:
+            continue
+        code = node.get("id") or ""
+        if not re.fullmatch(r"[A-Za-z_][\w.-]{0,63}", code):
+            faults.append(f"{_called(node)}：元素标识须为英文字母开头的 64 个字符以内")
+        kinds[code], names[code] = kind, node.get("name") or code
+        if kind == "userTask":
+            steps[code] = _step_of(node, code, faults)
+        elif kind == "serviceTask":
+            acts[code] = _ours(node, "do")
+            if acts[code] not in ACTS:
+                faults.append(f"{_called(node)}：系统动作 zg:do 须为 {'、'.join(ACTS)} 之一")
+        elif kind == "businessRuleTask":
+            table, _, decision = _ours(node, "decision").partition(":")
+            decisions[code] = (table, decision)
+            if not table or not decision:
+                faults.append(f"{_called(node)}：须用 zg:decision=“决策表名:决策标识”指明决策表")
+    following = {code: tuple(targets) for code, targets in following.items()}  # type: ignore[misc]
+    return Plan(process.get("id") or "", process.get("name") or "", steps, acts, decisions, following, kinds, names)  # type: ignore[arg-type]
+
+
+def _step_of(node: Any, code: str, faults: list[str]) -> StepPlan:
+    name = node.get("name") or ""
+    if not name:
+        faults.append(f"{code}：人工步骤须有名称")
+    stage = _ours(node, "stage") or "review"
+    if stage not in STAGES:
+        faults.append(f"{name}：环节类型 zg:stage 须为 {'、'.join(STAGES)} 之一")
+    mode, _, share = (_ours(node, "mode") or "one").partition(":")
+    ratio = 1.0
+    if mode not in MODES:
+        faults.append(f"{name}：办理方式 zg:mode 须为 {'、'.join(MODES)} 之一")
+    if mode == "ratio":
+        try:
+            ratio = float(share)
+        except ValueError:
+            ratio = 0.0
+        if not 0 < ratio <= 1:
+            faults.append(f"{name}：按比例通过须写明 0 至 1 之间的比例，例如 ratio:0.6")
+    who = _ours(node, "who")
+    if not who:
+        faults.append(f"{name}：未指定办理人 zg:who")
+    else:
+        faults += [f"{name}：{fault}" for fault in terms.faults(who)]
+    outcomes = dict(OUTCOMES)
+    if given := _ours(node, "outcomes"):
+        outcomes = dict(word.split("=", 1) if "=" in word else (word, word) for word in _words(given))
+    documentation = node.find(f"{{{BPMN}}}documentation")
+    return StepPlan(
+        id=code, name=name, stage=stage, who=who, mode=mode, ratio=ratio, days=_ours(node, "days"), outcomes=outcomes,
+        edit=_words(_ours(node, "edit")), hide=_words(_ours(node, "hide")), never_same=_words(_ours(node, "not")),
+        ops=_words(_ours(node, "ops")) or None, opinion=_ours(node, "opinion") == "required",
+        bulk=_ours(node, "bulk") == "yes",
+        help="" if documentation is None else "".join(documentation.itertext()).strip(),
+    )  # fmt: skip
+
+
+def _check_condition(flow: Any, faults: list[str]) -> None:
+    condition = flow.find(f"{{{BPMN}}}conditionExpression")
+    if condition is None:
+        return
+    try:
+        feel.check((condition.text or "").strip())
+    except feel.FeelError as error:
+        faults.append(f"连线 {_called(flow)} 的条件写法有误：{error}")
+
+
+def _check_graph(plan: Plan, process: Any, faults: list[str]) -> None:
+    """Every node is reached from the one start, and every node leads to an end."""
+    count = Counter(plan.kinds.values())
+    if count["startEvent"] != 1 or count["endEvent"] < 1:
+        faults.append("流程须恰好有一个开始事件，并至少有一个结束事件")
+        return
+    start = next(code for code, kind in plan.kinds.items() if kind == "startEvent")
+    for source, targets in plan.next.items():
+        faults += [f"连线指向不存在的元素 {target}" for target in (source, *targets) if target not in plan.kinds]
+    reached = plan.behind(start) | {start}
+    ends = {code for code, kind in plan.kinds.items() if kind == "endEvent"}
+    for code, kind in plan.kinds.items():
+        name = f"{NODES[kind]}“{plan.names[code]}”"
+        if code not in reached:
+            faults.append(f"{name}从开始事件走不到")
+        elif code not in ends and not plan.behind(code) & ends:
+            faults.append(f"{name}走不到任何结束事件")
+        if len(plan.next.get(code, ())) > 1 and kind not in ("exclusiveGateway", "inclusiveGateway", "parallelGateway"):
+            faults.append(f"{name}有多条去向，须经网关分流")
+    for step in plan.steps.values():
+        faults += [f"步骤“{step.name}”的 zg:not 指向不存在的步骤 {other}" for other in step.never_same
+                   if other not in plan.steps]  # fmt: skip
+
+
+def elements(root: Any) -> Counter[str]:
+    """Count the BPMN elements of a file by their local names, whether or not we run them."""
+    found: Counter[str] = Counter()
+    for node in root.iter():
+        space, name = _local(node.tag)
+        if space == BPMN:
+            found[name] += 1
+    return found

@@ -1,0 +1,160 @@
+"""Cases and steps as an actor may see them: fails closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from zhiguan.kit import registry
+from zhiguan.kit.actor import Actor
+
+from .declare import APPLY, ASSIGN, DECIDE, ENDORSE, HANDLE, SUPERVISE, VIEW, ServiceItem
+from .models import Case, Definition, Delegation, Seat, Step
+
+READING = (VIEW, SUPERVISE, ASSIGN)
+TODO = ("offered", "working")
+
+
+def areas() -> list[str]:
+    """The lines that have service items."""
+    return sorted({item.area for item in registry.current().all(ServiceItem)})
+
+
+def cases(actor: Actor) -> QuerySet[Case]:
+    """Cases one has part in, and those of the units over which one may view, supervise or manage a line's cases.
+
+    Drafts are their applicant's alone.
+    """
+    if actor.system:
+        return Case.objects.all()
+    seen = Q(pk__in=[])
+    if actor.person_id is not None:
+        seen = Q(persons__contains=[actor.person_id])
+    for area in areas():
+        for act in READING:
+            scope = actor.scope(f"{area}.case.{act}")
+            if scope.ranges:
+                seen |= Q(area=area) & scope.q()
+    drafts = ~Q(state="draft") | Q(applicant=actor.person_id or 0)
+    return Case.objects.filter(seen & drafts)
+
+
+def supervised(actor: Actor) -> QuerySet[Case]:
+    """Cases of the supervisor's remit: over which one of the lines' supervise permissions is held."""
+    if actor.system:
+        return Case.objects.exclude(state="draft")
+    seen = Q(pk__in=[])
+    for area in areas():
+        scope = actor.scope(f"{area}.case.{SUPERVISE}")
+        if scope.ranges:
+            seen |= Q(area=area) & scope.q()
+    return Case.objects.filter(seen).exclude(state="draft")
+
+
+def may_supervise(actor: Actor) -> bool:
+    return any(actor.can(f"{area}.case.{SUPERVISE}") for area in areas())
+
+
+def stands_in_for(actor: Actor, item: str = "") -> list[int]:
+    """Keys of the people whose steps the actor may handle today by delegation; for one item, or for any."""
+    if actor.person_id is None:
+        return []
+    today = timezone.localdate()
+    rows = Delegation.objects.filter(
+        delegate=actor.person_id, valid_from__lte=today, valid_to__gte=today, revoked_at__isnull=True
+    )
+    if item:
+        rows = rows.filter(Q(item="") | Q(item=item))
+    return list(rows.values_list("person_id", flat=True).distinct())
+
+
+def delegates_of(people: Iterable[int], item: str) -> list[int]:
+    """Keys of those who stand in for these people today."""
+    today = timezone.localdate()
+    rows = Delegation.objects.filter(
+        Q(item="") | Q(item=item), person__in=list(people), valid_from__lte=today, valid_to__gte=today,
+        revoked_at__isnull=True,
+    )  # fmt: skip
+    return list(rows.values_list("delegate_id", flat=True))
+
+
+def todo(actor: Actor) -> QuerySet[Seat]:
+    """待办: the seats that wait for the actor, or for somebody the actor stands in for; of cases under way."""
+    return _seats(actor, stand_in=True).filter(state__in=TODO, case__state="running")
+
+
+def handled(actor: Actor) -> QuerySet[Seat]:
+    """已办: what the actor decided."""
+    done = Q(person=actor.person_id or 0) | Q(acted_by=actor.person_id or 0)
+    return Seat.objects.filter(done, state="done").select_related("case", "step", "case__unit")
+
+
+def copies(actor: Actor) -> QuerySet[Seat]:
+    """抄送: cases somebody copied to the actor."""
+    return Seat.objects.filter(person=actor.person_id or 0, kind="copy").select_related("case", "case__unit")
+
+
+def applications(actor: Actor) -> QuerySet[Case]:
+    """申请: the actor's own cases, drafts included."""
+    return Case.objects.filter(applicant=actor.person_id or 0).select_related("unit")
+
+
+def _seats(actor: Actor, *, stand_in: bool) -> QuerySet[Seat]:
+    people = [actor.person_id] if actor.person_id is not None else []
+    rows = Seat.objects.select_related("case", "step", "person", "case__unit")
+    mine = Q(person__in=people)
+    if stand_in and (others := stands_in_for(actor)):
+        allowed = Delegation.objects.filter(
+            Q(item="") | Q(item=OuterRef("case__item")), person=OuterRef("person"), delegate=actor.person_id or 0,
+            valid_from__lte=timezone.localdate(), valid_to__gte=timezone.localdate(), revoked_at__isnull=True,
+        )  # fmt: skip
+        mine |= Q(person__in=others) & Exists(allowed)
+    return rows.filter(mine)
+
+
+def steps_of(case: Case) -> QuerySet[Step]:
+    return case.steps.prefetch_related("seats__person", "seats__organ", "seats__acted_by", "cards").order_by("round")
+
+
+def items_for(actor: Actor) -> list[ServiceItem]:
+    """The items the actor may apply for."""
+    found = [item for item in registry.current().all(ServiceItem) if actor.can(item.permission(APPLY))]
+    return sorted(found, key=lambda item: (item.number, item.order))
+
+
+def items() -> list[ServiceItem]:
+    return sorted(registry.current().all(ServiceItem), key=lambda item: (item.number, item.order))
+
+
+def takes_part(actor: Actor) -> bool:
+    """Tell whether the actor has anything to do with cases at all, for the menu."""
+    acts = (APPLY, ENDORSE, HANDLE, DECIDE, *READING)
+    return any(actor.can(f"{area}.case.{act}") for area in areas() for act in acts)
+
+
+def definitions(actor: Actor) -> QuerySet[Definition]:
+    """Process definitions, for those who may look at them."""
+    if not actor.can("flow.definition.view"):
+        return Definition.objects.none()
+    return Definition.objects.select_related("author", "reviewer")
+
+
+def published(item: str) -> Definition | None:
+    """The version that new cases run on."""
+    return Definition.objects.filter(item=item, state="published").order_by("-number").first()
+
+
+def names_of(keys: Iterable[int]) -> dict[int, str]:
+    from zhiguan.kernel.orgs.service import Person
+
+    return dict(Person.objects.filter(pk__in=set(keys)).values_list("pk", "name"))
+
+
+def as_of(case: Case, moment: Any) -> Any:
+    """The case as it stood at a moment, by its ledger."""
+    from zhiguan.kernel.ledger import service as ledger
+
+    return ledger.as_of(Case, case.pk, moment)
