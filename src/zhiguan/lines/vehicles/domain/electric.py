@@ -75,7 +75,9 @@ def stays(starts: Floats, ends: Floats, home: npt.NDArray[np.bool_], until: floa
     return np.where(home, np.maximum(following - ends, 0.0), 0.0)
 
 
-def judge(day_km: Floats, day_stay_h: Floats, terms: Terms, *, has_place: bool = True, litres: float | None = None) -> Verdict:
+def judge(
+    day_km: Floats, day_stay_h: Floats, terms: Terms, *, has_place: bool = True, litres: float | None = None
+) -> Verdict:
     """Judge a vehicle by its driven days. ``litres`` is what it was filled with in the period, where that is known."""
     days, km = int(day_km.size), float(day_km.sum())
     reach = covering(day_km, terms.days_share)
@@ -89,7 +91,9 @@ def judge(day_km: Floats, day_stay_h: Floats, terms: Terms, *, has_place: bool =
     elif days and share < terms.days_share - 1e-9:
         reasons.append(f"只有 {share:.0%} 的出车日在停放地点停得够充电，低于 {terms.days_share:.0%}")
     if reach > terms.usable_km + 1e-9:
-        reasons.append(f"{terms.days_share:.0%} 的出车日里程达 {reach:.0f} 公里，超过可用续航 {terms.usable_km:.0f} 公里")
+        reasons.append(
+            f"{terms.days_share:.0%} 的出车日里程达 {reach:.0f} 公里，超过可用续航 {terms.usable_km:.0f} 公里"
+        )
     litres = km * terms.litres_100km / 100 if litres is None else litres
     kwh = km * terms.kwh_100km / 100
     return Verdict(

@@ -56,7 +56,9 @@ def _check(actor: Actor, units: Sequence[Unit], pool: Pool | None, start: date, 
         actor.require(MANAGE, unit.pos)
         if not whole(unit, actor, MANAGE):
             raise Denied(f"您的数据权限没有包含{unit.name}的全部下级单位。", code="out_of_scope")
-    over = Unit.objects.filter(pos__lte=min(unit.pos for unit in units), pos_end__gte=max(unit.pos_end for unit in units))
+    over = Unit.objects.filter(
+        pos__lte=min(unit.pos for unit in units), pos_end__gte=max(unit.pos_end for unit in units)
+    )
     above = over.order_by("-pos", "pos_end").first()
     if above is None or not actor.scope(MANAGE).covers(above.pos):
         message = "这些单位的共同上级不在您的数据权限范围内，请分别测算。"
@@ -228,7 +230,9 @@ def _terms(values: dict[str, Any], body: str, price: float, grid: float, fuel: f
     )  # fmt: skip
 
 
-def _verdict(drives: electric.Drives | None, terms: judging.Terms, car: Any, end: date, litres: float | None) -> judging.Verdict:
+def _verdict(
+    drives: electric.Drives | None, terms: judging.Terms, car: Any, end: date, litres: float | None
+) -> judging.Verdict:
     has_place = car.place_id is not None
     if drives is None:
         return judging.judge(np.zeros(0), np.zeros(0), terms, has_place=has_place, litres=0.0)

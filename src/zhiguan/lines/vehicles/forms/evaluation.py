@@ -65,4 +65,3 @@ class AnnualForm(PageForm):
         this = timezone.localdate().year
         self.fields["year"].choices = [(year, f"{year} 年") for year in range(this, this - 6, -1)]
         self.fields["year"].initial = this - 1
-

@@ -1,5 +1,6 @@
 """Pages of official vehicles, one module for each part of the work."""
 
+from .annual import *  # noqa: F403
 from .board import *  # noqa: F403
 from .cockpit import *  # noqa: F403
 from .costs import *  # noqa: F403

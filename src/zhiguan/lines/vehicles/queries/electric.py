@@ -84,7 +84,9 @@ def fillings(cars: Sequence[Vehicle], start: date, end: date) -> dict[int, tuple
         vehicle__in=[car.pk for car in cars], kind=EnergyKind.FUEL, voided_at__isnull=True, at__gte=since,
         at__lt=datetime.combine(end + timedelta(days=1), time.min, SHANGHAI),
     )  # fmt: skip
-    found = rows.order_by().values_list("vehicle").annotate(n=Count("pk"), litres=Sum("quantity"), yuan=Sum("amount_yuan"))
+    found = (
+        rows.order_by().values_list("vehicle").annotate(n=Count("pk"), litres=Sum("quantity"), yuan=Sum("amount_yuan"))
+    )
     return {key: (float(litres), float(yuan)) for key, n, litres, yuan in found if n >= RECORDS_LEAST}
 
 

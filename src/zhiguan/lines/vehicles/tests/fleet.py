@@ -82,11 +82,15 @@ def known_month(world: Any) -> SimpleNamespace:
     costs.book(BOSS, vehicle=diesel, kind="maintenance", spent_on=WORKDAY, amount_yuan=Decimal(500), item="保养")
     wrong = costs.book(BOSS, vehicle=petrol, kind="toll", spent_on=WORKDAY, amount_yuan=Decimal(999), item="误记")
     costs.void_entry(BOSS, wrong, reason="录错")
-    costs.book(BOSS, vehicle=petrol, kind="toll", spent_on=WORKDAY - timedelta(days=70), amount_yuan=Decimal(50), item="早")
+    costs.book(
+        BOSS, vehicle=petrol, kind="toll", spent_on=WORKDAY - timedelta(days=70), amount_yuan=Decimal(50), item="早"
+    )
     energy = {"at": clock("12:00"), "kind": "fuel", "quantity": Decimal(10), "amount_yuan": Decimal(78)}
     costs.record_energy(BOSS, vehicle=petrol, **energy)
     costs.record_energy(BOSS, vehicle=diesel, **energy)
-    costs.record_energy(BOSS, vehicle=electric, **energy | {"kind": "charge", "quantity": Decimal(20), "amount_yuan": Decimal(60)})
+    costs.record_energy(
+        BOSS, vehicle=electric, **energy | {"kind": "charge", "quantity": Decimal(20), "amount_yuan": Decimal(60)}
+    )
     # one day driven, one stood, one not heard of
     vehicle_day(petrol, 4, 45)
     vehicle_day(electric, 1, 15)

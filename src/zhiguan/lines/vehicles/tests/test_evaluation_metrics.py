@@ -67,7 +67,9 @@ def test_the_figures_are_those_counted_by_hand(month, organ):
                     one = metrics.value(code, organ, **month.dims, **{dimension: key})
                     assert float(one) == pytest.approx(value), (code, dimension, key)
         months = metrics.series(code, organ, "month", **month.dims)
-        assert [(group.key, float(group.value)) for group in months] == [(f"{WORKDAY:%Y-%m}", pytest.approx(whole))], code
+        assert [(group.key, float(group.value)) for group in months] == [(f"{WORKDAY:%Y-%m}", pytest.approx(whole))], (
+            code
+        )
 
 
 def from_rows(code, rows):
@@ -79,7 +81,9 @@ def from_rows(code, rows):
     if code == "vehicles.punctual_share":
         return sum(row.started_at <= row.planned_from + timedelta(minutes=5) for row in rows) / len(rows)
     if code == "vehicles.empty_share":
-        empty = sum(row.distance_m for row in rows if row.end_at <= at(WORKDAY, "09:00") or row.start_at >= at(WORKDAY, "10:00"))
+        empty = sum(
+            row.distance_m for row in rows if row.end_at <= at(WORKDAY, "09:00") or row.start_at >= at(WORKDAY, "10:00")
+        )
         return empty / sum(row.distance_m for row in rows)
     if code == "vehicles.emissions":
         factors = {"petrol": 2.1207, "electric": 0.5306, "diesel": 2.6006}
@@ -96,7 +100,9 @@ def test_every_figure_is_its_list_and_stays_in_scope(month, world, city, organ):
             assert rows, metric.code
             expected = from_rows(metric.code, rows)
             if expected is None:  # a quotient whose list holds what is divided
-                assert sum(row.amount_yuan for row in rows) == (860 if who == "city" else 360) + (78 if who == "city" else 0)
+                assert sum(row.amount_yuan for row in rows) == (860 if who == "city" else 360) + (
+                    78 if who == "city" else 0
+                )
             else:
                 assert float(reading.value) == pytest.approx(float(expected)), (metric.code, who)
             assert who == "city" or {row.unit_id for row in rows} == {world.organ.pk}
@@ -105,9 +111,14 @@ def test_every_figure_is_its_list_and_stays_in_scope(month, world, city, organ):
             groups = metrics.series(metric.code, city, dimension, **month.dims)
             assert groups, (metric.code, dimension)
             if metric.additive:
-                assert sum(float(group.value) for group in groups) == pytest.approx(values["city"]), (metric.code, dimension)
+                assert sum(float(group.value) for group in groups) == pytest.approx(values["city"]), (
+                    metric.code,
+                    dimension,
+                )
             for group in groups:
-                found = from_rows(metric.code, listed(city, group.url)) if group.url and group.value is not None else None
+                found = (
+                    from_rows(metric.code, listed(city, group.url)) if group.url and group.value is not None else None
+                )
                 if found is not None:
                     assert float(found) == pytest.approx(float(group.value)), (metric.code, dimension, group.key)
         with pytest.raises(Denied):

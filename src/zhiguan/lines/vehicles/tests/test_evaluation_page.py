@@ -80,7 +80,9 @@ def test_the_page_is_its_export(month, city, by):
     text = html(answer)
     assert markup.faults(text) == []
     rows = compared(city, month, by, "vehicles.km_cost")
-    lines = list(csv.reader(io.StringIO(bytes_of(page(city, by=by, sort="vehicles.km_cost", _export="csv")).decode("utf-8-sig"))))
+    lines = list(
+        csv.reader(io.StringIO(bytes_of(page(city, by=by, sort="vehicles.km_cost", _export="csv")).decode("utf-8-sig")))
+    )
     assert [line[1] for line in lines[1:]] == [row.label for row in rows]
     assert all(row.label in text for row in rows)
     heads = [re.sub(r"（.*", "", head) for head in lines[0][2:]]
@@ -123,7 +125,9 @@ def test_figures_one_may_not_read_are_left_out(month, world, make_actor):
 @pytest.mark.parametrize("value", ["'; --", "\0", "9" * 400, "2026-13", "𠮷" * 90, "car", "0000-00"])
 def test_bad_input_is_left_at_its_default(month, city, value):
     url = reverse("vehicles.evaluation")
-    assert Visitor(city).get(url, dict.fromkeys(("from", "to", "by", "sort", "organ", "kind"), value)).status_code == 200
+    assert (
+        Visitor(city).get(url, dict.fromkeys(("from", "to", "by", "sort", "organ", "kind"), value)).status_code == 200
+    )
 
 
 def test_the_trend_is_the_metric_by_month(month, organ):

@@ -234,7 +234,13 @@ def test_candidates_with_what_they_save(month, world, asking):
     assert set(cars) == {car.plate for car in month[:3]}
     good = cars[month[0].plate]
     # 600 km in 30 days: 51 l at 7.8 yuan against 96 kWh at 0.9, over a year
-    assert (good["fits"], good["days"], good["km"], good["day_km"], good["basis"]) == (True, 30, 600.0, 20.0, "参考油耗")
+    assert (good["fits"], good["days"], good["km"], good["day_km"], good["basis"]) == (
+        True,
+        30,
+        600.0,
+        20.0,
+        "参考油耗",
+    )
     assert good["saving_year"] == pytest.approx((51 * 7.8 - 96 * 0.9) * 365 / 30, abs=0.01)
     assert good["co2_year"] == pytest.approx((51 * 2.1207 - 96 * 0.5306) * 365 / 30, abs=0.1)
     assert "超过可用续航" in cars[month[1].plate]["reasons"][0]
@@ -250,7 +256,9 @@ def test_candidates_with_what_they_save(month, world, asking):
 def test_prices_are_those_of_the_day_it_was_asked(month, world, asking):
     reference.override(BOSS, "evaluation.electric.yuan_petrol", 9.0, date(2026, 1, 1), "市场价")
     actor = asking(world.organ)
-    study = studies.study_electric(actor, units=[world.organ], period_from=WORKDAY, period_to=WORKDAY + timedelta(days=29))
+    study = studies.study_electric(
+        actor, units=[world.organ], period_from=WORKDAY, period_to=WORKDAY + timedelta(days=29)
+    )
     study, _ = answered(actor, study)
     good = next(car for car in study.result["cars"] if car["fits"])
     assert good["saving_year"] == pytest.approx((51 * 9.0 - 96 * 0.9) * 365 / 30, abs=0.01)
@@ -313,5 +321,7 @@ def test_the_answer_about_sizes_is_drawn(day, world, asking):
 
 def test_the_answer_about_electric_vehicles_is_drawn(month, world, asking):
     actor = asking(world.organ)
-    study = studies.study_electric(actor, units=[world.organ], period_from=WORKDAY, period_to=WORKDAY + timedelta(days=29))
+    study = studies.study_electric(
+        actor, units=[world.organ], period_from=WORKDAY, period_to=WORKDAY + timedelta(days=29)
+    )
     drawn(actor, study, "适合电动化的车辆", "超过可用续航", "未核实")
