@@ -122,6 +122,17 @@ def parser() -> argparse.ArgumentParser:
     permissions = _group(commands, "permissions", "权限矩阵")
     _command(permissions, "export", f"{RUNTIME}.exports:permissions", "导出给审计人员(JSON Lines)")
     _filter(commands, "clock", "zhiguan.kernel.flow.cli:clock_lines", "由事件、日历和时限规则计算时限(JSON Lines)")
+    dmn = _group(commands, "dmn", "决策表(DMN)")
+    for name, target, help_text in (
+        ("eval", "evaluate", "由输入求决策(JSON Lines,标准输入到标准输出)"),
+        ("lint", "check", "检查决策表:重叠、缺漏、不会命中的规则(JSON Lines)"),
+    ):
+        command = _command(dmn, name, f"zhiguan.kernel.flow.dmn.cli:{target}", help_text)
+        command.add_argument("file", metavar="FILE", help="DMN 文件")
+        command.add_argument("--import", dest="imports", action="append", default=[], metavar="FILE", help="它引用的文件")
+        if name == "eval":
+            command.add_argument("--decision", required=True, metavar="D", help="决策的名称或编号")
+            command.add_argument("--lenient", action="store_true", help="按标准把缺失和不符的值当作空值,不拒绝")
     _filter(
         commands, "trips", "zhiguan.lines.vehicles.domain.trip_lines:trips_lines", "由定位点计算行程和停留(JSON Lines)"
     )

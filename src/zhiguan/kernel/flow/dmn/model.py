@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..feel import Scope, Type
+from ..feel import Run, Scope, Type
+from ..feel.library import quoted
 
 Code = Callable[[Scope], Any]
 
@@ -34,7 +35,7 @@ class Hit:
     @property
     def explanation(self) -> str:
         """Return in Chinese why the rule was met."""
-        met = [f"{each.label}为 {shown(each.value)}，符合“{each.cell}”" for each in self.because if each.cell != "-"]
+        met = [f"{each.label} 为 {shown(each.value)}，符合 {each.cell}" for each in self.because if each.cell != "-"]
         return f"规则 {self.rule} 命中：{'；'.join(met) or '无条件'}"
 
 
@@ -71,9 +72,7 @@ class Outcome:
 
 def shown(value: Any) -> str:
     """Return a value as an expression would write it."""
-    from ..feel import Run, write
-
-    return "空" if value is None else write(Run(), value)
+    return "空" if value is None else quoted(Run(), value)
 
 
 @dataclass(slots=True, eq=False)

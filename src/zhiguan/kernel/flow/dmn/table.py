@@ -129,7 +129,7 @@ def _rule(boxes: Boxes, row: Element, at: int, what: str, columns: int, results:
     notes = [text_of(child(each, "text")) for each in children(row, "annotationEntry")]
     return Rule(
         at, row.get("id", ""), tuple(each or "-" for each in cells),
-        tuple(boxes.build.cell(each, f"{name}第 {place} 列") for place, each in enumerate(cells, 1)),
+        tuple(boxes.build.cell(each, f"{name} 第 {place} 列") for place, each in enumerate(cells, 1)),
         tuple(text_of(child(each, "text")) for each in outputs), tuple(boxes.text(each, name) for each in outputs),
         "\n".join(filter(None, [text_of(child(row, "description")), *notes])),
     )  # fmt: skip

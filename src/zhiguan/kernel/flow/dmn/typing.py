@@ -93,4 +93,4 @@ class Types(Mapping[str, Type]):
         def allows(run: Run, value) -> bool:
             return (before is None or before(run, value)) and test(Scope(run, {}), value)
 
-        return replace(made, allows=allows)
+        return replace(made, allows=allows, cell=cell)

@@ -25,7 +25,8 @@ def plain(value: Decimal) -> str:
     return format(value, "f")
 
 
-def _quoted(run: Run, value: Any) -> str:
+def quoted(run: Run, value: Any) -> str:
+    """Return ``value`` as an expression would write it, text with quotes."""
     if type(value) is str:
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return write(run, value)
@@ -44,9 +45,9 @@ def write(run: Run, value: Any) -> str:
     if known in (date, datetime, time, timedelta, YearsMonths):
         return temporal.write(value)
     if known is list:
-        return run.text("[" + ", ".join(_quoted(run, each) for each in value) + "]")
+        return run.text("[" + ", ".join(quoted(run, each) for each in value) + "]")
     if known is dict:
-        entries = (f"{_key(run, key)}: {_quoted(run, each)}" for key, each in value.items())
+        entries = (f"{_key(run, key)}: {quoted(run, each)}" for key, each in value.items())
         return run.text("{" + ", ".join(entries) + "}")
     if known is Range:
         return _range(run, value)
@@ -54,7 +55,7 @@ def write(run: Run, value: Any) -> str:
 
 
 def _key(run: Run, key: str) -> str:
-    return key if all(each not in '{}:,"' for each in key) and key.strip() else _quoted(run, key)
+    return key if all(each not in '{}:,"' for each in key) and key.strip() else quoted(run, key)
 
 
 def _range(run: Run, value: Range) -> str:
@@ -67,7 +68,7 @@ def _range(run: Run, value: Range) -> str:
 
 
 def _end(run: Run, value: Any) -> str:
-    written = _quoted(run, value)
+    written = quoted(run, value)
     return f'@"{written}"' if type(value) in (date, datetime, time, timedelta, YearsMonths) else written
 
 

@@ -31,13 +31,15 @@ IN_CHINESE = {
 @dataclass(frozen=True, slots=True)
 class Type:
     """``name`` of a built-in type with what narrows it: ``item`` of a list or range, ``entries`` of a context,
-    ``parameters`` and ``item`` (its result) of a function. ``allows`` is asked about the value itself."""
+    ``parameters`` and ``item`` (its result) of a function. ``allows`` is asked about the value itself; ``cell`` is the
+    text of that."""
 
     name: str
     item: Type | None = None
     entries: Mapping[str, Type] | None = None
     parameters: tuple[Type, ...] | None = None
     allows: Callable[[Run, Any], bool] | None = field(default=None, compare=False)
+    cell: str = field(default="", compare=False)
 
 
 ANY = Type("Any")
