@@ -9,6 +9,7 @@ from typing import Any
 from zhiguan.kit.errors import Invalid
 
 from ..feel import Function, Run, Scope, coerce, from_python, guarded
+from ..feel.values import bounded
 from .model import Element, Hit, Model, Outcome, Step
 
 
@@ -93,7 +94,7 @@ def _decision(run: Deciding, element: Element) -> Any:
     run.charge()
     names = _names(run, element)
     before, run.hits = run.hits, []
-    value = element.logic(Scope(run, names))
+    value = bounded(run, element.logic(Scope(run, names)))
     fitting = coerce(run, value, element.type, f"决策“{element.name}”的结果")
     run.steps.append(Step(element.name, fitting, tuple(run.hits)))
     run.hits = before

@@ -15,7 +15,7 @@ from ..feel.library_lists import largest, smallest, total
 from ..feel.names import free_names
 from ..feel.types import allowed
 from ..feel.unary import cell_code
-from ..feel.values import equal, number
+from ..feel.values import bounded, equal, number
 from .model import Code, Column, Condition, Hit, Result, Rule, Table
 from .tree import child, children, label, text_of
 
@@ -165,7 +165,7 @@ def table_code(table: Table) -> Code:
                     break
             else:
                 outputs = [
-                    coerce(run, output(scope), result.type, result.label)
+                    coerce(run, bounded(run, output(scope)), result.type, result.label)
                     for output, result in zip(rule.outputs, table.results, strict=True)
                 ]
                 met.append((rule, outputs))

@@ -27,7 +27,7 @@ from .parser import TYPE_NAMES, Node, Parser
 from .temporal import YearsMonths
 from .types import ANY, Type, coerce, conforms
 from .unary import Test, cell_code
-from .values import Function, Range, from_python
+from .values import Function, Range, bounded, from_python
 
 __all__ = [
     "ANY", "FeelError", "Function", "Node", "Range", "Run", "Scope", "Type", "YearsMonths", "check", "coerce",
@@ -55,6 +55,8 @@ def guarded(work: Callable[[], Any]) -> Any:
         return work()
     except RecursionError:
         raise FeelError("嵌套过深，已停止") from None
+    except ArithmeticError:
+        raise FeelError("数值或日期超出范围，已停止") from None
     except MemoryError:
         raise FeelError("占用内存超过上限，已停止") from None
 
@@ -113,7 +115,7 @@ def evaluate(
     """Return the value of ``text``; ``context`` names what it may use, ``now`` is what its clock shows."""
     scope = _scope(context, now)
     code = _cached_text(text, frozenset(_long_names(scope.names, set())))
-    value = guarded(lambda: code(scope))
+    value = guarded(lambda: bounded(scope.run, code(scope)))
     if notes is not None:
         notes += scope.run.notes
     return value

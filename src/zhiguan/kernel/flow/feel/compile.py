@@ -11,9 +11,11 @@ from . import temporal
 from .access import item_names, property_of
 from .errors import MAX_CALLS, FeelError, Run
 from .library import BUILTINS
+from .names import free_names
 from .parser import Node
 from .types import Type, coerce, conforms, resolve
 from .values import (
+    NUMBERS,
     Function,
     Range,
     add,
@@ -286,8 +288,8 @@ def values_of(scope: Scope, low: Any, high: Any, bounded: bool):
     if type(low) is Range:
         start, end = low.low, low.high
         if type(start) is Decimal and type(end) is Decimal:
-            start = start if low.low_closed else start + 1
-            end = end if low.high_closed else end - 1
+            start = start if low.low_closed else NUMBERS.add(start, Decimal(1))
+            end = end if low.high_closed else NUMBERS.subtract(end, Decimal(1))
             return None if low.low > low.high else () if start > end else _numbers(scope.run, start, end)
         if type(start) is date and type(end) is date:
             if start > end:
@@ -307,7 +309,8 @@ def loop(scope: Scope, several: list[Iterator], partial: list | None = None):
         raise NoLoop
     for value in values:
         scope.run.charge()
-        names = {name: value} if partial is None else {name: value, "partial": partial}
+        # A copy: what is being made must not become a part of itself.
+        names = {name: value} if partial is None else {name: value, "partial": scope.run.items(partial[:])}
         inner = scope.inner(names)
         if rest:
             yield from loop(inner, rest, partial)
@@ -320,17 +323,17 @@ class NoLoop(Exception):
 
 
 def _for(node: Node, types: Types) -> Code:
-    several = iterators(node.parts[0], types)
-    return for_code(several, compile_node(node.parts[1], types))
+    several, body = iterators(node.parts[0], types), node.parts[1]
+    return for_code(several, compile_node(body, types), partial="partial" in free_names(node.parts))
 
 
-def for_code(several: list[Iterator], body: Code) -> Code:
-    """Return what makes a list with ``body``."""
+def for_code(several: list[Iterator], body: Code, *, partial: bool = True) -> Code:
+    """Return what makes a list with ``body``, which may look at the list so far as ``partial``."""
 
     def code(scope: Scope) -> Any:
         made: list[Any] = []
         try:
-            for inner in loop(scope, several, made):
+            for inner in loop(scope, several, made if partial else None):
                 made.append(body(inner))
                 if len(made) % 100 == 0:
                     scope.run.items(made)

@@ -55,7 +55,7 @@ _rounds("round half down", decimal.ROUND_HALF_DOWN)
 @builtin("abs(n: number|days|months)")
 def absolute(run: Run, value):
     if type(value) is Decimal:
-        return abs(value)
+        return NUMBERS.abs(value)
     zero = timedelta() if type(value) is timedelta else YearsMonths(0)
     return negate(value) if value < zero else value
 

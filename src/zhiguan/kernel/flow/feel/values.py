@@ -86,6 +86,18 @@ def from_python(value: Any, depth: int = 0) -> Any:
     raise FeelError(f"不支持的数据类型：{known.__name__}")
 
 
+def bounded(run: Run, value: Any, depth: int = 0) -> Any:
+    """Return ``value`` if it is no larger and no deeper than what may leave an evaluation: whoever writes it out walks
+    every path to every part."""
+    if type(value) is list or type(value) is dict:
+        if depth > MAX_NESTING:
+            raise FeelError(f"结果嵌套超过 {MAX_NESTING} 层")
+        run.charge(1 + len(value))
+        for each in value if type(value) is list else value.values():
+            bounded(run, each, depth + 1)
+    return value
+
+
 def number(value: Any) -> Decimal | None:
     """Return a number of at most 34 digits, None if ``value`` is none or too large."""
     try:
@@ -237,7 +249,8 @@ def subtract(a: Any, b: Any) -> Any:
         if (x.tzinfo is None) != (y.tzinfo is None):
             return None
         # Python subtracts two moments of one zone by their clocks, whatever its summer time did in between.
-        return x.astimezone(UTC) - y.astimezone(UTC) if x.tzinfo else x - y
+        apart = x.replace(tzinfo=None) - y.replace(tzinfo=None)
+        return apart - (x.utcoffset() - y.utcoffset()) if x.tzinfo else apart
     return None
 
 
