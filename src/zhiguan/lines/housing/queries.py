@@ -1,0 +1,108 @@
+"""Read side of housing security. Everything takes the actor and returns only what their scope reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from zhiguan.kernel.ledger import service as ledger
+from zhiguan.kernel.orgs import service as orgs
+from zhiguan.kernel.orgs.service import Person
+from zhiguan.kernel.reference import service as reference
+from zhiguan.kit.actor import Actor
+from zhiguan.kit.pages import Change, HistoryEntry
+
+from .codes import GRADES
+from .models import AllowanceRecord, HousingBenefit, HousingRecord
+
+HIDDEN = {"id", "version", "scope_pos", "created_at", "working", "record_id", "person_id"}
+MASK = "＊＊＊"
+
+
+def records(actor: Actor) -> QuerySet[HousingRecord]:
+    """Return the records of the actor's scope, and the actor's own."""
+    rows = HousingRecord.objects.visible_to(actor, "housing.record.view")
+    return rows.defer("address", "wage_1998_yuan")
+
+
+def managed_records(actor: Actor) -> QuerySet[HousingRecord]:
+    return HousingRecord.objects.filter(actor.scope("housing.record.manage").q())
+
+
+def benefits_of(record: HousingRecord, actor: Actor) -> QuerySet[HousingBenefit]:
+    return HousingBenefit.objects.visible_to(actor, "housing.record.view").filter(record=record)
+
+
+def benefits(actor: Actor) -> QuerySet[HousingBenefit]:
+    return HousingBenefit.objects.visible_to(actor, "housing.record.view")
+
+
+def allowances(actor: Actor) -> QuerySet[AllowanceRecord]:
+    """Return the allowances of the actor's scope, and the actor's own."""
+    return AllowanceRecord.objects.visible_to(actor, "housing.allowance.view")
+
+
+def allowances_of(record: HousingRecord, actor: Actor) -> QuerySet[AllowanceRecord]:
+    return allowances(actor).filter(record=record)
+
+
+def grade_on(person: Person, day: date) -> str:
+    """Return the 职务层次 of the person's main appointment on the day, or today's rank when none is recorded."""
+    held = orgs.appointments_on(day, person=person).filter(kind="main").first()
+    rank = held.rank if held is not None and held.rank is not None else person.rank
+    return rank.grade if rank is not None and rank.grade in GRADES else ""
+
+
+def reveals(actor: Actor, record: HousingRecord) -> bool:
+    """Tell whether the actor may see the record's address and wage: by permission, or because it is theirs."""
+    own = actor.person_id is not None and actor.person_id == record.person_id
+    return own or actor.scope("housing.record.reveal").covers(record.scope_pos)
+
+
+def sensitive(record: HousingRecord, *, shown: bool) -> list[tuple[str, str]]:
+    """Return address and wage as names and texts, masked unless ``shown``."""
+    if not shown:
+        return [("现住房坐落", MASK if record.address else "—"), ("1998 年月均标准工资", MASK)]
+    wage = f"{record.wage_1998_yuan:,.2f} 元" if record.wage_1998_yuan is not None else "未登记"
+    return [("现住房坐落", record.address or "未登记"), ("1998 年月均标准工资", wage)]
+
+
+def facts_on(day: date | None = None) -> reference.Thresholds:
+    """Return the facts of allowances in force on the day (today)."""
+    return reference.thresholds("housing", on=day or timezone.localdate())
+
+
+def benefit_kinds(record: HousingRecord) -> frozenset[str]:
+    return frozenset(record.benefits.filter(state="valid").values_list("kind", flat=True))
+
+
+def history(record: Any, actor: Actor) -> Iterable[HistoryEntry]:
+    """Return the record's ledger events, newest first, as a story for people."""
+    fields = {field.attname: field for field in record._meta.concrete_fields}
+
+    def text(key: str, value: Any) -> str:
+        if value is None or value == "":
+            return ""
+        if key == "state":
+            return record.lifecycle.states.get(value, value)
+        if key == "grade":
+            return GRADES.get(value, value)
+        field = fields.get(key)
+        if field is not None and field.choices:
+            return str(dict(field.flatchoices).get(value, value))
+        return ("是" if value else "否") if isinstance(value, bool) else str(value)
+
+    for event in ledger.history(record).order_by("-at", "-id")[:200]:
+        changes = [
+            Change("单位" if key == "unit_id" else str(fields[key].verbose_name) if key in fields else key,
+                   "" if key == "unit_id" else text(key, before), "已变更" if key == "unit_id" else text(key, after))
+            for key, (before, after) in event.changes.items()
+            if key not in HIDDEN and event.code != "create"
+        ]  # fmt: skip
+        yield HistoryEntry(at=event.at, title=event.name, actor=event.actor_name, reason=event.reason, changes=changes)
+
+
