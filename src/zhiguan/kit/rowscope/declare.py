@@ -107,11 +107,15 @@ class ByPerson:
 
 @dataclass(frozen=True)
 class Shared:
-    """Every signed-in account and every process may read the rows; say why in ``reason``."""
+    """Every signed-in account and every process may read the rows; say why in ``reason``.
+
+    ``area``: the subject area under which the history of such rows is read, where nothing else of the area has a rule.
+    """
 
     reason: str
     append_only: bool = False
     open_insert: bool = False
+    area: str = ""
 
     def using(self) -> str:
         return "true"

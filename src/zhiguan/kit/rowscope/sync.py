@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 from django.apps import apps
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from .declare import ByUnit, RowRule, TableRule
+from .declare import ByUnit, RowRule, Shared, TableRule
 
 POLICY = "zg_scope"
 
@@ -17,7 +17,7 @@ POLICY = "zg_scope"
 def declared_areas() -> tuple[str, ...]:
     """Return the subject areas that any model's rule asks for, sorted."""
     rules = (getattr(model, "row_rule", None) for model in apps.get_models(include_auto_created=True))
-    return tuple(sorted({rule.area for rule in rules if isinstance(rule, ByUnit)}))
+    return tuple(sorted({rule.area for rule in rules if isinstance(rule, (ByUnit, Shared)) and rule.area}))
 
 
 def rules_by_table(table_rules: Iterable[TableRule], tables: Iterable[str]) -> dict[str, tuple[RowRule, tuple]]:

@@ -18,7 +18,9 @@ class Definition(LedgerRecord):
     over the digest, item and version. A published row whose signature does not fit is not run.
     """
 
-    row_rule = Shared("how the bureau decides is public inside the platform; changing it asks a permission and two people")
+    row_rule = Shared(
+        "how the bureau decides is public inside the platform; changing it asks a permission and two people", area="flow"
+    )
     lifecycle = lifecycle.DEFINITION
     private_fields = ("bpmn", "tables")
     item = models.CharField("事项", max_length=64)

@@ -91,19 +91,19 @@ class Office:
         rows = Seat.objects.filter(case=case, person=self.people[name], step__state="open")
         return rows.filter(state__in=states or ("working", "offered", "waiting")).latest("pk")
 
-    def does(self, name: str, verb: Callable[..., Any], case: Any, **values: Any) -> Any:
+    def does(self, who: str, verb: Callable[..., Any], case: Any, **values: Any) -> Any:
         """Let a person do something on their seat, under their own row scope."""
-        seat = self.seat(name, case)
-        with self.actor(name).acting():
-            return verb(self.actor(name), case, seat=seat, **values)
+        seat = self.seat(who, case)
+        with self.actor(who).acting():
+            return verb(self.actor(who), case, seat=seat, **values)
 
     def agrees(self, name: str, case: Any, opinion: str = "同意") -> Any:
         return self.does(name, service.decide, case, outcome="agree", opinion=opinion)
 
-    def acts(self, name: str, verb: Callable[..., Any], case: Any, **values: Any) -> Any:
+    def acts(self, who: str, verb: Callable[..., Any], case: Any, **values: Any) -> Any:
         """Let a person do something that needs no seat."""
-        with self.actor(name).acting():
-            return verb(self.actor(name), case, **values)
+        with self.actor(who).acting():
+            return verb(self.actor(who), case, **values)
 
 
 def publish(bpmn: str, tables: dict[str, str] | None = None, number: int = 1) -> Definition:

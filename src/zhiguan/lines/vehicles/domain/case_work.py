@@ -165,6 +165,10 @@ def _renewal_check(actor: Actor, unit: Any, values: Mapping[str, Any]) -> Iterab
             yield Problem(
                 f"{path}.replaces", f"{old.plate} 使用年限到 {due:%Y-%m-%d} 才可申请更新（{renewal_clause()}）。"
             )
+        else:
+            state = standards.check_quota(unit, row["kind"], replaces=old)
+            if state.room is None or state.room < 1:
+                yield Problem(f"{path}.replaces", f"第 {number} 行超出编制：{state.text}。")
     if values.get("mode") == "renewal" and added:
         yield Problem("rows", "申请类型为更新时，每辆车都须选择拟更新的车辆。")
     for kind, count in added.items():
