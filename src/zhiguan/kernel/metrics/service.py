@@ -227,14 +227,22 @@ def _common(one: Ranges, other: Ranges) -> Ranges:
     return tuple((lo, hi) for lo, hi in pairs if lo <= hi)
 
 
+def _narrowed(query: MetricQuery, dimension: str, key: str) -> MetricQuery:
+    """Return the query narrowed to one group of a dimension other than units, which asks no database."""
+    start, end = query.start, query.end
+    if dimension == "month":
+        first, last = _month(key)
+        start, end = _later(start, first), _earlier(end, last)
+    elif dimension == "day":
+        day = _day(key, "day")
+        start, end = _later(start, day), _earlier(end, day)
+    return replace(query, dims={**query.dims, dimension: key}, start=start, end=end)
+
+
 def _addresses(found: Metric, query: MetricQuery, group_by: str, groups: list[Group]) -> list[str]:
     """Return the address of each group's rows; empty for groups without a key, which no list can be narrowed to."""
     if group_by not in UNITS:
-        days = {"start": query.start, "end": query.end} if found.timed else {}
-        return [
-            _rows(found, _query(found, query.actor, {**query.dims, **days, group_by: group.key})) if group.key else ""
-            for group in groups
-        ]
+        return [_rows(found, _narrowed(query, group_by, group.key)) if group.key else "" for group in groups]
     # One query for all units, not one per group.
     keys = [group.key for group in groups if group.key and group.key != MUNICIPAL]
     units = {
