@@ -51,6 +51,8 @@ KINDS = (
     Kind("A04", "业务档案资料", ("",), "none", (2000, 30_000), (0, 1)),
     Kind("A08", "办公软件使用许可", ("演示软件 5.0",), "intangible", (8000, 60_000), (0, 1), (60, 2400)),
 )
+SHARE = {"small": 0.2, "demo": 0.6}
+"""Of the things that an organ of the demo could have, how many are entered."""
 
 
 def build(size: str) -> dict[str, int]:
@@ -62,7 +64,7 @@ def build(size: str) -> dict[str, int]:
     districts = list(Unit.objects.of_kind("organ").filter(level="district").order_by("district_code", "pos"))
     made = made_titles = made_disposals = 0
     for number, organ in enumerate(municipal + districts):
-        held = _of_organ(boss, organ, rng, today, rules)
+        held = _of_organ(boss, organ, rng, today, rules, SHARE.get(size, 1.0))
         made += len(held)
         if number % 3 == 0:
             _title(boss, organ, number, today)
@@ -72,13 +74,16 @@ def build(size: str) -> dict[str, int]:
     return {"资产卡片": made, "产权登记": made_titles, "资产处置": made_disposals}
 
 
-def _of_organ(boss: Actor, organ: Unit, rng: np.random.Generator, today: date, rules: CardRules) -> list[Asset]:
+def _of_organ(
+    boss: Actor, organ: Unit, rng: np.random.Generator, today: date, rules: CardRules, share: float
+) -> list[Asset]:
     divisions = list(Unit.objects.open().filter(parent=organ, kind="division").order_by("sort", "pos")[:8])
     people = list(Person.objects.within(organ).filter(active=True).order_by("sort", "id")[:40])
     made = []
     for kind in KINDS:
         for _ in range(int(rng.integers(kind.many[0], kind.many[1], endpoint=True))):
-            made.append(cards.register(boss, rules=rules, **_card(kind, organ, divisions, people, rng, today)))
+            if rng.random() < share:
+                made.append(cards.register(boss, rules=rules, **_card(kind, organ, divisions, people, rng, today)))
     if rng.random() < 0.5:
         made.append(cards.register(boss, rules=rules, **_house(organ, rng, today)))
     for asset in made:

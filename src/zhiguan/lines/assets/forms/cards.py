@@ -56,7 +56,7 @@ class NewAssetForm(ClassMixin, KeepingMixin, PageForm):
     acquired_on = forms.DateField(label="取得日期")
     original_value = forms.DecimalField(label="原值（元）", min_value=Decimal(0), max_digits=16, decimal_places=2)
     nominal = forms.BooleanField(label="以名义金额计量", required=False, help_text="原值为 1 元，不计提折旧。")
-    depreciation_kind = forms.ChoiceField(label="折旧类别", choices=DepreciationKind.choices)
+    depreciation_kind = forms.ChoiceField(label="折旧类别", choices=[("", "请选择"), *DepreciationKind.choices])
     useful_years = forms.IntegerField(
         label="折旧年限（年）", min_value=1, max_value=100, required=False, help_text="留空按该类别规定的最低年限。"
     )

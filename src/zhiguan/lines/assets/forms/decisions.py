@@ -61,7 +61,7 @@ class CancelTitleForm(PageForm):
 
 class DisposalForm(PageForm):
     unit = UnitField(label="资产单位", queryset=Unit.objects.none())
-    kind = forms.ChoiceField(label="处置方式", choices=DisposalKind.choices)
+    kind = forms.ChoiceField(label="处置方式", choices=[("", "请选择"), *DisposalKind.choices])
     assets = AssetsField(label="资产", help_text="每行一个资产编号，可从 Excel 整列粘贴。")
     why = forms.CharField(label="处置理由", max_length=300)
     document_no = forms.CharField(label="批复文号", max_length=80)

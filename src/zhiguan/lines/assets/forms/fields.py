@@ -16,14 +16,20 @@ ORGANS = ("organ", "district", "city")
 
 
 class UnitField(forms.ModelChoiceField):
+    def __init__(self, queryset: Any, **kwargs: Any):
+        super().__init__(queryset, **{"empty_label": "请选择", **kwargs})
+
     def label_from_instance(self, obj: Unit) -> str:
         return obj.name
 
 
 def organ_choices(form: PageForm, permission: str) -> Any:
-    """Return the organs that the permission reaches."""
+    """Return the organs that the permission reaches; where it is one, the form's field ``unit`` begins with it."""
     scope = form.actor.scope(permission)
-    return Unit.objects.open().of_kind(*ORGANS).filter(scope.q("pos"))
+    units = Unit.objects.open().of_kind(*ORGANS).filter(scope.q("pos"))
+    if len(few := list(units[:2])) == 1 and "unit" in form.fields:
+        form.fields["unit"].initial = few[0].pk
+    return units
 
 
 def division_of(organ: Unit, text: str) -> Unit | None:

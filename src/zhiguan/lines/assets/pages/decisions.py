@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.urls import reverse
@@ -70,7 +71,16 @@ TITLES = ListPage(
 
 
 def _by_class(title: Any, actor: Any, request: Any) -> dict[str, Any]:
-    return {"rows": title.values, "title": title}
+    """The values in columns, grouped by thousands, and their sums."""
+    names = ("original_value", "accumulated_depreciation", "net_value")
+    rows = [
+        {"name": f"{row['class_code']} {row['name']}", "count": row["count"]}
+        | {name: Decimal(row[name]) for name in names}
+        for row in title.values
+    ]
+    sums = {name: sum((row[name] for row in rows), Decimal(0)) for name in names}
+    rows.append({"name": "合计", "count": title.count, "total": True} | sums)
+    return {"rows": [row | {name: f"{row[name]:,.2f}" for name in names} for row in rows]}
 
 
 TITLE = DetailPage(
