@@ -36,6 +36,7 @@ __all__ = [
     "cite",
     "fact",
     "override",
+    "own_values",
     "refusal",
     "supposing",
     "sync",
@@ -269,6 +270,16 @@ def _fits(shown: Any, given: Any) -> str:
     if type(shown) is not type(given):
         return "取值的形式须与原值一致。"
     return "" if given else "请填写取值。"
+
+
+def own_values(code: str, *, on: date | None = None) -> list[Fact]:
+    """Return the values of organs that have one of their own in force on the date (today), by unit."""
+    day = on or timezone.localdate()
+    rows = Fact.objects.filter(Q(valid_to__isnull=True) | Q(valid_to__gt=day), code=code, valid_from__lte=day)
+    latest: dict[int, Fact] = {}
+    for row in rows.filter(place__isnull=False).select_related("place").order_by("valid_from", "pk"):
+        latest[row.place_id] = row
+    return sorted(latest.values(), key=lambda row: row.place.pos)
 
 
 def refusal(shown: Fact, value: Any) -> str:

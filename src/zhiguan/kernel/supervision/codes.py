@@ -13,6 +13,8 @@ ASSIGN = "supervision.finding.assign"
 EXPLAIN = "supervision.finding.explain"
 VERIFY = "supervision.finding.verify"
 DISMISS = "supervision.finding.dismiss"
+TUNE = "supervision.threshold.tune"
+COMPUTE = "supervision.trial.compute"
 
 
 class Severity(TextChoices):
@@ -39,6 +41,7 @@ PERMISSIONS = (
     Permission(EXPLAIN, "说明和整改问题线索"),
     Permission(VERIFY, "核查问题线索"),
     Permission(DISMISS, "排除问题线索"),
+    Permission(TUNE, "试算和调整监督阈值"),
 )
 
 TRACED = (
@@ -50,10 +53,17 @@ TRACED = (
     TraceCode("supervision.finding.send_back", "退回问题线索"),
     TraceCode("supervision.finding.withdraw", "撤回问题线索"),
     TraceCode("supervision.finding.reraise", "重新提出问题线索"),
+    TraceCode("supervision.thresholdtrial.create", "提出阈值试算"),
+    TraceCode("supervision.thresholdtrial.finish", "完成阈值试算"),
+    TraceCode("supervision.thresholdtrial.fail", "阈值试算未完成"),
+    TraceCode("supervision.thresholdtrial.repeat", "重新试算阈值"),
+    TraceCode("supervision.thresholdtrial.apply", "按试算调整阈值"),
+    TraceCode("supervision.thresholdtrial.drop", "放弃阈值试算"),
 )
 
 ROLES = (
-    RoleTemplate("supervision.supervisor", "监督管理人员", (VIEW, ASSIGN, VERIFY, DISMISS), scope="city"),
+    RoleTemplate("supervision.supervisor", "监督管理人员", (VIEW, ASSIGN, VERIFY, DISMISS, TUNE), scope="city"),
+    RoleTemplate("supervision.tuner", "监督规则管理人员", (VIEW, TUNE, "reference.fact.manage"), scope="city"),
     RoleTemplate("supervision.responder", "问题线索承办人", (VIEW, EXPLAIN), scope="organ"),
 )
 """Findings are also subject to the row scope of their line: grant these beside a role of the line."""

@@ -52,6 +52,12 @@ class Shared:
         """Tell whether something is kept under ``key``."""
         return key in self._kept
 
+    def carrying(self, names: Sequence[str]) -> Shared:
+        """Return a new one that begins with what is kept under keys whose first element is one of ``names``."""
+        fresh = Shared()
+        fresh._kept = {key: value for key, value in self._kept.items() if isinstance(key, tuple) and key[0] in names}
+        return fresh
+
     def put(self, key: Hashable, value: Any) -> None:
         """Bring along what is there already, e.g. columns that the day was just computed from."""
         self._kept[key] = value
@@ -169,6 +175,27 @@ class Rule(Declared):
     def due_in(self) -> int:
         """Working days between assignment and the due date."""
         return self.due_working_days or DUE_WORKING_DAYS[self.severity]
+
+
+@dataclass(frozen=True)
+class Tuning(Declared):
+    """可调阈值 of the rule ``code``: which facts people may try out and set, with a preview of what would change.
+
+    ``thresholds`` are codes of reference facts that the rule reads through ``kernel.reference``. The preview evaluates
+    the rule over past days, with the values in force and with the proposed one, and raises and withdraws nothing.
+    ``subjects(start, end, lo, hi)`` returns what the rule is asked about, of units between two positions; ``batch`` so
+    many at once. ``carries`` names keys of :class:`Shared` that do not depend on thresholds and are loaded once for both.
+    """
+
+    code: str
+    thresholds: tuple[str, ...]
+    subjects: Callable[[date, date, int, int], Sequence[Any]]
+    batch: int = 2_000
+    carries: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.thresholds or self.batch < 1:
+            raise ValueError(f"Tuning {self.code!r}: names at least one threshold, batches of at least one")
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from django import forms
+from typing import Any
 
+from django import forms
+from django.utils import timezone
+
+from zhiguan.kernel.orgs.service import Unit
+from zhiguan.kernel.reference import service as reference
+from zhiguan.kit import registry
 from zhiguan.kit.pages import PageForm
+
+from .codes import TUNE
+from .declare import Rule, Tuning
 
 
 def _text(label: str, help_text: str) -> forms.CharField:
@@ -36,3 +45,65 @@ class RectifyForm(PageForm):
 
 class VerdictForm(PageForm):
     verdict = _text("核查结论", "问题属实且已处理完毕的，填写结论后销号；不属实的请改用“排除”。")
+
+
+class PlaceField(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Unit) -> str:
+        return obj.name
+
+
+def thresholds() -> list[tuple[str, str]]:
+    """Return every tunable threshold as (rule|fact, words), by rule."""
+    held, found = registry.current(), []
+    names = {rule.code: rule.name for rule in held.all(Rule)}
+    for tuning in held.all(Tuning):
+        for code in tuning.thresholds:
+            fact = reference.fact(code)
+            found.append((f"{tuning.code}|{code}", f"{names.get(tuning.code, tuning.code)} · {fact.name}（现为 {fact.value_text}）"))
+    return found
+
+
+class TrialForm(PageForm):
+    """What to try out."""
+
+    threshold = forms.ChoiceField(label="规则和阈值", choices=())
+    value = forms.FloatField(label="拟调取值")
+    place = PlaceField(
+        label="适用单位", queryset=Unit.objects.none(), required=False, empty_label="全部单位",
+        help_text="只为一个单位及其下属单位试算时选择。",
+    )  # fmt: skip
+    days = forms.IntegerField(
+        label="试算天数", min_value=1, max_value=92, initial=30, help_text="用最近这些天的数据重新运行规则，最多 92 天。"
+    )
+    why = forms.CharField(label="提出理由", max_length=200, widget=forms.Textarea(attrs={"rows": "2"}))
+
+    def setup(self) -> None:
+        self.fields["threshold"].choices = thresholds()
+        units = Unit.objects.open().of_kind("organ", "district")
+        self.fields["place"].queryset = units.filter(self.actor.scope(TUNE).q("pos"))
+        chosen = str(self.initial.get("threshold") or "").partition("|")[2]
+        shown = next((reference.fact(code) for _, code in self._pairs() if code == chosen), None)
+        if shown is not None:
+            limits = f"，可在 {shown.limits_text} 之间调整" if shown.limits_text else ""
+            self.fields["value"].help_text = f"现为 {shown.value_text}{limits}。"
+
+    def _pairs(self) -> list[list[str]]:
+        return [value.split("|") for value, _ in self.fields["threshold"].choices]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if "threshold" in cleaned and "value" in cleaned:
+            cleaned["rule"], cleaned["fact"] = cleaned.pop("threshold").split("|")
+            number = cleaned["value"]
+            if isinstance(reference.fact(cleaned["fact"]).value, int):
+                if number != int(number):
+                    self.add_error("value", "该阈值须为整数。")
+                cleaned["value"] = int(number)
+        return cleaned
+
+
+class ApplyForm(PageForm):
+    valid_from = forms.DateField(label="执行日期", help_text="自该日起按新取值判定，此前的日子不变。")
+
+    def setup(self) -> None:
+        self.fields["valid_from"].initial = timezone.localdate()

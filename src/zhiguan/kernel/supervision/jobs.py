@@ -7,11 +7,14 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from zhiguan.kernel.events.declare import JobKind
 from zhiguan.kit.actor import system
 from zhiguan.kit.jobs import Periodic
 
+from .codes import COMPUTE, TUNE
 from .models import RuleRun
 from .running import run_due
+from .trials import compute
 
 KEEP = timedelta(days=60)
 """Rules on dirty days run many times an hour; what older runs did stands in the findings' own histories."""
@@ -26,4 +29,5 @@ def scheduled() -> str:
     return f"运行规则 {len(found)} 条，失败 {failed} 条" if found else ""
 
 
+TRIAL = JobKind(COMPUTE, "试算监督阈值", compute, permission=TUNE, atomic=False)
 SCHEDULED = Periodic("supervision.scheduled", "运行定时监督规则", "*/5 * * * *", scheduled)

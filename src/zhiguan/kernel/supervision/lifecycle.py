@@ -2,7 +2,7 @@
 
 from zhiguan.kernel.ledger.declare import Lifecycle, Move
 
-from .codes import ASSIGN, DISMISS, EXPLAIN, VERIFY
+from .codes import ASSIGN, DISMISS, EXPLAIN, TUNE, VERIFY
 
 FINDING = Lifecycle(
     code="supervision.finding",
@@ -30,3 +30,18 @@ FINDING = Lifecycle(
 OPEN = ("raised", "assigned", "explained", "rectified")
 """States in which somebody still has to do something."""
 ENDED = ("closed", "dismissed", "withdrawn")
+
+TRIAL = Lifecycle(
+    code="supervision.thresholdtrial",
+    name="阈值试算",
+    start="waiting",
+    states={"waiting": "试算中", "done": "已试算", "failed": "未完成", "applied": "已执行", "dropped": "已放弃"},
+    moves=(
+        Move("finish", ("waiting",), "done", "完成试算"),
+        Move("fail", ("waiting",), "failed", "试算未完成", needs_reason=True),
+        Move("repeat", ("done", "failed"), "waiting", "重新试算", TUNE),
+        Move("apply", ("done",), "applied", "按此调整", TUNE, needs_reason=True),
+        Move("drop", ("waiting", "done", "failed"), "dropped", "放弃", TUNE, needs_reason=True),
+    ),
+    colours={"waiting": "azure", "done": "blue", "failed": "orange", "applied": "green", "dropped": "secondary"},
+)

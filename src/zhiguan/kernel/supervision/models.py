@@ -7,7 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from zhiguan.kernel.ledger.base import LedgerRecord
-from zhiguan.kit.rowscope.declare import ByArea, Shared
+from zhiguan.kit.rowscope.declare import ByArea, Custom, Shared
 
 from . import lifecycle
 from .codes import Outcome, Severity
@@ -107,3 +107,94 @@ class RuleRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rule} {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class ThresholdTrial(LedgerRecord):
+    """阈值试算: what another value of a rule's threshold would have found over past days, and what became of the idea.
+
+    ``unit`` is the organ the value would hold for, with what is below it; the root for all (``general``). ``result`` is
+    written by the job (:mod:`.trials`); findings are counted and named there, never changed.
+    """
+
+    row_rule = ByArea(area_column="area")
+    lifecycle = lifecycle.TRIAL
+    private_fields = ("result",)
+    area = models.CharField("条线", max_length=32)
+    rule = models.CharField("规则", max_length=64)
+    fact = models.CharField("阈值代码", max_length=80)
+    name = models.CharField("阈值", max_length=120)
+    measure = models.CharField("计量单位", max_length=24, blank=True)
+    general = models.BooleanField("适用全部单位", default=True)
+    before = models.JSONField("现行取值")
+    value = models.JSONField("拟调取值")
+    start_on = models.DateField("试算起始日期")
+    end_on = models.DateField("试算截止日期（不含）")
+    why = models.CharField("提出理由", max_length=200)
+    proposer = models.CharField("提出人", max_length=80)
+    result = models.JSONField("试算结果", default=dict)
+    problem = models.CharField("未完成原因", max_length=300, blank=True)
+    computed_at = models.DateTimeField("试算时间", null=True, blank=True)
+    valid_from = models.DateField("执行日期", null=True, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "阈值试算"
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["rule", "-created_at"], name="supervision_trial_rule")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(end_on__gt=models.F("start_on")), name="supervision_trial_days"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value}"
+
+    @property
+    def ledger_area(self) -> str:
+        return self.area
+
+
+class PriorityModel(models.Model):
+    """核查优先度模型: what was learned on one day from the outcomes of findings. Ranks open ones; decides nothing.
+
+    ``weights`` are those of a logistic regression over standardised features (:mod:`.scoring`), shown to everybody who
+    sees findings. ``usable`` is False where there were too few outcomes, or the order was no better than the plain one.
+    """
+
+    row_rule = Shared("weights and sample sizes of a model; the page asks for its own permission")
+    trained_at = models.DateTimeField("学习时间", default=timezone.now)
+    outcomes = models.PositiveIntegerField("样本数")
+    confirmed = models.PositiveIntegerField("属实")
+    dismissed = models.PositiveIntegerField("不属实")
+    usable = models.BooleanField("已采用", default=False)
+    note = models.CharField("说明", max_length=200, blank=True)
+    weights = models.JSONField("权重", default=dict)
+    order = models.FloatField("排序正确率", null=True, blank=True)
+    plain_order = models.FloatField("默认排序正确率", null=True, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "核查优先度模型"
+        ordering = ["-trained_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{timezone.localtime(self.trained_at):%Y-%m-%d} 学习结果"
+
+
+class FindingScore(models.Model):
+    """核查优先度 of one finding: a place in the queue, with its reasons, beside the finding and never in it."""
+
+    row_rule = Custom(
+        "EXISTS (SELECT 1 FROM supervision_finding f WHERE f.id = finding_id)", "follows its finding, which has its own rule"
+    )
+    finding = models.OneToOneField(Finding, models.CASCADE, primary_key=True, related_name="score", verbose_name="问题线索")
+    value = models.FloatField("核查优先度")
+    chance = models.FloatField("属实可能", null=True, blank=True)
+    reasons = models.JSONField("主要因素", default=list)
+    model = models.ForeignKey(PriorityModel, models.PROTECT, related_name="+", verbose_name="核查优先度模型")
+    scored_at = models.DateTimeField("评定时间", default=timezone.now)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "核查优先度"
+
+    def __str__(self) -> str:
+        return f"{self.finding_id} {self.value:.0f}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
+from django.urls import reverse
 
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.pages import (
@@ -22,8 +23,10 @@ from zhiguan.kit.pages import (
     DateTime,
     DetailPage,
     EmptyState,
+    FormPage,
     ListPage,
     MenuItem,
+    PageAction,
     Panel,
     RelatedList,
     UnitFilter,
@@ -32,12 +35,14 @@ from zhiguan.kit.pages import (
 )
 from zhiguan.kit.pages.filters import Applied
 
-from . import evidence, handling, queries, ruleviews
-from .codes import ASSIGN, DISMISS, EXPLAIN, VERIFY, VIEW
-from .forms import AssignForm, ExplainForm, RectifyForm, VerdictForm
-from .lifecycle import FINDING
+from . import evidence, handling, queries, ruleviews, trials, trialviews
+from .codes import ASSIGN, DISMISS, EXPLAIN, TUNE, VERIFY, VIEW
+from .forms import ApplyForm, AssignForm, ExplainForm, RectifyForm, TrialForm, VerdictForm
+from .lifecycle import FINDING, TRIAL
 from .models import Finding
 
+SET = "reference.fact.manage"
+"""Asked by setting a threshold, beside the permission to try it out."""
 SEVERITY = Badge("severity", "严重程度", {"minor": "secondary", "major": "orange", "serious": "red"}, sortable=True)
 STATE = Badge("state", "状态", FINDING.colours, choices=FINDING.states, sortable=True)
 RULE = Column("rule", "规则", value=lambda finding: queries.rule_name(finding.rule), needs=("rule",))
@@ -212,6 +217,69 @@ RULES = ViewPage(
     permission=VIEW,
     view=ruleviews.view,
 )
+
+RULE_PAGE = ViewPage(
+    code="supervision.rule.page", path="supervision/rule/<str:code>/", title="监督规则", permission=VIEW,
+    view=trialviews.view,
+)  # fmt: skip
+
+TRIAL_STATE = Badge("state", "状态", TRIAL.colours, choices=TRIAL.states, sortable=True)
+TRIAL_RULE = Column("rule", "规则", value=trialviews.rule_name, needs=("rule",))
+_NEEDS = ("before", "value", "measure")
+BEFORE = Column("before", "现行取值", value=lambda row: trialviews.shown_value(row, row.before), needs=_NEEDS)
+VALUE = Column("value", "拟调取值", value=lambda row: trialviews.shown_value(row, row.value), needs=_NEEDS)
+PLACE = Column(
+    "unit.name", "适用单位", value=lambda row: "全部单位" if row.general else row.unit.name, needs=("unit.name", "general")
+)
+TRIALS = ListPage(
+    code="supervision.trial", path="supervision/trial/", title="阈值试算",
+    menu=MenuItem("supervision", order=25, icon="adjustments"), permission=VIEW, rows=trialviews.trials,
+    columns=(
+        Column("name", "阈值", link=True, sortable=True), TRIAL_RULE, BEFORE, VALUE, PLACE, TRIAL_STATE,
+        Column("proposer", "提出人"), DateTime("created_at", "提出时间", sortable=True), Date("valid_from", "执行日期"),
+    ),
+    search=("name", "proposer"), search_hint="阈值、提出人",
+    filters=(
+        ChoiceFilter("rule", "规则", options=_rules), ChoiceFilter("state", "状态", options=TRIAL.choices),
+        DateRangeFilter("created_at", "提出时间"),
+    ),
+    default_sort="-created_at", export_name="阈值试算",
+    page_actions=(PageAction("试算阈值", "supervision.trial.create", icon="plus", style="primary"),),
+    note="试算不改变任何线索；执行后自指定日期起按新取值判定。",
+    empty=EmptyState("还没有试算", "在“监督规则”打开一条规则，对它的阈值进行试算。", icon="adjustments"),
+)  # fmt: skip
+TRIAL_PAGE = DetailPage(
+    code="supervision.trial", path="supervision/trial/<int:pk>/", title=lambda trial: trial.name,
+    subtitle=trialviews.rule_name, permission=VIEW, rows=trialviews.trials, badge=TRIAL_STATE,
+    panels=(
+        Custom("supervision/trial_result.html", context=trialviews.context, title="试算结果"),
+        Panel(
+            "试算",
+            fields=(
+                Column("rule", "规则", value=trialviews.rule_name,
+                       link=lambda trial: reverse("supervision.rule.page", args=[trial.rule])),
+                Column("name", "阈值"), BEFORE, VALUE, PLACE, Date("start_on", "试算起始日期"),
+                Date("end_on", "试算截止日期（不含）"), Column("proposer", "提出人"), DateTime("computed_at", "试算时间"),
+                Date("valid_from", "执行日期"), Column("why", "提出理由", wide=True),
+            ),
+        ),
+    ),
+    actions=(
+        VerbAction("apply", "按此调整", verb=trials.apply, permission=TUNE, form=ApplyForm, reason=True, style="primary",
+                   icon="adjustments", when=_in("done"), only=lambda actor, row: actor.can(SET), done="已调整",
+                   help="须同时有调整标准与阈值的权限。自执行日期起按新取值判定，原取值保留备查。"),
+        VerbAction("repeat", "重新试算", verb=trials.repeat, permission=TUNE, when=_in("done", "failed"),
+                   confirm="用同一时段重新试算？", done="已提交试算"),
+        VerbAction("drop", "放弃", verb=trials.drop, permission=TUNE, reason=True, style="danger",
+                   when=_in("waiting", "done", "failed"), done="已放弃"),
+    ),
+    history=trialviews.history,
+)  # fmt: skip
+TRIAL_NEW = FormPage(
+    code="supervision.trial.create", path="supervision/trial/new/", title="试算阈值", permission=TUNE, form=TrialForm,
+    verb=trials.asked, submit="试算", done="已提交试算，完成后结果在本页显示",
+    help="用最近的数据按现行取值和拟调取值各运行一遍规则，比较会消失和新增的线索。不改变任何线索。",
+)  # fmt: skip
 
 RUNS = ListPage(
     code="supervision.run",

@@ -74,7 +74,7 @@ def run(
                 context = RuleContext(subjects, start, end, now or timezone.now(), covered, shared or Shared())
                 result = _reconcile(rule, context, list(rule.evaluate(context)), doer)
         except Exception as error:
-            row.error = _place_of(error)
+            row.error = place_of(error)
             _save(row)
             raise
         row.raised, row.kept = result.raised, result.kept
@@ -99,7 +99,7 @@ def run_all(
             found[rule.code] = run(rule, subjects=subjects, start=start, end=end, actor=actor, now=now, shared=common)
         except Exception as error:
             log.exception("rule %s failed", rule.code)
-            found[rule.code] = RunResult(error=_place_of(error))
+            found[rule.code] = RunResult(error=place_of(error))
     return found
 
 
@@ -132,7 +132,7 @@ def run_dirty(
             )
         except Exception as error:
             log.exception("rule %s failed", rule.code)
-            found[rule.code] = RunResult(error=_place_of(error))
+            found[rule.code] = RunResult(error=place_of(error))
     return found
 
 
@@ -148,7 +148,7 @@ def run_scheduled(rule: Rule, *, today: date | None = None) -> RunResult:
             subjects = list(rule.subjects(start, end))
     except Exception as error:
         _save(
-            RuleRun(rule=rule.code, started_at=started, start_on=start, end_on=end, subjects=0, error=_place_of(error))
+            RuleRun(rule=rule.code, started_at=started, start_on=start, end_on=end, subjects=0, error=place_of(error))
         )
         raise
     return run(rule, subjects=subjects, start=start, end=end)
@@ -172,7 +172,7 @@ def run_due(now: datetime | None = None) -> dict[str, RunResult]:
             found[rule.code] = run_scheduled(rule, today=now.date())
         except Exception as error:
             log.exception("rule %s failed", rule.code)
-            found[rule.code] = RunResult(error=_place_of(error))
+            found[rule.code] = RunResult(error=place_of(error))
     return found
 
 
@@ -195,7 +195,7 @@ def _save(row: RuleRun) -> None:
     row.save(force_insert=True)
 
 
-def _place_of(error: Exception) -> str:
+def place_of(error: Exception) -> str:
     """Return what failed and where, without the message: that may quote rows, and the table is read by everybody."""
     if isinstance(error, (Refusal, BadHit)):
         return f"{type(error).__name__}：{error}"[:300]
@@ -210,11 +210,21 @@ def _place_of(error: Exception) -> str:
 Key = tuple[str, int, str]
 
 
+def _by_type(subjects: Sequence[Any]) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    for subject in subjects:
+        found.setdefault(ledger.subject_type(subject), set()).add(subject.pk)
+    return found
+
+
+def checked_hits(rule: Rule, context: RuleContext) -> dict[Key, Hit]:
+    """Evaluate a rule and return its hits by (type, key, period), raising and withdrawing nothing. Raises ``BadHit``."""
+    return _checked(rule, list(rule.evaluate(context)), _by_type(context.subjects), set(context.periods))
+
+
 def _reconcile(rule: Rule, context: RuleContext, hits: list[Hit], actor: Actor) -> RunResult:
     periods = list(context.periods)
-    by_type: dict[str, set[int]] = {}
-    for subject in context.subjects:
-        by_type.setdefault(ledger.subject_type(subject), set()).add(subject.pk)
+    by_type = _by_type(context.subjects)
     wanted = _checked(rule, hits, by_type, set(periods))
     known: dict[Key, Finding] = {}
     for kind, keys in by_type.items():
