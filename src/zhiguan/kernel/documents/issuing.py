@@ -47,8 +47,9 @@ def issue(
 
     ``values`` are those the kind takes (texts, lists of texts, rows); ``subject`` what it is about, a row of any table;
     ``unit`` the organ it is about, which sees it, as do the ``persons`` (or their keys) named in it. ``issuer`` is the
-    organ whose name and seal it bears: by default the bureau (setting ZHIGUAN_BUREAU, else the municipal organ of that
-    name, else the organ of the actor). ``label`` names the subject for people, by default its own text.
+    organ whose name and seal it bears: by default the bureau of the unit's district, or of the city (setting
+    ZHIGUAN_BUREAU, else the municipal organ of that name, else the organ of the actor). ``label`` names the subject for
+    people, by default its own text.
 
     Raises ``Invalid`` for missing values and for letters that no font of ours has, ``Conflict`` when the case already
     has a valid document of the kind about the subject, ``ValueError`` for values the kind does not know. Everything is
@@ -61,7 +62,7 @@ def issue(
         actor.require(declared.permission, unit)
     given = checked(declared, values)
     with system("documents.issue").acting(), transaction.atomic():
-        issuer = issuer or bureau(actor)
+        issuer = issuer or bureau(actor, unit)
         now = timezone.now()
         row: dict[str, Any] = {
             "area": declared.area, "kind": declared.code, "kind_name": declared.name,
@@ -136,8 +137,13 @@ def code() -> str:
     return "-".join((letters[:4], letters[4:8], letters[8:]))
 
 
-def bureau(actor: Actor) -> Unit:
-    """Return the organ that issues when none is named."""
+def bureau(actor: Actor, unit: Unit) -> Unit:
+    """Return the organ that issues when none is named: the bureau of the district the unit is in, or of the city."""
+    district = next((each for each in orgs.path(unit) if each.kind == "district"), None)
+    if district is not None:
+        found = orgs.organs(within=district).filter(name__contains=BUREAU).order_by("pos").first()
+        if found is not None:
+            return found
     if settings.ZHIGUAN_BUREAU:
         return orgs.unit_by_code(settings.ZHIGUAN_BUREAU)
     found = orgs.municipal_organs().filter(name__contains=BUREAU).order_by("pos").first()

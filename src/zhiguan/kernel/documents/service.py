@@ -15,10 +15,12 @@ from . import typesetting
 from .declare import Template
 from .issuing import issue, revoke, supersede
 from .models import OutcomeDocument
+from .signing import SignatureUnusable, identity
 from .typesetting import square
 
 __all__ = [
-    "OutcomeDocument", "Template", "issue", "matches", "render", "revoke", "square", "supersede", "verification_code",
+    "OutcomeDocument", "SignatureUnusable", "Template", "identity", "issue", "matches", "render", "revoke", "square",
+    "supersede", "verification_code",
 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any, LiteralString
@@ -23,6 +24,7 @@ from zhiguan.site.runtime.supervisor import running_pid, state_path
 __all__ = ["examinations"]
 
 MIN_POSTGRES = 150000  # version 15: what the security settings rely on
+CERTIFICATE_DAYS = 60
 FREE_RED_GB, FREE_YELLOW_GB = 2, 10
 QUEUE_YELLOW, QUEUE_RED = 1_000, 20_000
 QUEUE_LATE_SECONDS = 600
@@ -117,7 +119,7 @@ def disk(var: Path) -> list[Check]:
 def private_files(var: Path) -> list[Check]:
     """Files with passwords are readable by their owner alone."""
     found = []
-    for name in ("secrets.json", "run/database.json"):
+    for name in ("secrets.json", "run/database.json", "keys/documents.pem"):
         path = var / name
         if not path.exists():
             continue
@@ -154,7 +156,7 @@ def configuration(var: Path) -> list[Check]:
         found.append(Check("允许的主机名", RED, "接受任意主机名", "请把 ZHIGUAN_HOSTS 设为实际使用的域名。"))
     else:
         found.append(Check("允许的主机名", GREEN, ", ".join(settings.ALLOWED_HOSTS)))
-    found += _optional(settings)
+    found += [*_optional(settings), _certificate(var, settings)]
     if not (os.environ.get("ZHIGUAN_SECRET_KEY") or (var / "secrets.json").exists()):
         found.append(Check("签名密钥", RED, "没有保存的签名密钥,每次重启所有人都要重新登录",
                            "请执行 zhiguan up 自动生成,或设置 ZHIGUAN_SECRET_KEY。"))  # fmt: skip
@@ -181,6 +183,25 @@ def _optional(settings: Any) -> list[Check]:
         found.append(Check("事件推送", RED, "ZHIGUAN_WEBHOOK_LOOPBACK 已打开,推送可以发往任何地址,包括本机内部服务",
                            "该设置仅供测试,请去掉后重启。"))  # fmt: skip
     return found
+
+
+def _certificate(var: Path, settings: Any) -> Check:
+    """What issued documents are signed with."""
+    from zhiguan.kernel.documents.service import SignatureUnusable, identity
+
+    if not (settings.ZHIGUAN_SIGNATURE_KEY or (var / "keys" / "documents.pem").exists()):
+        return Check("文书签名证书", YELLOW, "尚未生成", "首次执行 zhiguan up 时自动生成。")
+    try:
+        found = identity()
+    except SignatureUnusable as error:
+        return Check("文书签名证书", RED, error.message, "文书不能制作;处理后等待的文书在一小时内自动补制。")
+    left = (found.certificate.not_valid_after_utc - datetime.now(UTC)).days
+    if left < CERTIFICATE_DAYS:
+        return Check("文书签名证书", RED if left < 0 else YELLOW, f"{found.name} 还有 {left} 天到期", "请更换证书。")
+    if found.generated:
+        return Check("文书签名证书", YELLOW, f"{found.name} 由本系统生成,外部软件不认识签发者",
+                     "对外发文前请设置 ZHIGUAN_SIGNATURE_KEY 和 ZHIGUAN_SIGNATURE_CERT。")  # fmt: skip
+    return Check("文书签名证书", GREEN, f"{found.name},还有 {left} 天到期")
 
 
 def _connect(kind: str = "app") -> psycopg.Connection[Any]:

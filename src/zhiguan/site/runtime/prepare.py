@@ -52,6 +52,16 @@ def _may_hold_demo_data() -> bool:
         return root() is None or is_demo()
 
 
+def _make_identity(progress: Progress) -> None:
+    """Generate what documents are signed with at the first start; one that cannot be used stops documents, not the start."""
+    from zhiguan.kernel.documents.service import SignatureUnusable, identity
+
+    try:
+        identity()
+    except SignatureUnusable as error:
+        progress.warn(error.message)
+
+
 def outcome_path(var: Path) -> Path:
     """Where the supervisor reads what was found: `{"demo": bool}`, whether this installation shows the demo city."""
     return var / "run" / "prepared.json"
@@ -73,6 +83,7 @@ def main() -> int:
         with progress.step("更新数据库结构"):
             call_command("migrate_all", verbosity=0)
         collect_static(progress)
+        _make_identity(progress)
         demo = args.demo and _may_hold_demo_data()
         if demo:
             with progress.step("检查演示数据"):

@@ -382,6 +382,7 @@ def up(args: argparse.Namespace) -> int:
         lock.flush()
         os.environ["ZHIGUAN_VAR"] = str(var)
         os.environ.setdefault("ZHIGUAN_HOSTS", ",".join(local_names(args.bind)))
+        os.environ.setdefault("ZHIGUAN_URL", f"http://127.0.0.1:{args.port}")
         os.environ["ZHIGUAN_LIVE_PORT"] = str(args.live_port)
         os.environ["ZHIGUAN_GATEWAY_PORT"] = str(args.gateway_port)
         os.environ.setdefault("ZHIGUAN_GATEWAY_STOP_TIMEOUT", "2")  # within CHILDREN_SECONDS

@@ -16,6 +16,7 @@ from zhiguan.kernel.events import service as events
 from zhiguan.kernel.events.models import Job
 from zhiguan.kernel.files import store as disk
 from zhiguan.kernel.ledger import service as ledger
+from zhiguan.kernel.orgs import service as orgs
 from zhiguan.kit.actor import system
 from zhiguan.kit.errors import Conflict, Denied, Invalid
 
@@ -114,6 +115,14 @@ def test_the_bureau_issues_unless_told_otherwise(world, settings, make_actor):
     assert issue(world, issuer=world.two).issuer_name == "乙局"
     settings.ZHIGUAN_BUREAU = world.two.code
     assert issue(world).issuer == world.two
+    district = orgs.create_unit(system("tests"), parent=world.city, code="310101", name="黄浦区", kind="district",
+                                level="district", record=lambda *a, **k: None)  # fmt: skip
+    own, place = (
+        orgs.create_unit(system("tests"), parent=district, code=f"310101-C0{n}", name=name, kind="organ",
+                         level="district", record=lambda *a, **k: None)
+        for n, name in enumerate(("黄浦区机关事务管理局", "黄浦区财政局"))
+    )  # fmt: skip
+    assert issue(world, unit=place).issuer == own
     settings.ZHIGUAN_BUREAU = ""
     world.bureau.name = "市财政局"
     world.bureau.save()
