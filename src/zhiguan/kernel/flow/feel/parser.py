@@ -157,8 +157,10 @@ class Parser:
         return Node("test", token.start, ("", node))
 
     def unary_tests(self) -> Node:
-        """Read a whole cell: ``-``, ``not(...)`` or tests with commas."""
+        """Read a whole cell: nothing, ``-``, ``not(...)`` or tests with commas."""
         token = self.lexer.peek()
+        if token.kind == "end":
+            return Node("anything", token.start)
         if token.value == "-" and token.kind == "sign":
             self.lexer.next()
             if self.lexer.peek().kind == "end":
