@@ -8,7 +8,7 @@ from typing import Any
 
 from zhiguan.kit.errors import Invalid
 
-from ..feel import Function, Run, Scope, coerce, from_python, guarded
+from ..feel import FeelError, Function, Run, Scope, coerce, from_python, guarded
 from ..feel.values import bounded
 from .model import Element, Hit, Model, Outcome, Step
 
@@ -131,7 +131,7 @@ def _service(run: Deciding, element: Element) -> Function:
         run.values = {}
         run.calls += 1
         if run.calls > 30:
-            raise Invalid("决策服务相互调用过深，已停止")
+            raise FeelError("决策服务相互调用过深，已停止")
         try:
             for each, value in zip(given, values, strict=True):
                 fitting = coerce(run, value, each.type)

@@ -196,7 +196,7 @@ class Model:
     def decide(self, wanted: str, inputs: Mapping[Any, Any], *, strict: bool = True, now: Any = None) -> Outcome:
         """Decide ``wanted`` (an id or a name) from ``inputs``, names to values.
 
-        ``strict`` refuses with `Invalid` what the standard lets pass as null: an input that is missing or of another
+        ``strict`` refuses with `FeelError` what the standard lets pass as null: an input that is missing or of another
         type, two rules where one may be met, a result of another type. Null and "no rule is met" are results, not
         errors. ``now`` is what the clock of expressions shows.
         """

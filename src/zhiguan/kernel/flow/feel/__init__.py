@@ -104,16 +104,19 @@ _cached_text = lru_cache(maxsize=2000)(compile_text)
 _cached_cell = lru_cache(maxsize=2000)(compile_cell)
 
 
-def _scope(context: Mapping[str, Any] | None, now: datetime | None) -> Scope:
-    values = guarded(lambda: from_python(context or {}))
-    return Scope(Run(now=now), values)
+def _scope(context: Mapping[str, Any] | None, now: datetime | None, strict: bool) -> Scope:
+    run = Run(now=now)
+    run.strict = strict
+    return Scope(run, guarded(lambda: from_python(context or {})))
 
 
 def evaluate(
-    text: str, context: Mapping[str, Any] | None = None, *, now: datetime | None = None, notes: list[str] | None = None
+    text: str, context: Mapping[str, Any] | None = None, *, now: datetime | None = None,
+    notes: list[str] | None = None, strict: bool = False,
 ) -> Any:
-    """Return the value of ``text``; ``context`` names what it may use, ``now`` is what its clock shows."""
-    scope = _scope(context, now)
+    """Return the value of ``text``; ``context`` names what it may use, ``now`` is what its clock shows. ``strict``
+    refuses names that are not in the context, which the standard makes null."""
+    scope = _scope(context, now, strict)
     code = _cached_text(text, frozenset(_long_names(scope.names, set())))
     value = guarded(lambda: bounded(scope.run, code(scope)))
     if notes is not None:
@@ -121,9 +124,11 @@ def evaluate(
     return value
 
 
-def unary(text: str, value: Any, context: Mapping[str, Any] | None = None, *, now: datetime | None = None) -> bool:
+def unary(
+    text: str, value: Any, context: Mapping[str, Any] | None = None, *, now: datetime | None = None, strict: bool = False
+) -> bool:
     """Return whether ``value`` passes the unary tests ``text``."""
-    scope = _scope(context, now)
+    scope = _scope(context, now, strict)
     cell = _cached_cell(text, frozenset(_long_names(scope.names, set())))
     return guarded(lambda: cell(scope, from_python(value)))
 

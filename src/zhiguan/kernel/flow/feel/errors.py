@@ -72,7 +72,7 @@ class Run:
     def problem(self, message: str) -> None:
         """Refuse in a strict run, note in any other: what the standard lets pass as null."""
         if self.strict:
-            raise Invalid(message)
+            raise FeelError(message)
         self.note(message)
 
     def note(self, message: str) -> None:

@@ -107,6 +107,14 @@ def test_what_became_null_is_noted():
     assert any("函数“abs”不能用这些参数" in note for note in notes)
 
 
+def test_strict_refuses_names_nobody_gave():
+    with pytest.raises(FeelError, match="没有名为“面机”的数据"):
+        feel.evaluate("面机 > 3", {"面积": 1}, strict=True)
+    assert feel.evaluate("面积 > 3", {"面积": None}, strict=True) is None
+    with pytest.raises(FeelError, match="上限"):
+        feel.unary("< 上限", 3, strict=True)
+
+
 def test_the_clock_is_given():
     moment = datetime(2026, 11, 30, 8, tzinfo=UTC)
     assert feel.evaluate("today()", now=moment) == date(2026, 11, 30)
