@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from django.conf import settings
 
@@ -26,6 +27,7 @@ from zhiguan.kit.errors import Refusal
 OWN_YEARS = 20
 """How long our own certificate is good: longer than documents are looked at, as nobody renews it."""
 FIELD = "ZhiguanSignature"
+HASHES = {"sha256": hashes.SHA256()}
 
 
 class SignatureUnusable(Refusal):
@@ -37,9 +39,9 @@ class SignatureUnusable(Refusal):
 
 @dataclass(frozen=True)
 class Identity:
-    """What documents are signed with: the key, and certificates as PEM, the signer's own certificate first."""
+    """What documents are signed with: the key, and certificates as PEM, the signer's own first."""
 
-    key_der: bytes
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
     chain_pem: tuple[bytes, ...]
     generated: bool
 
@@ -88,10 +90,7 @@ def _load(stamps: tuple[tuple[str, int], ...], own: bool) -> Identity:
         raise SignatureUnusable("签名密钥应为 RSA 或 ECDSA 密钥。")
     if key.public_key() != chain[0].public_key():
         raise SignatureUnusable("签名证书与密钥不配对，请检查配置。")
-    plain = key.private_bytes(
-        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return Identity(plain, tuple(each.public_bytes(serialization.Encoding.PEM) for each in chain), own)
+    return Identity(key, tuple(each.public_bytes(serialization.Encoding.PEM) for each in chain), own)
 
 
 def _generate(path: Path) -> None:
@@ -143,20 +142,29 @@ def _generate(path: Path) -> None:
 
 
 @lru_cache(maxsize=2)
-def _signer(identity: Identity) -> object:
+def _signer(identity: Identity) -> Any:
     # pyHanko takes a quarter of a second to import and only the worker signs.
-    from asn1crypto import keys, pem
+    from asn1crypto import pem
     from asn1crypto import x509 as asn1_x509
     from pyhanko.sign import signers
     from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+    class KeptKey(signers.Signer):
+        """Signs with the key as it was loaded: loading an RSA key checks it, which takes longer than all the rest."""
+
+        async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:
+            key = identity.key
+            if dry_run:
+                return bytes(key.key_size // 4 + 16)
+            if isinstance(key, rsa.RSAPrivateKey):
+                return key.sign(data, padding.PKCS1v15(), HASHES[digest_algorithm])
+            return key.sign(data, ec.ECDSA(HASHES[digest_algorithm]))
 
     certs = [asn1_x509.Certificate.load(pem.unarmor(each)[2]) for each in identity.chain_pem]
     store = SimpleCertificateStore()
     for cert in certs[1:]:
         store.register(cert)
-    return signers.SimpleSigner(
-        signing_cert=certs[0], signing_key=keys.PrivateKeyInfo.load(identity.key_der), cert_registry=store
-    )
+    return KeptKey(signing_cert=certs[0], cert_registry=store)
 
 
 @lru_cache(maxsize=1)
