@@ -19,7 +19,7 @@ from SpiffWorkflow.dmn.engine.DMNEngine import DMNEngine
 from SpiffWorkflow.dmn.parser.DMNParser import DMNParser
 from SpiffWorkflow.dmn.specs.model import Decision
 
-from zhiguan.kernel.flow import dmn
+from zhiguan.kernel.decisions import dmn
 
 SPACE = "https://www.omg.org/spec/DMN/20191111/MODEL/"
 LEVELS = ("A", "B", "C", "D")

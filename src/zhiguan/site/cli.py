@@ -127,7 +127,7 @@ def parser() -> argparse.ArgumentParser:
         ("eval", "evaluate", "由输入求决策(JSON Lines,标准输入到标准输出)"),
         ("lint", "check", "检查决策表:重叠、缺漏、不会命中的规则(JSON Lines)"),
     ):
-        command = _command(dmn, name, f"zhiguan.kernel.flow.dmn.cli:{target}", help_text)
+        command = _command(dmn, name, f"zhiguan.kernel.decisions.dmn.cli:{target}", help_text)
         command.add_argument("file", metavar="FILE", help="DMN 文件")
         command.add_argument("--import", dest="imports", action="append", default=[], metavar="FILE", help="它引用的文件")
         if name == "eval":

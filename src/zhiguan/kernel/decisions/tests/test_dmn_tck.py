@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from zhiguan.kernel.flow import dmn
+from zhiguan.kernel.decisions import dmn
 from zhiguan.kit.errors import Invalid
 
 from . import tck

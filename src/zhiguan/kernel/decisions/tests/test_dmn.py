@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zhiguan.kernel.flow import dmn
+from zhiguan.kernel.decisions import dmn
 from zhiguan.kit.errors import Invalid
 
 from .tables import definitions, table, table_xml

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zhiguan.kernel.flow import hardened
+from zhiguan.kernel.decisions import hardened
 from zhiguan.kit.errors import Invalid
 
 LAUGHS = "<!DOCTYPE l [" + '<!ENTITY a "ha">' + "".join(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zhiguan.kernel.flow import feel
-from zhiguan.kernel.flow.feel import FeelError, Range, YearsMonths
+from zhiguan.kernel.decisions import feel
+from zhiguan.kernel.decisions.feel import FeelError, Range, YearsMonths
 
 D = Decimal
 
@@ -136,7 +136,7 @@ def test_numbers_are_written_and_read_again(value):
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(blacklist_categories=["Cs"]), max_size=40))
 def test_text_is_written_and_read_again(value):
-    from zhiguan.kernel.flow.feel.library import quoted
+    from zhiguan.kernel.decisions.feel.library import quoted
 
     assert feel.evaluate(quoted(feel.Run(), value)) == value
 

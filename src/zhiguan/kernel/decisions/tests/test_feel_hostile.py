@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zhiguan.kernel.flow import feel
-from zhiguan.kernel.flow.feel import FeelError, library
-from zhiguan.kernel.flow.feel.errors import Run
+from zhiguan.kernel.decisions import feel
+from zhiguan.kernel.decisions.feel import FeelError, library
+from zhiguan.kernel.decisions.feel.errors import Run
 
 PIECES = [
     "1", "0", "-1", "1.5", "1e400", "1E6144", "null", "true", "false", '"a"', '"é汉"', '""', '@"2024-02-29"',

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from zhiguan.kernel.flow import dmn, feel
-from zhiguan.kernel.flow.dmn.tree import child, children, plain
-from zhiguan.kernel.flow.feel import temporal
-from zhiguan.kernel.flow.hardened import parse
+from zhiguan.kernel.decisions import dmn, feel
+from zhiguan.kernel.decisions.dmn.tree import child, children, plain
+from zhiguan.kernel.decisions.feel import temporal
+from zhiguan.kernel.decisions.hardened import parse
 from zhiguan.kit.errors import Invalid
 
 FOLDER = Path(__file__).parents[6] / "shared" / "data" / "process_bpmn_dmn" / "dmn_tck"
