@@ -50,11 +50,18 @@ def allowances_of(record: HousingRecord, actor: Actor) -> QuerySet[AllowanceReco
     return allowances(actor).filter(record=record)
 
 
+def grades_on(people: Iterable[Person], day: date) -> dict[int, str]:
+    """Return person → 职务层次 of the main appointment on the day, or of today's rank when none is recorded."""
+    people = list(people)
+    held = orgs.appointments_on(day).filter(kind="main", person__in=people, rank__isnull=False)
+    grades = dict(held.values_list("person_id", "rank__grade"))
+    ranks = {person.pk: person.rank.grade for person in people if person.pk not in grades and person.rank is not None}
+    return {key: grade if grade in GRADES else "" for key, grade in (ranks | grades).items()}
+
+
 def grade_on(person: Person, day: date) -> str:
-    """Return the 职务层次 of the person's main appointment on the day, or today's rank when none is recorded."""
-    held = orgs.appointments_on(day, person=person).filter(kind="main").first()
-    rank = held.rank if held is not None and held.rank is not None else person.rank
-    return rank.grade if rank is not None and rank.grade in GRADES else ""
+    """Return one person's 职务层次 on the day, "" when nothing is known."""
+    return grades_on([person], day).get(person.pk, "")
 
 
 def reveals(actor: Actor, record: HousingRecord) -> bool:
@@ -76,8 +83,13 @@ def facts_on(day: date | None = None) -> reference.Thresholds:
     return reference.thresholds("housing", on=day or timezone.localdate())
 
 
-def benefit_kinds(record: HousingRecord) -> frozenset[str]:
-    return frozenset(record.benefits.filter(state="valid").values_list("kind", flat=True))
+def benefit_kinds(records: Iterable[HousingRecord]) -> dict[int, frozenset[str]]:
+    """Return record → kinds of policy enjoyed, of those that have any."""
+    rows = HousingBenefit.objects.filter(record__in=list(records), state="valid").values_list("record_id", "kind")
+    found: dict[int, set[str]] = {}
+    for record, kind in rows:
+        found.setdefault(record, set()).add(kind)
+    return {record: frozenset(kinds) for record, kinds in found.items()}
 
 
 def history(record: Any, actor: Actor) -> Iterable[HistoryEntry]:

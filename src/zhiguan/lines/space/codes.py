@@ -51,6 +51,17 @@ class HeightClass(TextChoices):
     HIGH = "high_rise", "高层建筑"
 
 
+class SizeWay(TextChoices):
+    """规模核定的申请类型."""
+
+    ADJUST = "adjust", "机构编制变化调整"
+    BUILD = "build", "新建"
+    EXTEND = "extend", "扩建、改建"
+    PURCHASE = "purchase", "购置"
+    LEASE = "lease", "租用"
+    EXCHANGE = "exchange", "置换"
+
+
 class RepairKind(TextChoices):
     """维修类别."""
 
@@ -64,6 +75,9 @@ GRADES = (
     "section_chief", "section_deputy", "staff",
 )  # fmt: skip
 """职务层次 as the address book has them, highest first; workers (工勤人员) have no office of their own."""
+GRADE_NAMES = dict(zip(GRADES, (
+    "省部级正职", "省部级副职", "厅局级正职", "厅局级副职", "县处级正职", "县处级副职", "乡科级正职", "乡科级副职", "科员级及以下",
+), strict=True))  # fmt: skip
 RANKS: dict[str, dict[str, str]] = {
     OrganLevel.CENTRAL: {
         "ministry_chief": "minister_chief", "ministry_deputy": "minister_deputy",

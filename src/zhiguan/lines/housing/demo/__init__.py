@@ -28,7 +28,8 @@ def seed(size: str) -> dict[str, int]:
     organs = Unit.objects.of_kind("organ").filter(level="municipal").order_by("sort", "pos")[:ORGANS]
     made = decided = 0
     for organ in organs:
-        for person in Person.objects.within(organ).filter(active=True).select_related("unit", "rank").order_by("sort", "id")[:PEOPLE]:
+        people = Person.objects.within(organ).filter(active=True).select_related("unit", "rank")
+        for person in people.order_by("sort", "id")[:PEOPLE]:
             record = _record(boss, person, random, today)
             made += 1
             decided += _allowance(boss, record, random, today)

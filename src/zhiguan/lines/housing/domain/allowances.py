@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -19,16 +21,23 @@ from ..models import AllowanceRecord, HousingRecord
 from .amounts import Decision, Situation, decide, decide_all
 
 
-def situation(
-    record: HousingRecord, day: date, *, wage: Decimal | None = None, former_grade: str = ""
-) -> Situation:
-    """Return what is known of the person on the day, as the computation wants it."""
-    return Situation(
-        grade=queries.grade_on(record.person, day), employed_on=record.employed_on, housing=record.housing,
-        area=record.area_m2, fund_years=record.fund_years, benefits=queries.benefit_kinds(record),
-        spouse_benefited=record.spouse_benefited, spouse_area=record.spouse_area_m2, wage=wage,
-        wage_1998=record.wage_1998_yuan, former_grade=former_grade,
-    )  # fmt: skip
+def situations(records: Iterable[HousingRecord], day: date) -> dict[int, Situation]:
+    """Return record → what is known of the person on the day, as the computation wants it; two queries for any number."""
+    records = list(records)
+    grades, benefits = queries.grades_on([record.person for record in records], day), queries.benefit_kinds(records)
+    return {
+        record.pk: Situation(
+            grade=grades.get(record.person_id, ""), employed_on=record.employed_on, housing=record.housing,
+            area=record.area_m2, fund_years=record.fund_years, benefits=benefits.get(record.pk, frozenset()),
+            spouse_benefited=record.spouse_benefited, spouse_area=record.spouse_area_m2, wage_1998=record.wage_1998_yuan,
+        )
+        for record in records
+    }  # fmt: skip
+
+
+def situation(record: HousingRecord, day: date, *, wage: Decimal | None = None, former_grade: str = "") -> Situation:
+    """Return what is known of one person on the day; wage and former grade are told by whoever asks."""
+    return replace(situations([record], day)[record.pk], wage=wage, former_grade=former_grade)
 
 
 def measured(record: HousingRecord, kind: str, day: date, **more: Any) -> Decision:

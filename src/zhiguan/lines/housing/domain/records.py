@@ -18,6 +18,9 @@ from .. import queries
 from ..models import HousingBenefit, HousingRecord
 
 SENSITIVE = ("address", "wage_1998_yuan")
+CHECKED = (
+    "housing", "area_m2", "employed_on", "bought_on", "declared_on", "spouse_benefited", "spouse_area_m2",
+)  # fmt: skip
 
 
 def check_record(values: dict[str, Any]) -> None:
@@ -65,8 +68,7 @@ def edit(
     values.pop("person", None)
     if not queries.reveals(actor, record):
         values = {name: value for name, value in values.items() if name not in SENSITIVE or value not in ("", None)}
-    check_record({name: getattr(record, name) for name in (
-        "housing", "area_m2", "employed_on", "bought_on", "declared_on", "spouse_benefited", "spouse_area_m2")} | values)  # fmt: skip
+    check_record({name: getattr(record, name) for name in CHECKED} | values)
     return ledger.change(record, actor, {**values, "unit": record.person.unit}, version=version, reason=reason)
 
 

@@ -14,9 +14,6 @@ from ..codes import GRADES, HeightClass, OrganLevel
 from ..domain.size import MOST_POSTS, Need
 from .fields import AREA, NamedField, organ_choices
 
-GRADE_NAMES = dict(zip(GRADES, (
-    "省部级正职", "省部级副职", "厅局级正职", "厅局级副职", "县处级正职", "县处级副职", "乡科级正职", "乡科级副职", "科员级及以下",
-), strict=True))  # fmt: skip
 COUNT = {"min_value": 0, "max_value": MOST_POSTS, "initial": 0, "required": False}
 
 

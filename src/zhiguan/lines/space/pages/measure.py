@@ -15,10 +15,9 @@ from zhiguan.kit.errors import Refusal
 from zhiguan.kit.pages import MenuItem, ViewPage
 
 from .. import queries
-from ..codes import GRADES, HeightClass, OrganLevel, RoomKind
+from ..codes import GRADE_NAMES, GRADES, HeightClass, OrganLevel, RoomKind
 from ..domain import sizes
 from ..domain.size import MOST_POSTS, Need
-from ..forms.sizes import GRADE_NAMES
 
 COUNTS = (("cars", "汽车车位（个）"), ("bicycles", "自行车（辆）"), ("ebikes", "电动车、摩托车（辆）"), ("guards", "警卫人员（人）"))
 

@@ -30,10 +30,9 @@ from zhiguan.kit.pages import (
 )
 
 from .. import lifecycle, queries
-from ..codes import GRADES
+from ..codes import GRADE_NAMES, GRADES
 from ..domain import sizes
 from ..forms import SizeForm, need_of
-from ..forms.sizes import GRADE_NAMES
 from .parts import address_of, area, in_state, states, unit_options
 
 SIZES = ListPage(

@@ -90,7 +90,8 @@ def test_what_cannot_be_is_refused(need):
 
 
 @given(
-    st.sampled_from(["provincial", "municipal", "county"]), st.dictionaries(st.sampled_from(GRADES), st.integers(1, 800), min_size=1)
+    st.sampled_from(["provincial", "municipal", "county"]),
+    st.dictionaries(st.sampled_from(GRADES), st.integers(1, 800), min_size=1),
 )
 def test_the_lines_add_up_and_one_more_post_never_needs_less_office(level, people):
     size = compute(Need(level, "multi_storey", people), FACTS)

@@ -1,0 +1,69 @@
+"""Approval items of the line: G8 persons and amounts of housing allowances. Their work: ``domain/case_work``."""
+
+from zhiguan.kernel.documents.declare import NOTICE, DocumentKind
+from zhiguan.kernel.flow.declare import Field, Material, Section, ServiceItem, Table, case_permissions
+from zhiguan.kit.manifest import RoleTemplate
+
+from .codes import GRADES, AllowanceKind
+
+PDF_ONLY = ("application/pdf",)
+
+ALLOWANCE = ServiceItem(
+    code="housing.housing_allowance",
+    number="G8",
+    name="公务员住房补贴对象和金额核定",
+    summary="核定本单位公务员住房补贴的对象和金额，批准后记入每个人的住房补贴记录。",
+    facts="approvals.housing_allowance",
+    flow="flows/housing_allowance.bpmn",
+    decisions={"route": "flows/housing_allowance_route.dmn"},
+    title='unit.name + "住房补贴核定（" + string(count(rows)) + "人次）"',
+    document="housing.allowance_notice",
+    life_events=("人员调入", "职务晋升", "住房保障"),
+    icon="wallet",
+    order=80,
+    sections=(
+        Section("申请事由", (
+            Field("reason_kind", "申请类型", "choice", required=True, default="new",
+                  choices=(("new", "新增对象"), ("post", "职务变动"), ("yearly", "年度核定"))),
+            Field("valid_from", "补贴起始日期", "date", required=True, help="按起始日期适用的规定和当日职务层次计算。"),
+            Field("publicity", "本单位公示情况", "long_text", required=True, help="写明公示时间、范围和有无异议。"),
+        )),
+        Section("补贴对象和金额", (
+            Table("rows", "补贴对象", (
+                Field("person", "人员", "person", required=True),
+                Field("kind", "补贴种类", "choice", required=True, choices=tuple(AllowanceKind.choices)),
+                Field("former_grade", "晋升前职务层次", "choice", choices=tuple(GRADES.items()), required_if='kind = "promotion"',
+                      visible_if='kind = "promotion"'),
+                Field("wage", "当月标准工资", "money", unit="元", minimum=0, maximum=1_000_000, sensitive=True,
+                      help="起始日期在 2005 年以前的按月补贴填写。"),
+                Field("amount", "补贴金额", "money", required=True, unit="元", minimum=0, maximum=100_000_000, sensitive=True,
+                      help="已按规定测算填入，须与测算结果一致；按月补贴为每月金额。"),
+                Field("note", "说明", max_length=200),
+            ), minimum=1, maximum=1000, totals=("amount",),
+               help="已按住房档案列出符合条件、尚未核定的人员。可以用 Excel 批量填写。"),
+        )),
+    ),
+    materials=(
+        Material("form", "住房补贴申报表（盖章）", types=PDF_ONLY),
+        Material("declaration", "个人住房情况申报与承诺", max_files=20),
+        Material("appointment", "任职文件", required_if='reason_kind = "post"', max_files=20),
+        Material("seniority", "工龄（建立住房公积金前）证明", max_files=20,
+                 required_if='some row in rows satisfies row.kind = "lump" or row.kind = "shortfall"'),
+        Material("benefits", "房改房、集资房等已享受政策情况", required=False, max_files=20),
+    ),
+)  # fmt: skip
+
+PERMISSIONS = case_permissions("housing", "住房保障")
+ROLES = (
+    RoleTemplate("housing.case_applicant", "住房保障事项申请人", ("housing.case.apply", "housing.case.view"), scope="organ"),
+    RoleTemplate("housing.case_endorser", "住房保障事项单位审核人", ("housing.case.endorse", "housing.case.view"), scope="organ"),
+    RoleTemplate("housing.case_handler", "住房保障事项受理审查人员", ("housing.case.handle", "housing.case.view"), scope="city"),
+    RoleTemplate("housing.case_decider", "住房保障事项审批领导",
+                 ("housing.case.decide", "housing.case.view", "housing.case.assign"), scope="city"),
+    RoleTemplate("housing.case_supervisor", "住房保障事项监督人员", ("housing.case.supervise", "housing.case.view"),
+                 scope="city"),
+)  # fmt: skip
+DOCUMENTS = (
+    DocumentKind("housing.allowance_notice", "住房补贴核定通知", "{word}房补〔{year}〕{n}号", template=NOTICE,
+                 needs=("title", "to", "paragraphs", "columns", "table"), seal="approval"),
+)  # fmt: skip
