@@ -29,6 +29,12 @@ def is_wide(bound: forms.BoundField) -> bool:
     return isinstance(bound.field.widget, forms.Textarea)
 
 
+@register.filter
+def figure(value: Any, digits: int = 0) -> str:
+    """A number grouped by thousands with so many decimals; a dash for none: ``{{ cost|figure:2 }}``."""
+    return "—" if value in (None, "") else f"{value:,.{digits}f}"
+
+
 @register.simple_tag(takes_context=True)
 def custom_block(context: template.Context, block: Any) -> SafeString:
     """Draw a block with a template of the line's own, in the context it asked for."""

@@ -31,6 +31,7 @@ class StudyForm(PageForm):
     period_to = forms.DateField(label="截止日期")
 
     def setup(self) -> None:
+        self.fields["units"].widget.attrs["size"] = 10
         self.fields["units"].queryset = organ_choices(self, MANAGE).order_by("pos")
         self.fields["pool"].queryset = Pool.objects.filter(self.actor.scope(MANAGE).q(), state="active")
         yesterday = timezone.localdate() - timedelta(days=1)

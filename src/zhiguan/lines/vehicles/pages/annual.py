@@ -19,7 +19,6 @@ from zhiguan.kit.pages import (
     FormPage,
     ListPage,
     MenuItem,
-    Number,
     PageAction,
     Panel,
     UnitFilter,
@@ -54,6 +53,8 @@ def text(value: Any, kind: str) -> str:
         return "—"
     if isinstance(value, str):
         return value
+    if kind in ("change", "points"):
+        return f"{100 * value:+.1f} 个百分点" if kind == "points" else f"{value:+,.1%}"
     return number_text(value, kind, 0 if kind == "integer" else None)
 
 
@@ -61,8 +62,7 @@ def _tables(report: AnnualReport) -> list[dict[str, Any]]:
     return [
         {**table, "rows": [
             {"label": row["label"], "total": row["key"] == "total", "cells": [
-                {"name": column["name"], "text": text(value, row.get("kind", column["kind"]) if column["kind"] == "number"
-                                                      else column["kind"])}
+                {"name": column["name"], "text": text(value, annual.kind_of(row, column))}
                 for column, value in zip(table["columns"], row["cells"], strict=True)
             ]}
             for row in table["rows"]
@@ -129,7 +129,7 @@ def export(request: HttpRequest, pk: int) -> FileResponse:
     return FileResponse(workbook(report), as_attachment=True, filename=name, content_type=XLSX)
 
 
-_EDITION = Number("edition", "版次", value=lambda row: f"第 {row.edition} 版", needs=("edition",))
+_EDITION = Column("edition", "版次", value=lambda row: f"第 {row.edition} 版", needs=("edition",))
 _YEAR = Column(
     "year", "年度", value=lambda row: f"{row.year} 年", needs=("year",), sort="year", sortable=True, link=True
 )

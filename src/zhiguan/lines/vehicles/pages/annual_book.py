@@ -14,7 +14,8 @@ from openpyxl.utils import get_column_letter
 from ..models import AnnualReport
 from ..queries import annual
 
-FORMATS = {"money": "#,##0.00", "percent": "0.0%", "integer": "#,##0", "number": "#,##0.##"}
+FORMATS = {"money": "#,##0.00", "percent": "0.0%", "integer": "#,##0", "number": "#,##0.##",
+           "change": "+0.0%;-0.0%;0.0%", "points": "+0.0%;-0.0%;0.0%"}  # fmt: skip
 LINE = Side(style="thin", color="999999")
 BOX = Border(left=LINE, right=LINE, top=LINE, bottom=LINE)
 HEAD = PatternFill("solid", fgColor="E8EEF7")
@@ -75,7 +76,7 @@ def _tables(sheet: Any, report: AnnualReport) -> None:
         kinds = [column["kind"] for column in table["columns"]]
         _row(sheet, ["项目", *(column["name"] for column in table["columns"])], ["text", *kinds], head=True)
         for row in table["rows"]:
-            own = [row.get("kind", kind) if kind == "number" else kind for kind in kinds]
+            own = [annual.kind_of(row, column) for column in table["columns"]]
             _row(sheet, [row["label"], *("—" if value is None else value for value in row["cells"])], ["text", *own],
                  bold=row["key"] == "total")  # fmt: skip
         if table["note"]:

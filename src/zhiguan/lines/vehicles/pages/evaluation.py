@@ -20,6 +20,7 @@ from ..queries import comparison
 from ..queries.comparison import Asked, Row
 
 VIEW = "vehicles.trip.view"
+MONTHS = 48
 SHOWN = 100
 """Rows on the screen; the export holds all."""
 
@@ -30,6 +31,17 @@ def _month(text: str, default: date) -> date:
     except ValueError:
         return default
     return found if 2000 <= found.year <= 2100 else default
+
+
+def _months(asked: Asked) -> list[tuple[str, str]]:
+    """Return the months offered, the newest first: input fields for months speak the browser's language."""
+    today = timezone.localdate()
+    found = {
+        date((today.year * 12 + today.month - 1 - back) // 12, (today.month - 1 - back) % 12 + 1, 1)
+        for back in range(MONTHS)
+    }
+    found |= {asked.start, asked.end.replace(day=1)}
+    return [(f"{month:%Y-%m}", f"{month.year} 年 {month.month} 月") for month in sorted(found, reverse=True)]
 
 
 def _last(month: date) -> date:
@@ -63,7 +75,7 @@ def evaluation(request: HttpRequest) -> HttpResponseBase:
     return render(request, "vehicles/evaluation.html", {
         "asked": asked, "table": comparison.table(actor, asked, rows[:SHOWN]), "cut": max(0, len(rows) - SHOWN),
         "bys": comparison.BY.items(), "by_title": comparison.BY[asked.by], "organs": organs, "kinds": VehicleKind.choices,
-        "metrics": found, "chosen": chosen, "trend": comparison.trend(actor, asked) if rows else None,
+        "months": _months(asked), "start": f"{asked.start:%Y-%m}", "end": f"{asked.end:%Y-%m}", "metrics": found, "chosen": chosen, "trend": comparison.trend(actor, asked) if rows else None,
         "bars": comparison.bars(asked, rows, chosen),
         "exports": [(f"{asked.address()}&_export={kind}", name) for kind, name in (("xlsx", "导出 Excel"), ("csv", "导出 CSV"))],
     })  # fmt: skip

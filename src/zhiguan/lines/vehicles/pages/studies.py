@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import FileResponse, HttpRequest
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from zhiguan.kernel.events import queries as events
@@ -21,11 +25,16 @@ from zhiguan.kit.pages import (
     FormPage,
     ListPage,
     MenuItem,
+    Money,
+    Number,
     PageAction,
     Panel,
     Section,
     UnitFilter,
+    ViewPage,
 )
+from zhiguan.kit.pages.export import XLSX, write_xlsx
+from zhiguan.kit.pages.ports import ports
 
 from .. import lifecycle, queries
 from ..codes import StudyKind
@@ -36,7 +45,7 @@ from .parts import address_of, making, states, unit_options
 
 VIEW, MANAGE = "vehicles.plan.view", "vehicles.plan.manage"
 STATE = states(lifecycle.STUDY)
-SUBJECT = Column("subject", "测算范围", value=lambda row: row.subject, needs=("chosen", "pool.name"))
+SUBJECT = Column("subject", "测算范围", value=lambda row: row.subject, needs=("chosen", "pool.name"), wide=True)
 
 
 def rows(actor: Actor) -> Any:
@@ -52,11 +61,7 @@ def waiting(study: FleetStudy, actor: Actor, request: HttpRequest) -> dict[str, 
 def sizes(study: FleetStudy, actor: Actor, request: HttpRequest) -> dict[str, Any]:
     """Return the answer with a chart for every class that was asked for."""
     result = study.result
-    classes = [
-        {**each, "chart": _curve(each, result), "apart_gain": each["apart_high"] - each["high"],
-         "served_share": each["served"] / each["orders"] if each["orders"] else None}
-        for each in result["classes"]
-    ]  # fmt: skip
+    classes = [{**each, "chart": _curve(each, result)} for each in result["classes"]]
     total = result["total"]
     return {
         "classes": classes, "total": total, "usual_text": _share(result["usual"]), "high_text": _share(result["high"]),
@@ -75,7 +80,8 @@ def _curve(one: dict[str, Any], result: dict[str, Any]) -> dict[str, Any] | None
         "type": "line", "title": f"{one['name']}：车辆数与可满足的用车比例", "unit": "%",
         "x": [f"{vehicles} 辆" for vehicles, _ in one["curve"]],
         "series": [{"name": "可满足的用车", "data": [round(100 * share, 2) for _, share in one["curve"]]}],
-        "marks": [{"value": round(100 * result[level], 1), "title": _share(result[level])} for level in ("usual", "high")],
+        "marks": [{"value": round(100 * result["usual"], 1), "title": "常用"},
+                  {"value": round(100 * result["high"], 1), "title": "较高"}],
         "height": 240, "table": "folded",
     }  # fmt: skip
 
@@ -95,12 +101,68 @@ def candidates(study: FleetStudy, actor: Actor, request: HttpRequest) -> dict[st
             "chart": chart if len(shown) > 1 else None}  # fmt: skip
 
 
+SIZE_COLUMNS = (
+    Column("class_name", "车型"),
+    Column("plate", "车牌号"),
+    Column("unit", "单位"),
+    Number("orders", "期间派车", unit="件"),
+    Number("km", "期间里程", digits=1, unit="公里"),
+    Column("bought_on", "购置日期"),
+    Column("verdict", "结论", wide=True),
+)
+ELECTRIC_COLUMNS = (
+    Column("plate", "车牌号"),
+    Column("unit", "单位"),
+    Column("body", "车型"),
+    Column("energy", "能源类型"),
+    Column("bought_on", "购置日期"),
+    Number("days", "出车日", unit="天"),
+    Number("km", "期间里程", digits=1, unit="公里"),
+    Number("day_km", "多数日里程", digits=1, unit="公里"),
+    Column("stay_share", "够充电的天数", kind="percent"),
+    Column("verdict", "结论", wide=True),
+    Money("saving_year", "预计年省费用（元）"),
+    Number("co2_year", "预计年减排", digits=1, unit="千克"),
+    Column("basis", "油耗依据"),
+)
+
+
+def listed(study: FleetStudy) -> tuple[list[dict[str, Any]], tuple[Column, ...]]:
+    """Return the vehicles a study names, with the columns they are listed in."""
+    if study.kind == StudyKind.ELECTRIC:
+        cars = [
+            {**car, "verdict": "适合电动化" if car["fits"] else "；".join(car["reasons"])}
+            for car in study.result["cars"]
+        ]
+        return cars, ELECTRIC_COLUMNS
+    level = {"high": _share(study.result["high"]), "usual": _share(study.result["usual"])}
+    return [
+        {**car, "class_name": each["name"], "verdict": f"按 {level[car['spare']]} 富余"}
+        for each in study.result["classes"] for car in each["cars"]
+    ], SIZE_COLUMNS  # fmt: skip
+
+
+def export(request: HttpRequest, pk: int) -> FileResponse:
+    """The vehicles a study names, as a workbook."""
+    actor = request.actor  # type: ignore[attr-defined]
+    study = get_object_or_404(rows(actor), pk=pk, state="done")
+    cars, columns = listed(study)
+    target = io.BytesIO()
+    write_xlsx(
+        target, iter(cars), [replace(each, value=itemgetter(each.name)) for each in columns], study.get_kind_display()
+    )
+    target.seek(0)
+    ports().on_export(actor, STUDY_EXPORT, len(cars), "xlsx")
+    name = f"{study.get_kind_display()}{study.code}.xlsx"
+    return FileResponse(target, as_attachment=True, filename=name, content_type=XLSX)
+
+
 STUDIES = ListPage(
     code="vehicles.study", path="vehicles/study/", title="车队测算", permission=VIEW, rows=rows,
     menu=MenuItem("vehicles", order=81, icon="chart-bar"),
     columns=(Column("code", "编号", link=True, sortable=True), STATE, Column("kind", "测算类型"), SUBJECT,
              Date("period_from", "起始日期"), Date("period_to", "截止日期"), Column("summary", "结论", wide=True),
-             Column("asked_by", "测算人"), DateTime("created_at", "提交时间", sortable=True)),
+             Column("asked_by", "测算人", shown=False), DateTime("created_at", "提交时间", sortable=True)),
     search=("^code", "asked_by"), search_hint="编号、测算人",
     filters=(ChoiceFilter("kind", "测算类型"), ChoiceFilter("state", "状态", options=lifecycle.STUDY.choices),
              UnitFilter("unit", "单位", options=unit_options(VIEW)), DateRangeFilter("created_at", "提交时间")),
@@ -127,7 +189,12 @@ STUDY = DetailPage(
         )),
         Custom("vehicles/study_inputs.html", title="测算参数与依据"),
     ),
+    page_actions=(PageAction("导出车辆清单", "vehicles.study.export", icon="download", when=lambda row: row.state == "done"),),
     history=queries.history,
+)  # fmt: skip
+STUDY_EXPORT = ViewPage(
+    code="vehicles.study.export", path="vehicles/study/<int:pk>/export/", title="导出测算车辆清单", permission=VIEW, view=export,
+    parent="vehicles.study",
 )  # fmt: skip
 _PERIOD = Section("期间", ("period_from", "period_to"))
 STUDY_SIZE = FormPage(

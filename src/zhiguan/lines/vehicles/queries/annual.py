@@ -1,6 +1,7 @@
 """The tables of the year's report, drawn up from metrics and the register, and how two editions differ. SPEC L4.5.
 
 A table is {code, title, note, columns: [{name, kind}], rows: [{key, label, cells}]}; cells are JSON numbers or None.
+A row of kind ``percent`` changes by points, every other by its part of the year before.
 """
 
 from __future__ import annotations
@@ -90,6 +91,14 @@ def _table(
             "rows": [{"key": key, "label": label, "cells": cells} for key, label, cells in rows]}  # fmt: skip
 
 
+def kind_of(row: Mapping[str, Any], column: Mapping[str, Any]) -> str:
+    """Return how a cell is written: integer, number, money, percent, change, or points (of a percentage)."""
+    own = row.get("kind")
+    if own is None or column["kind"] not in ("number", "change"):
+        return column["kind"]
+    return own if column["kind"] == "number" else ("points" if own == "percent" else "change")
+
+
 def _fleet(actor: Actor, unit: Unit, through: date, before: date) -> dict[str, Any]:
     """车辆数量: by kind the establishment and what is held, with the share of new energy and the year's coming and going."""
     quotas: dict[str, int] = defaultdict(int)
@@ -150,8 +159,9 @@ def _indicators(actor: Actor, unit: Unit, year: int, before: AnnualReport | None
         then = earlier.get(code) if earlier is not None else _number(
             metrics.value(code, actor, **_period(year - 1), **dims_of(unit)), digits)  # fmt: skip
         label = f"{found.name}（{found.unit}）" if found.unit else found.name
-        rows.append((code, label, [now, then, _change(now, then)]))
-    columns = [("本年", "number"), ("上年", "number"), ("增减", "percent")]
+        points = now is not None and then is not None and found.kind == "percent"
+        rows.append((code, label, [now, then, round(now - then, 4) if points else _change(now, then)]))
+    columns = [("本年", "number"), ("上年", "number"), ("增减", "change")]
     table = _table("indicators", "综合指标", columns, rows, "各项指标的含义和依据见“指标目录”。")
     for row, code in zip(table["rows"], INDICATORS, strict=True):
         row["kind"] = metrics.metric(code, actor).kind
@@ -174,7 +184,7 @@ def _mileage(actor: Actor, unit: Unit, year: int, before: AnnualReport | None) -
     columns = [
         ("行驶里程（公里）", "number"),
         ("上年里程（公里）", "number"),
-        ("增减", "percent"),
+        ("增减", "change"),
         ("乘车人次", "integer"),
     ]
     return _table("mileage", "里程与使用", columns, rows)
@@ -209,7 +219,7 @@ def _costs(actor: Actor, unit: Unit, year: int, through: date, before: AnnualRep
         ("本年（元）", "money"),
         ("上年（元）", "money"),
         ("增减额（元）", "money"),
-        ("增减", "percent"),
+        ("增减", "change"),
         ("单车平均（元）", "money"),
     ]
     return _table("costs", "运行费用", columns, rows, "单车平均为费用除以年末实有车辆数。")

@@ -28,7 +28,7 @@ CODES = (
 )  # fmt: skip
 BY = {"organ": "单位", "kind": "车辆种类", "car": "车辆"}
 TREND_MONTHS = 12
-BARS = 15
+BARS = 10
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def _chart(metric: Metric, kind: str, title: str, x: list[str], values: list[Any
         "type": kind, "title": title, "unit": "%" if metric.kind == "percent" else metric.unit, "x": x,
         "series": [{"name": metric.name,
                     "data": [None if value is None else round(float(value) * scale, 2) for value in values]}],
-        "hrefs": [href or None for href in hrefs], "horizontal": bar, "height": max(200, 28 * len(x)) if bar else 260,
+        "hrefs": [href or None for href in hrefs], "horizontal": bar, "height": 290 if bar else 260,
         "table": "hidden" if bar else "folded",
     }  # fmt: skip
 

@@ -70,6 +70,7 @@ def test_the_tables_are_those_counted_by_hand(month, world, boss):
     assert cells(report, "mileage", "total") == [60, 0, None, 6]
     assert cells(report, "mileage", "other") == [15, 0, None, 1]
     assert cells(report, "indicators", "vehicles.km_cost") == [6, None, None]
+    assert cells(report, "indicators", "vehicles.use_rate") == [0.6667, None, None]
     assert cells(report, "indicators", "vehicles.emissions")[0] == pytest.approx(31.82, abs=0.01)
     cars = {car[0]: car for car in report.data["cars"]}
     assert set(cars) == {month.petrol.plate, month.electric.plate}

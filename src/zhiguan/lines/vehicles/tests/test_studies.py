@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
 import pytest
 from django.urls import reverse
+from openpyxl import load_workbook
 
 from zhiguan.kernel.identity.models import Account
 from zhiguan.kernel.reference import service as reference
@@ -19,6 +21,7 @@ from zhiguan.kit.pages.conformance import (
     FormPageConformance,
     ListPageConformance,
     Visitor,
+    bytes_of,
     html,
 )
 from zhiguan.lines.vehicles import pages
@@ -304,6 +307,11 @@ class TestStudyElectric(FormPageConformance):
             "units": [world.organ.pk], "period_from": "2026-03-01", "period_to": "2026-03-31"})  # fmt: skip
 
 
+def exported(actor, study):
+    answer = Visitor(actor).get(reverse("vehicles.study.export", args=[study.pk]))
+    return [[cell.value for cell in row] for row in load_workbook(io.BytesIO(bytes_of(answer))).active.iter_rows()]
+
+
 def drawn(actor, study, *words):
     url = reverse("vehicles.study.detail", args=[study.pk])
     assert "刷新查看结果" in html(Visitor(actor).get(url))
@@ -317,6 +325,9 @@ def test_the_answer_about_sizes_is_drawn(day, world, asking):
     actor = asking(world.organ)
     study = studies.study_size(actor, units=[world.organ], **PERIOD, **LEVELS | {"usual": 0.6})
     drawn(actor, study, "可能富余的车辆", "测算参数", "执法执勤用车（轿车）")
+    lines = exported(actor, study)
+    assert lines[0][:3] == ["车型", "车牌号", "单位"]
+    assert [(line[1], line[-1]) for line in lines[1:]] == [(day[1].plate, "按 60% 富余")]
 
 
 def test_the_answer_about_electric_vehicles_is_drawn(month, world, asking):
@@ -325,3 +336,7 @@ def test_the_answer_about_electric_vehicles_is_drawn(month, world, asking):
         actor, units=[world.organ], period_from=WORKDAY, period_to=WORKDAY + timedelta(days=29)
     )
     drawn(actor, study, "适合电动化的车辆", "超过可用续航", "未核实")
+    lines = exported(actor, study)
+    assert lines[1][0] == month[0].plate
+    assert len(lines) == 4
+    assert lines[1][9] == "适合电动化"

@@ -116,6 +116,8 @@ function option(spec: ChartSpec): EChartsCoreOption {
     }
   }
   const many = spec.series.length > 1
+  // Of several thresholds the lowest is named below its line: close ones would cover each other.
+  const lowest = spec.marks && spec.marks.length > 1 ? Math.min(...spec.marks.map((mark) => mark.value)) : undefined
   const rightAxis = spec.series.some((one) => one.axis === 'right')
   const words = { type: 'category', data: spec.x, axisLabel: { ...text, hideOverlap: true }, axisTick: { show: false }, axisLine: { lineStyle: { color: quiet } }, inverse: spec.horizontal ?? false }
   const amounts = { type: 'value', name: spec.horizontal ? undefined : spec.unit, nameTextStyle: { ...text, align: 'left' }, axisLabel: { ...text, formatter: (value: number) => numberText(value) }, splitLine: { lineStyle: { color: line } }, minInterval: spec.unit && /次|辆|条|件|人|单/.test(spec.unit) ? 1 : undefined }
@@ -141,7 +143,7 @@ function option(spec: ChartSpec): EChartsCoreOption {
       lineStyle: { width: 2 },
       areaStyle: one.area ? { opacity: 0.12 } : undefined,
       cursor: spec.hrefs ? 'pointer' : 'default',
-      markLine: index === 0 && spec.marks?.length ? { symbol: 'none', silent: true, lineStyle: { color: isDark ? '#ff8f86' : '#b8281f', type: 'dashed' }, data: spec.marks.map((mark) => ({ [spec.horizontal ? 'xAxis' : 'yAxis']: mark.value, label: { formatter: `${mark.title} ${numberText(mark.value)}`, position: 'insideEndTop', color: isDark ? '#ff8f86' : '#b8281f' } })) } : undefined,
+      markLine: index === 0 && spec.marks?.length ? { symbol: 'none', silent: true, lineStyle: { color: isDark ? '#ff8f86' : '#b8281f', type: 'dashed' }, data: spec.marks.map((mark) => ({ [spec.horizontal ? 'xAxis' : 'yAxis']: mark.value, label: { formatter: `${mark.title} ${numberText(mark.value)}`, position: mark.value === lowest ? 'insideEndBottom' : 'insideEndTop', color: isDark ? '#ff8f86' : '#b8281f' } })) } : undefined,
     })),
   }
 }
