@@ -61,20 +61,31 @@ MILEAGE = Question(
     {"gap_s": 300, "max_mps": 70, "moving_kmh": 5},
 )
 
+_WITHIN = """positions
+            WHERE located
+              AND lat_e6 BETWEEN CAST(floor((:lat - :within_m / 111000.0) * 1000000) AS INTEGER)
+                             AND CAST(ceil((:lat + :within_m / 111000.0) * 1000000) AS INTEGER)
+              AND lon_e6 BETWEEN CAST(floor((:lon - :within_m / (111000.0 * cos(radians(:lat)))) * 1000000) AS INTEGER)
+                             AND CAST(ceil((:lon + :within_m / (111000.0 * cos(radians(:lat)))) * 1000000) AS INTEGER)"""
+"""Reports in the rectangle around a place. Whole numbers, so that parts of a file are passed over by their bounds."""
+_METRES = DISTANCE_M.format(lat1=":lat", lon1=":lon", lat2="lat", lon2="lon")
+
 NEARBY = Question(
     "nearby",
     "One row a source that was within some metres of a place: nearest distance, first and last moment, reports.",
     f"""SELECT source_id, min(metres) AS metres, min(device_at) AS first_at, max(device_at) AS last_at,
             count(*) AS reports
-        FROM (
-            SELECT source_id, device_at,
-                {DISTANCE_M.format(lat1=":lat", lon1=":lon", lat2="lat", lon2="lon")} AS metres
-            FROM positions
-            WHERE located
-              AND lat_e6 BETWEEN (:lat - :within_m / 111000.0) * 1000000 AND (:lat + :within_m / 111000.0) * 1000000
-              AND lon_e6 BETWEEN (:lon - :within_m / (111000.0 * cos(radians(:lat)))) * 1000000
-                             AND (:lon + :within_m / (111000.0 * cos(radians(:lat)))) * 1000000) AS near
-        WHERE metres <= :within_m GROUP BY source_id ORDER BY source_id""",  # noqa: S608 -- a formula of our own is put in
+        FROM (SELECT source_id, device_at, {_METRES} AS metres FROM {_WITHIN}) AS near
+        WHERE metres <= :within_m GROUP BY source_id ORDER BY source_id""",  # noqa: S608 -- formulas of our own are put in
+    {"lat": 31.23, "lon": 121.47, "within_m": 200},
+)
+
+PASSING = Question(
+    "passing",
+    "One row a report within some metres of a place: moment (Unix seconds), where, speed, alarm word, distance.",
+    f"""SELECT source_id, epoch_s, lat, lon, speed_kmh, alarm, metres
+        FROM (SELECT source_id, epoch_s, lat, lon, speed_kmh, alarm, {_METRES} AS metres FROM {_WITHIN}) AS near
+        WHERE metres <= :within_m ORDER BY source_id, epoch_s, metres""",  # noqa: S608 -- formulas of our own are put in
     {"lat": 31.23, "lon": 121.47, "within_m": 200},
 )
 
@@ -101,5 +112,5 @@ FASTEST = Question(
 )
 
 QUESTIONS: dict[str, Question] = {
-    question.code: question for question in (COUNTS, HOURS, MILEAGE, NEARBY, SILENCES, FASTEST)
+    question.code: question for question in (COUNTS, HOURS, MILEAGE, NEARBY, PASSING, SILENCES, FASTEST)
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from zhiguan.kernel.trace import service as trace
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict
 
+from .analytics import PASSING
 from .codes import COMMAND_COLOURS, CommandState
 from .commands import checked_payload, outcome, reason_of, resend, send, withdraw
 from .declare import CHANNEL_SOURCE
@@ -31,6 +33,9 @@ from .models import Command, Connection, Session, Source
 from .raws import Kept, consume, kept_of
 from .reports import reports_of
 from .signals import Signal, signals
+
+METRES_PER_DEGREE = 111_000.0
+"""Not more than a degree of latitude has anywhere."""
 
 __all__ = [
     "COMMAND_COLOURS",
@@ -56,6 +61,7 @@ __all__ = [
     "kept_of",
     "latest",
     "media_data",
+    "near",
     "normalised",
     "outcome",
     "parameter_text",
@@ -135,6 +141,24 @@ def positions_of(sources: Sequence[int], start: datetime, end: datetime) -> dict
     text = f"SELECT {', '.join(names)} FROM positions WHERE located ORDER BY source_id, device_at"  # noqa: S608
     table = Engine().sql(text, sources, start, end)
     columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in names}
+    columns["time_s"] = columns.pop("epoch_s").astype(np.float64)
+    return columns
+
+
+def near(
+    sources: Sequence[int], start: datetime, end: datetime, *, lat: float, lon: float, within_m: float
+) -> dict[str, npt.NDArray]:
+    """Return the positions of the sources in ``[start, end)`` within ``within_m`` of a place (degrees WGS84).
+
+    Columns by source and device time: ``source_id``; ``time_s`` Unix seconds of device time; ``lat``, ``lon``;
+    ``speed_kmh``; ``alarm`` word; ``metres`` to the place. The caller has resolved which sources its actor may see.
+    """
+    high = 1.01 * within_m / METRES_PER_DEGREE
+    wide = high / max(0.01, math.cos(math.radians(lat)))
+    box = (lat - high, lon - wide, lat + high, lon + wide)
+    values = {"lat": lat, "lon": lon, "within_m": within_m}
+    table = Engine().sql(PASSING.sql, sources, start, end, values=values, box=box)
+    columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
     columns["time_s"] = columns.pop("epoch_s").astype(np.float64)
     return columns
 

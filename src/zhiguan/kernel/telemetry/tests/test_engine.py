@@ -6,10 +6,12 @@ import importlib.util
 import random
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from django.db import connection, transaction
 
-from zhiguan.kernel.telemetry import dialect, engine, seal
+from zhiguan.kernel.geo.service import haversine_m
+from zhiguan.kernel.telemetry import dialect, engine, seal, service
 from zhiguan.kernel.telemetry.analytics import QUESTIONS
 from zhiguan.kernel.telemetry.columns import Block
 from zhiguan.kernel.telemetry.engine import Engine
@@ -164,6 +166,20 @@ def test_nearby_finds_who_was_there(fleet, lake):
     assert table.column("first_at").to_pylist() == [NOON.astimezone(UTC).replace(tzinfo=None)]
 
 
+def test_every_report_around_a_place_is_found_hot_and_sealed(mixed, lake):
+    whole = service.positions_of(mixed.ids, START, END)
+    lat, lon = float(whole["lat"][200]), float(whole["lon"][200])
+    metres = haversine_m(whole["lat"], whole["lon"], lat, lon)
+    for within in (40.0, 300.0, 2_000.0):
+        found = service.near(mixed.ids, START, END, lat=lat, lon=lon, within_m=within)
+        here = metres <= within
+        assert 0 < here.sum() < metres.size
+        assert np.array_equal(found["source_id"], whole["source_id"][here])
+        assert np.array_equal(found["time_s"], whole["time_s"][here])
+        assert np.allclose(found["metres"], metres[here])
+    assert not service.near([], START, END, lat=lat, lon=lon, within_m=300.0)["time_s"].size
+
+
 def test_mileage_against_known_legs(fleet, lake):
     """Four fixes one arc minute of latitude apart make three legs of 1,853 m; the jump and the gap do not count."""
     legs = [(0, 31.0), (100, 31 + 1 / 60), (200, 31 + 2 / 60), (300, 31 + 3 / 60), (310, 35.0), (4000, 35.1)]
@@ -187,10 +203,11 @@ def test_the_same_text_gives_the_same_answers_on_sail(mixed, lake):
         try:
             for who in (system("tests"), actor(below(mixed.units[0])), Actor("无权")):
                 for code in QUESTIONS:
-                    ours = Engine().ask(code, who, START, END).to_pylist()
-                    theirs = spark.ask(code, who, START, END).to_pylist()
+                    here = {"lat": 31.3, "lon": 121.5, "within_m": 8_000} if code in ("nearby", "passing") else {}
+                    ours = Engine().ask(code, who, START, END, **here).to_pylist()
+                    theirs = spark.ask(code, who, START, END, **here).to_pylist()
                     assert len(ours) == len(theirs), code
-                    assert bool(ours) == (who.name != "无权") or code == "nearby"
+                    assert bool(ours) == (who.name != "无权"), code
                     for mine, other in zip(ours, theirs, strict=True):
                         assert set(mine) == set(other)
                         for name, value in mine.items():
