@@ -55,7 +55,7 @@ class _Reader:
     def doctype(self, *about: object) -> None:
         raise Invalid("文件不得含有文档类型声明（DOCTYPE）")
 
-    def entity(self, *about: object) -> None:
+    def entity(self, *about: object) -> int:
         raise Invalid("文件不得含有实体或外部引用")
 
     def instruction(self, *about: object) -> None:

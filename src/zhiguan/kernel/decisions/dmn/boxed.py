@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from xml.etree.ElementTree import Element
 
 from zhiguan.kit.errors import Invalid
 
 from ..feel import Function, Scope, Type, coerce
 from ..feel.access import item_names
-from ..feel.compile import for_code, invoke, quantified_code, user_function
+from ..feel.compile import Iterator, for_code, invoke, quantified_code, user_function
 from .model import Code, Table
 from .table import Build, read_table, table_code
 from .tree import child, children, label, local, text_of
@@ -83,15 +84,18 @@ def _decision_table(boxes: Boxes, node: Element, what: str) -> Code:
 
 
 def _context(boxes: Boxes, node: Element, what: str) -> Code:
+    def nothing(scope: Scope) -> Any:
+        return None
+
     entries: list[tuple[str, Type | None, Code]] = []
     for entry in children(node, "contextEntry"):
         variable = child(entry, "variable")
         name = variable.get("name", "") if variable is not None else ""
-        code = boxes.logic(entry, f"{what}的“{name or '结果'}”") or (lambda scope: None)
+        part = boxes.logic(entry, f"{what}的“{name or '结果'}”") or nothing
         wanted = None if variable is None else boxes.build.types.named(variable.get("typeRef"))
-        entries.append((name, wanted, code))
+        entries.append((name, wanted, part))
 
-    def code(scope: Scope):
+    def code(scope: Scope) -> Any:
         made: dict = {}
         inner = scope.inner(made)
         for name, wanted, part in entries:
@@ -174,7 +178,7 @@ def _for(boxes: Boxes, node: Element, what: str) -> Code:
 
 def _quantified(boxes: Boxes, node: Element, what: str) -> Code:
     source = boxes.required(node, "in", what)
-    iterators = [(node.get("iteratorVariable", ""), source, None)]
+    iterators: list[Iterator] = [(node.get("iteratorVariable", ""), source, None)]
     return quantified_code(local(node), iterators, boxes.required(node, "satisfies", what))
 
 

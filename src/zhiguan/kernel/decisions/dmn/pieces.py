@@ -40,15 +40,12 @@ class Cut:
 
 def _constant(node: Node) -> tuple[bool, Any]:
     """Return whether a node is a plain value, and the value."""
-    head = node.parts[0] if node.kind in ("call", "negate") else None
-    plain = (
-        node.kind in ("literal", "at")
-        or (node.kind == "negate" and head.kind == "literal")
-        or (
-            node.kind == "call" and head.kind == "name" and head.parts[0] in LITERAL_CALLS
-            and all(each.kind in ("literal", "negate") for each in node.parts[2])
-        )
-    )  # fmt: skip
+    plain = node.kind in ("literal", "at")
+    if node.kind == "negate":
+        plain = node.parts[0].kind == "literal"
+    elif node.kind == "call":
+        head, _, given = node.parts
+        plain = head.kind == "name" and head.parts[0] in LITERAL_CALLS and all(each.kind == "literal" for each in given)
     return (True, compile_node(node, {})(Scope(Run(), {}))) if plain else (False, None)
 
 

@@ -91,6 +91,6 @@ class Types(Mapping[str, Type]):
         test, before = compile_cell(cell, self.names, {}), made.allows
 
         def allows(run: Run, value) -> bool:
-            return (before is None or before(run, value)) and test(Scope(run, {}), value)
+            return (before is None or before(run, value)) and test(Scope(run, {}), value) is True
 
         return replace(made, allows=allows, cell=cell)

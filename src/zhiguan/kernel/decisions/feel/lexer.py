@@ -99,7 +99,7 @@ def _skip(text: str, at: int) -> int:
 
 def _unescape(found: re.Match) -> str:
     if found[3] is not None:
-        return _PLAIN.get(found[3], found[0])
+        return _PLAIN.get(found[3]) or found[0]
     code = int(found[1] or found[2], 16)
     return chr(code) if code < 0x110000 else found[0]
 

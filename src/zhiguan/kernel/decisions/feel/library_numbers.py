@@ -53,11 +53,11 @@ _rounds("round half down", decimal.ROUND_HALF_DOWN)
 
 
 @builtin("abs(n: number|days|months)")
-def absolute(run: Run, value):
-    if type(value) is Decimal:
+def absolute(run: Run, value: Decimal | timedelta | YearsMonths):
+    if isinstance(value, Decimal):
         return NUMBERS.abs(value)
-    zero = timedelta() if type(value) is timedelta else YearsMonths(0)
-    return negate(value) if value < zero else value
+    below = value < timedelta() if isinstance(value, timedelta) else value.months < 0
+    return negate(value) if below else value
 
 
 @builtin("modulo(dividend: number, divisor: number)")

@@ -63,7 +63,7 @@ def time_parts(run: Run, hour: Decimal, minute: Decimal, second: Decimal, offset
         return None
     try:
         zone = None if offset is None else timezone(offset)
-        return time(*parts, int(second), int(second % 1 * 1_000_000), zone)
+        return time(parts[0], parts[1], int(second), int(second % 1 * 1_000_000), zone)
     except (ValueError, OverflowError):
         return None
 

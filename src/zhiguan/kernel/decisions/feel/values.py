@@ -93,7 +93,7 @@ def bounded(run: Run, value: Any, depth: int = 0) -> Any:
         if depth > MAX_NESTING:
             raise FeelError(f"结果嵌套超过 {MAX_NESTING} 层")
         run.charge(1 + len(value))
-        for each in value if type(value) is list else value.values():
+        for each in value.values() if isinstance(value, dict) else value:
             bounded(run, each, depth + 1)
     return value
 
@@ -272,15 +272,15 @@ def divide(a: Any, b: Any) -> Any:
             return _finite(NUMBERS.divide(a, b))
         if type(a) in (timedelta, YearsMonths):
             return _scaled(a, lambda whole: NUMBERS.divide(Decimal(whole), b))
-    if type(a) is type(b) is timedelta and b:
+    if isinstance(a, timedelta) and isinstance(b, timedelta) and b:
         return _finite(NUMBERS.divide(Decimal(microseconds(a)), Decimal(microseconds(b))))
-    if type(a) is type(b) is YearsMonths and b.months:
+    if isinstance(a, YearsMonths) and isinstance(b, YearsMonths) and b.months:
         return _finite(NUMBERS.divide(Decimal(a.months), Decimal(b.months)))
     return None
 
 
 def _scaled(span: Any, change: Callable[[int], Decimal]) -> Any:
-    result = change(microseconds(span) if type(span) is timedelta else span.months)
+    result = change(microseconds(span) if isinstance(span, timedelta) else span.months)
     if not result.is_finite() or result.adjusted() > 25:
         return None
     return span_of(result) if type(span) is timedelta else YearsMonths(int(result))
