@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -9,25 +10,20 @@ from typing import Any
 from django.db.models import Count, Q, Sum
 
 from zhiguan.kernel.orgs.service import Unit
-from zhiguan.kit.actor import Actor
 
 from ..codes import TopClass
 from ..models import Asset
 from .values import accumulated, net
 
 
-def values_by_class(unit: Unit, day: date, actor: Actor | None = None) -> list[dict[str, Any]]:
+def values_by_class(unit: Unit, day: date, *, without: Collection[int] = ()) -> list[dict[str, Any]]:
     """Return counts and sums by top class of what the organ and its divisions held at the end of the day.
 
     Cards made later count when they were acquired by that day; what has gone to another organ since does not.
-    With an actor only cards in their scope count. Sums are text with two decimals, as JSON and documents want them.
+    ``without`` are keys of cards that do not count. Sums are text with two decimals, as JSON and documents want them.
     """
-    rows = (
-        Asset.objects.within(unit)
-        if actor is None
-        else Asset.objects.visible_to(actor, "assets.asset.view").within(unit)
-    )
-    rows = rows.filter(Q(disposed_on__isnull=True) | Q(disposed_on__gt=day), acquired_on__lte=day).order_by()
+    on_books = Q(disposed_on__isnull=True) | Q(disposed_on__gt=day)
+    rows = Asset.objects.within(unit).filter(on_books, acquired_on__lte=day).exclude(pk__in=without).order_by()
     found = rows.values("top_class").annotate(
         many=Count("pk"), original=Sum("original_value"), written=Sum(accumulated(day)), left=Sum(net(day))
     )
