@@ -103,6 +103,7 @@ class Hit:
     ``evidence`` is JSON. The finding's page draws these keys, any other is kept and exported:
 
     - ``confidence``: from 0 to 1, how sure the rule is: the quality of the data and the margin above the threshold;
+      where a rule tells ``quality`` (0 to 1) and ``margin`` (value ÷ threshold) as well, learned priorities look at them;
     - ``figures``: list of ``{"name", "value", "unit"}``, the key numbers;
     - ``timeline``: list of ``{"at", "title", "until", "metres", "lat", "lon", "note"}``, moments as ISO text with zone;
     - ``related``: list of ``{"type", "id", "label"}``, e.g. ``{"type": "vehicles.trip", "id": 7, "label": "行程"}``,

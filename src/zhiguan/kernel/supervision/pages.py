@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
 from zhiguan.kit.actor import Actor
@@ -26,6 +26,7 @@ from zhiguan.kit.pages import (
     FormPage,
     ListPage,
     MenuItem,
+    Number,
     PageAction,
     Panel,
     RelatedList,
@@ -35,11 +36,11 @@ from zhiguan.kit.pages import (
 )
 from zhiguan.kit.pages.filters import Applied
 
-from . import evidence, handling, queries, ruleviews, trials, trialviews
+from . import evidence, handling, queries, ruleviews, scoring, trials, trialviews
 from .codes import ASSIGN, DISMISS, EXPLAIN, TUNE, VERIFY, VIEW
 from .forms import ApplyForm, AssignForm, ExplainForm, RectifyForm, TrialForm, VerdictForm
-from .lifecycle import FINDING, TRIAL
-from .models import Finding
+from .lifecycle import FINDING, OPEN, TRIAL
+from .models import Finding, FindingScore
 
 SET = "reference.fact.manage"
 """Asked by setting a threshold, beside the permission to try it out."""
@@ -84,6 +85,21 @@ def _others(finding: Finding, actor: Actor) -> QuerySet[Finding]:
     return rows.exclude(pk=finding.pk).order_by("-occurred_at", "-id")
 
 
+PRIORITY = Number("priority", "核查优先度", digits=0, sortable=True,
+                  help="严重程度 × 属实可能，0 至 100；只决定先后，不认定问题。")  # fmt: skip
+
+
+def priority_context(finding: Finding, actor: Actor, request: HttpRequest) -> dict[str, Any]:
+    """Return what ``supervision/finding_priority.html`` is drawn with."""
+    score = FindingScore.objects.select_related("model").filter(finding=finding).first()
+    return {
+        "value": score.value if score else finding.priority,  # type: ignore[attr-defined]
+        "chance": None if score is None or score.chance is None else f"{score.chance:.0%}",
+        "severity": finding.get_severity_display(), "reasons": score.reasons if score else [],
+        "model": score.model if score else None,
+    }  # fmt: skip
+
+
 LIST = ListPage(
     code="supervision.finding",
     path="supervision/finding/",
@@ -91,11 +107,12 @@ LIST = ListPage(
     menu=MenuItem("supervision", order=10, icon="alert-triangle", badge=queries.waiting_count),
     permission=VIEW,
     scope_persons=queries.PERSONS,
-    rows=queries.findings,
+    rows=scoring.ranked,
     columns=(
         NUMBER,
         RULE,
         SEVERITY,
+        PRIORITY,
         Column("subject_label", "对象", sortable=True),
         Column("summary", "问题摘要", kind="long"),
         Column("unit.name", "责任单位"),
@@ -126,6 +143,7 @@ LIST = ListPage(
         ("全部", ""),
         ("待我办理", "mine=1"),
         ("待交办", "state=raised"),
+        ("优先核查", "state=raised&state=assigned&state=explained&state=rectified&sort=-priority"),
         ("办理中", "state=assigned&state=explained&state=rectified"),
         ("已办结", "state=closed&state=dismissed&state=withdrawn"),
     ),
@@ -148,7 +166,7 @@ DETAIL = DetailPage(
     subtitle=lambda finding: finding.number,
     permission=VIEW,
     scope_persons=queries.PERSONS,
-    rows=lambda actor: queries.findings(actor).select_related("unit", "assignee"),
+    rows=lambda actor: scoring.ranked(actor).select_related("unit", "assignee"),
     badge=STATE,
     panels=(
         Custom("supervision/finding_evidence.html", context=evidence.context, title="证据", tab="线索"),
@@ -181,6 +199,8 @@ DETAIL = DetailPage(
                 Column("verdict", "核查结论", kind="long", wide=True),
             ),
         ),
+        Custom("supervision/finding_priority.html", context=priority_context, title="核查优先度", tab="线索",
+               when=lambda finding: finding.state in OPEN),
         RelatedList(
             "同一对象的其他线索",
             rows=_others,
@@ -279,6 +299,35 @@ TRIAL_NEW = FormPage(
     code="supervision.trial.create", path="supervision/trial/new/", title="试算阈值", permission=TUNE, form=TrialForm,
     verb=trials.asked, submit="试算", done="已提交试算，完成后结果在本页显示",
     help="用最近的数据按现行取值和拟调取值各运行一遍规则，比较会消失和新增的线索。不改变任何线索。",
+)  # fmt: skip
+
+LEARNT = Badge("usable", "采用", {True: "green", False: "secondary"}, choices={True: "已采用", False: "未采用"})
+PRIORITIES = ListPage(
+    code="supervision.priority", path="supervision/priority/", title="核查优先度",
+    menu=MenuItem("supervision", order=27, icon="sort-descending"), permission=VIEW, rows=scoring.models,
+    columns=(
+        DateTime("trained_at", "学习时间", link=True, sortable=True), LEARNT,
+        Number("outcomes", "样本数", unit="条", digits=0), Number("confirmed", "属实", unit="条", digits=0),
+        Number("dismissed", "不属实", unit="条", digits=0), Column("order", "排序正确率", kind="percent"),
+        Column("plain_order", "默认排序正确率", kind="percent"), Column("note", "说明", kind="long"),
+    ),
+    filters=(BoolFilter("usable", "已采用", condition=Q(usable=True)), DateRangeFilter("trained_at", "学习时间")),
+    default_sort="-trained_at",
+    note="每晚根据已认定的线索学习哪些更可能属实，用来排列待办线索的先后。排序正确率：任取一条属实和一条不属实的线索，属实的排在前面的比例。",
+    empty=EmptyState("还没有学习过", "有足够的已认定线索后，每晚自动学习；此前按严重程度和可信度排序。", icon="sort-descending"),
+)  # fmt: skip
+PRIORITY_PAGE = DetailPage(
+    code="supervision.priority", path="supervision/priority/<int:pk>/", title=str, permission=VIEW, rows=scoring.models,
+    badge=LEARNT,
+    panels=(
+        Panel("学习情况", fields=(
+            DateTime("trained_at", "学习时间"), Number("outcomes", "样本数", unit="条", digits=0),
+            Number("confirmed", "属实", unit="条", digits=0), Number("dismissed", "不属实", unit="条", digits=0),
+            Column("order", "排序正确率", kind="percent"), Column("plain_order", "默认排序正确率", kind="percent"))),
+        Custom("supervision/priority_weights.html", title="权重", context=lambda model, actor, request: {
+            "model": model, "weights": scoring.shown_weights(model)}),
+    ),
+    version=lambda model: model.pk,
 )  # fmt: skip
 
 RUNS = ListPage(

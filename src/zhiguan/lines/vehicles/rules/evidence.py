@@ -48,14 +48,24 @@ def step(
     return found
 
 
-def confidence(quality: float, margin: float = math.inf, certainty: float = 1.0) -> float:
+class Sure(float):
+    """How sure a rule is, with what it is made of: the data's quality, and value ÷ threshold (None where there is none)."""
+
+    quality: float
+    margin: float | None
+
+
+def confidence(quality: float, margin: float = math.inf, certainty: float = 1.0) -> Sure:
     """Return how sure a rule is, 0 to 1: the data's quality, times how far the value lies beyond its threshold.
 
     ``margin`` is value ÷ threshold: at the threshold itself half, at twice the threshold nine tenths. ``certainty`` is
     the rule's own: below 1 where what was observed can have another reason.
     """
     beyond = 1.0 if math.isinf(margin) else 1.0 - 0.5 * math.exp(-1.6 * max(0.0, margin - 1.0))
-    return round(float(min(1.0, max(0.0, quality))) * beyond * certainty, 2)
+    clear = float(min(1.0, max(0.0, quality)))
+    found = Sure(round(clear * beyond * certainty, 2))
+    found.quality, found.margin = round(clear, 2), round(float(margin), 2) if math.isfinite(margin) else None
+    return found
 
 
 def track(columns: Columns, rows: NDArray[np.intp]) -> dict[str, list]:
@@ -102,10 +112,14 @@ def assemble(
         "figures": [*figures, figure("可信度", f"{sure:.0%}")],
         "timeline": list(timeline)[:TIMELINE_STEPS],
         "thresholds": thresholds(known, limits, vehicle.scope_pos),
-        "confidence": sure,
+        "confidence": float(sure),
         "vehicle": vehicle.pk,
         "day": day,
     }
+    if isinstance(sure, Sure):
+        found["quality"] = sure.quality
+        if sure.margin is not None:
+            found["margin"] = sure.margin
     if related:
         found["related"] = list(related)[:TIMELINE_STEPS]
     return found
