@@ -123,7 +123,8 @@ def test_a_hundred_people_are_checked_by_a_handful_of_queries(office, world, mak
 
 
 @pytest.mark.parametrize(
-    ("told", "steps"), [({}, []), ({"once_reaches": True}, ["check"]), ({"unverified": True}, ["check"]), ({"spouse": True}, ["check"])]
+    ("told", "steps"),
+    [({}, []), ({"once_reaches": True}, ["check"]), ({"unverified": True}, ["check"]), ({"spouse": True}, ["check"])],
 )
 def test_every_way_through_the_process(told, steps):
     root = files(ALLOWANCE.package)

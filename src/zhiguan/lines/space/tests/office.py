@@ -33,7 +33,9 @@ class Office:
         for number, (name, where, role) in enumerate(self.WHO):
             unit = world.organ if where == "organ" else bureau
             self.people[name] = Person.objects.create(code=f"C{number}", name=name, unit=unit)
-            account = Account.objects.create(username=f"c{number}", person=self.people[name], unit=unit, must_change_password=False)
+            account = Account.objects.create(
+                username=f"c{number}", person=self.people[name], unit=unit, must_change_password=False
+            )
             Grant.objects.create(
                 account=account, role=Role.objects.get(code=f"{area}.{role}"), state="active", valid_from=date(2020, 1, 1),
                 scope="organ" if where == "organ" else "city", unit=unit if where == "organ" else world.city,
