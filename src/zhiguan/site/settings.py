@@ -34,6 +34,7 @@ ALLOWED_HOSTS = os.environ.get("ZHIGUAN_HOSTS", "localhost,127.0.0.1,[::1],tests
 CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("ZHIGUAN_ORIGINS", "").split(",") if origin]
 BEHIND_TLS = os.environ.get("ZHIGUAN_TLS") == "1"
 
+FUNCTIONS = sorted(path.parent.name for path in (PACKAGE / "functions").glob("*/apps.py"))
 LINES = sorted(path.parent.name for path in (PACKAGE / "lines").glob("*/manifest.py"))
 EXTRA_LINES = [name for name in os.environ.get("ZHIGUAN_EXTRA_LINES", "").split(",") if name]
 """Packages of lines outside the source tree (dotted names)."""
@@ -63,6 +64,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.openid_connect",
     "zhiguan.kit",
     *(f"zhiguan.kernel.{part}" for part in KERNEL),
+    *(f"zhiguan.functions.{function}" for function in FUNCTIONS),
     *(f"zhiguan.lines.{line}" for line in LINES),
     *EXTRA_LINES,
     "zhiguan.site",

@@ -89,22 +89,22 @@ def todo(actor: Actor) -> QuerySet[Seat]:
 def handled(actor: Actor) -> QuerySet[Seat]:
     """已办: what the actor decided."""
     done = Q(person=actor.person_id or 0) | Q(acted_by=actor.person_id or 0)
-    return Seat.objects.filter(done, state="done").select_related("case", "step", "case__unit")
+    return Seat.objects.filter(done, state="done")
 
 
 def copies(actor: Actor) -> QuerySet[Seat]:
     """抄送: cases somebody copied to the actor."""
-    return Seat.objects.filter(person=actor.person_id or 0, kind="copy").select_related("case", "case__unit")
+    return Seat.objects.filter(person=actor.person_id or 0, kind="copy")
 
 
 def applications(actor: Actor) -> QuerySet[Case]:
     """申请: the actor's own cases, drafts included."""
-    return Case.objects.filter(applicant=actor.person_id or 0).select_related("unit")
+    return Case.objects.filter(applicant=actor.person_id or 0)
 
 
 def _seats(actor: Actor, *, stand_in: bool) -> QuerySet[Seat]:
     people = [actor.person_id] if actor.person_id is not None else []
-    rows = Seat.objects.select_related("case", "step", "person", "case__unit")
+    rows = Seat.objects.all()
     mine = Q(person__in=people)
     if stand_in and (others := stands_in_for(actor)):
         allowed = Delegation.objects.filter(

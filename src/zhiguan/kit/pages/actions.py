@@ -100,10 +100,14 @@ class EmptyState:
 
 @dataclass(frozen=True)
 class MenuItem:
-    """The page's place in the left menu. ``badge`` returns a count to show for the actor, or 0."""
+    """The page's place in the left menu. ``badge`` returns a count to show for the actor, or 0.
+
+    ``when(actor)`` leaves the entry out for those to whom the page, though open to everybody, has nothing to say.
+    """
 
     group: str
     order: int
     icon: str = ""
     title: str = ""
     badge: Callable[[Actor], int] | None = None
+    when: Callable[[Actor], bool] | None = None

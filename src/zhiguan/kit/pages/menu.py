@@ -63,7 +63,7 @@ def menu(actor: Actor | None, path: str = "") -> list[Group]:
     known, found = groups(), {}
     best: Entry | None = None
     for page in registry.current().all(Page):
-        if page.menu is None or not page.allows(actor):
+        if page.menu is None or not page.allows(actor) or (page.menu.when is not None and not page.menu.when(actor)):
             continue
         item, base = page.menu, known.get(page.menu.group)
         group = found.setdefault(

@@ -97,13 +97,13 @@ RENEWAL = ServiceItem(
 
 PERMISSIONS = case_permissions("vehicles", "车辆")
 ROLES = (
-    RoleTemplate("vehicles.case_applicant", "车辆事项申请人", ("vehicles.case.apply", "vehicles.case.view"), scope="organ"),
-    RoleTemplate("vehicles.case_endorser", "车辆事项单位审核人", ("vehicles.case.endorse", "vehicles.case.view"),
+    RoleTemplate("vehicles.case_applicant", "车辆事项申请人", ("vehicles.case.apply", "vehicles.case.view", "documents.document.view"), scope="organ"),
+    RoleTemplate("vehicles.case_endorser", "车辆事项单位审核人", ("vehicles.case.endorse", "vehicles.case.view", "documents.document.view"),
                  scope="organ"),
-    RoleTemplate("vehicles.case_handler", "车辆事项受理审查人员", ("vehicles.case.handle", "vehicles.case.view"), scope="city"),
+    RoleTemplate("vehicles.case_handler", "车辆事项受理审查人员", ("vehicles.case.handle", "vehicles.case.view", "documents.document.view"), scope="city"),
     RoleTemplate("vehicles.case_decider", "车辆事项审批领导",
-                 ("vehicles.case.decide", "vehicles.case.view", "vehicles.case.assign"), scope="city"),
-    RoleTemplate("vehicles.case_supervisor", "车辆事项监督人员", ("vehicles.case.supervise", "vehicles.case.view"),
+                 ("vehicles.case.decide", "vehicles.case.view", "vehicles.case.assign", "documents.document.view"), scope="city"),
+    RoleTemplate("vehicles.case_supervisor", "车辆事项监督人员", ("vehicles.case.supervise", "vehicles.case.view", "documents.document.view"),
                  scope="city"),
 )  # fmt: skip
 DOCUMENTS = (

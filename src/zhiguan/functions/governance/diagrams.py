@@ -1,0 +1,33 @@
+"""The picture of a process for the browser: its file (with a drawing made for it when it has none) and what to mark."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zhiguan.kernel.flow import layout, plan
+from zhiguan.kernel.flow.service import Case, Definition
+from zhiguan.kernel.flow.terms import in_words
+
+
+def config(definition: Definition, case: Case | None = None) -> dict[str, Any]:
+    """Return what the island ``bpmn-view`` is drawn from: the file, done and open steps."""
+    found: dict[str, Any] = {"xml": layout.with_drawing(definition.bpmn), "done": [], "open": [], "undone": []}
+    if case is not None:
+        for step in case.steps.all():
+            key = {"done": "done", "open": "open", "undone": "undone"}.get(step.state)
+            if key:
+                found[key].append(step.node)
+        found["done"] = [node for node in found["done"] if node not in found["open"]]
+    return found
+
+
+def steps(definition: Definition | None) -> list[dict[str, Any]]:
+    """Return the steps of a process in the order of its file, for people who would rather read."""
+    if definition is None:
+        return []
+    _, read = plan.read(definition.bpmn.encode())
+    return [
+        {"name": step.name, "stage": plan.STAGES[step.stage], "who": in_words(step.who), "days": step.days,
+         "mode": plan.MODES[step.mode], "help": step.help}
+        for step in read.steps.values()
+    ]  # fmt: skip

@@ -1,0 +1,82 @@
+"""Tables of a form as workbooks: a template with the columns, and rows read back with every fault by row and column.
+
+The reading and checking are the kit's bulk import; here a table of a form only becomes its columns.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.files import File
+from django.http import HttpResponse
+
+from zhiguan.kernel.flow import forms as flow_forms
+from zhiguan.kernel.flow import service
+from zhiguan.kernel.flow.declare import Field, Table
+from zhiguan.kit.actor import Actor
+from zhiguan.kit.errors import Invalid
+from zhiguan.kit.importing import checking, workbooks
+from zhiguan.kit.importing.declare import ImportColumn, Importer
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+SHOWN = 20
+
+
+def importer(table: Table, case: Any) -> Importer:
+    """Return the kit's import of a table's rows."""
+    return Importer(
+        columns=tuple(_column(field, case) for field in table.fields if field.kind != "computed"),
+        apply=lambda rows, actor, progress: len(rows), sheet=table.label[:31], row_limit=table.maximum,
+        notes=(table.help,) if table.help else (),
+    )  # fmt: skip
+
+
+def _column(field: Field, case: Any) -> ImportColumn:
+    """A column whose cells are read by the form's own reader: one rule for page, workbook and API."""
+
+    def parser(text: str, actor: Actor) -> Any:
+        if field.kind == "record":
+            return _record(field, case, actor, text)
+        try:
+            return flow_forms.value_of(field, text)
+        except flow_forms.Wrong as wrong:
+            raise ValueError(str(wrong)) from wrong
+
+    choices = field.choices if field.kind == "choice" else None
+    return ImportColumn(
+        field.name, field.label + (f"（{field.unit}）" if field.unit else ""), required=field.required, parser=None if choices else parser,
+        kind="choice" if choices else "text", choices=choices, help=field.help, aliases=(field.label,) if field.unit else (),
+    )  # fmt: skip
+
+
+def _record(field: Field, case: Any, actor: Actor, text: str) -> Any:
+    found = service.work_of(case.item).lookups[field.lookup](actor, case.unit, text)
+    exact = [choice for choice in found if choice.label == text]
+    if len(exact) != 1:
+        raise ValueError("在台账中没有找到这一条" if not exact else "在台账中有多条，请写完整编号")
+    return exact[0].value
+
+
+def template(table: Table, case: Any, actor: Actor) -> HttpResponse:
+    """Return the workbook to fill in."""
+    answer = HttpResponse(workbooks.template(importer(table, case), actor, table.label), content_type=XLSX)
+    answer["Content-Disposition"] = "attachment; filename*=UTF-8''" + _quoted(f"{table.label}模板.xlsx")
+    return answer
+
+
+def _quoted(name: str) -> str:
+    from urllib.parse import quote
+
+    return quote(name)
+
+
+def rows(table: Table, sent: File, case: Any, actor: Actor) -> list[dict[str, Any]]:
+    """Return the rows of a filled workbook; raises Invalid naming every bad cell (the first twenty in words)."""
+    rules = importer(table, case)
+    outcome = checking.dry_run(rules, checking.load(rules, sent.read(), sent.name or ""), actor)
+    if outcome.problems:
+        words = [f"第 {each.row} 行“{each.column}”{each.message}" if each.row else each.message for each in outcome.problems]
+        more = f"；……共 {len(words)} 处" if len(words) > SHOWN else ""
+        raise Invalid("没有导入：" + "；".join(text.rstrip("。") for text in words[:SHOWN]) + more + "。", code="import",
+                      fields={f"{each.row}.{each.column}": each.message for each in outcome.problems[:200]})  # fmt: skip
+    return [dict(row.values) for row in outcome.rows]
