@@ -25,14 +25,19 @@ def day_of(text: Any) -> date | None:
 
 
 def number_of(row: Mapping[str, Any]) -> str:
-    """Return the asset number of a row; workbooks make numbers of those that are all digits."""
+    """Return the asset number of a row; forms make numbers of those that are all digits, without leading zeros."""
     return str(row.get("asset") or "").strip()
 
 
 def assets_of(unit: Any, rows: Rows) -> dict[str, Asset]:
-    """Return the organ's cards by number, in one query."""
-    held = Asset.objects.within(unit).filter(code__in={number_of(row) for row in rows})
-    return {asset.code: asset for asset in held}
+    """Return the organ's cards by the number in the row, in one query (two where numbers may have lost their zeros)."""
+    wanted = {number_of(row) for row in rows}
+    found = {asset.code: asset for asset in Asset.objects.within(unit).filter(code__in=wanted)}
+    cut = {number for number in wanted - set(found) if number.isdigit()}
+    if cut:
+        padded = Asset.objects.within(unit).filter(code__regex=r"^0[0-9]+$")
+        found |= {number: asset for asset in padded if (number := asset.code.lstrip("0")) in cut}
+    return found
 
 
 def listed(unit: Any, rows: Rows) -> list[Asset]:
@@ -66,10 +71,7 @@ def offered(rows: QuerySet[Asset], text: str) -> list[Choice]:
         rows = rows.filter(Q(code__startswith=text) | Q(name__contains=text))
     return [
         Choice(
-            asset.code,
-            f"{asset.code} {asset.name}",
-            f"{asset.state_name}，{asset.acquired_on:%Y-%m} 取得",
-            filled(asset),
+            asset.code, asset.code, f"{asset.name}，{asset.state_name}，{asset.acquired_on:%Y-%m} 取得", filled(asset)
         )
         for asset in rows.order_by("code")[:OFFERED]
     ]

@@ -234,6 +234,21 @@ def test_rows_that_are_wrong_are_named_one_by_one(office, world, make_asset, mak
         office.submits(case, rows=[{"asset": young.code, "why": "火灾损毁"}] * 2)
 
 
+def test_assets_are_offered_by_number_and_name_and_numbers_may_lose_their_zeros(
+    office, world, make_asset, make_disposal
+):
+    mine, zeros = make_asset(name="复印机"), old_asset(make_asset, code="000123")
+    bound, other = make_asset(name="复印机"), make_asset(world.other, name="复印机")
+    make_disposal(assets=[bound])
+    look_up = service.work_of(DISPOSAL.code).lookups["disposable_assets"]
+    for text in (mine.code, "复印"):
+        (choice,) = look_up(office.actor("申请人"), world.organ, text)
+        assert (choice.value, choice.label, choice.fills["original"]) == (mine.code, mine.code, "6000.00")
+    assert other.code not in {choice.value for choice in look_up(office.actor("申请人"), world.organ, "")}
+    case = office.goes(office.submits(disposes(office, rows=[{"asset": "000123"}])), "单位领导", "受理", "审查", "处长")
+    assert case.state == "granted" and anew(zeros).state == "awaiting_disposal"
+
+
 def test_terms_and_materials_that_a_kind_needs(office, make_asset):
     old = old_asset(make_asset)
     for kind, materials, text in (
