@@ -21,6 +21,7 @@ from zhiguan.kit.actor import Actor, system
 from zhiguan.kit.errors import Conflict
 
 from . import sealing, signing, typesetting
+from .codes import VIEW
 from .issuing import PRODUCE, kind_of, sheet
 from .models import OutcomeDocument, Seal
 from .seals import seal_for
@@ -46,10 +47,10 @@ def produce(actor: Actor, report: Any, *, document: int) -> dict[str, Any]:
     plain = typesetting.pdf(kind.template, data, row.issued_at)
     pages = typesetting.pictures(kind.template, data)
     signed, identity = signing.sign(plain, reason=f"签发{row.kind_name} {row.number}", place=settings.ZHIGUAN_CITY)
-    made = files.store(actor, "documents", signed, f"{row.number} {row.title[:60]}.pdf", unit=row.unit)
+    made = files.store(actor, row.area, signed, f"{row.number} {row.title[:60]}.pdf", unit=row.unit, permission=VIEW)
     files.attach(actor, made, row, role="document")
     for number, page in enumerate(pages[:PREVIEW_PAGES], 1):
-        picture_file = files.store(actor, "documents", page, f"第{number}页.png", unit=row.unit)
+        picture_file = files.store(actor, row.area, page, f"第{number}页.png", unit=row.unit, permission=VIEW)
         files.attach(actor, picture_file, row, role=f"page-{number}")
     ledger.move(
         row, "produce", actor, file=made, digest=made.digest, size=made.size, pages=len(pages), seal=seal,

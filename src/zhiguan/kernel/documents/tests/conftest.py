@@ -23,6 +23,7 @@ CERTIFIED = DocumentKind(
     needs=("title", "holder", "rows"), seal="registration", years=5,
 )  # fmt: skip
 NOTIFIED = DocumentKind("documents.test_notice", "补正通知书", "{word}试补〔{year}〕{n}号", template=NOTICE)
+OF_A_LINE = DocumentKind("orgs.test_decision", "设立批复", "{word}试设〔{year}〕{n}号")
 VALUES = {
     "title": "关于调整公务用车编制的批复", "to": "乙局", "paragraphs": ["你单位请示收悉。现批复如下：", "同意核增1辆。"],
     "rows": [["核增", "1 辆"]], "conditions": ["不得超标准配备。", "30日内登记。"], "basis": ["《测试办法》第七条"],
@@ -40,12 +41,12 @@ def places(settings: Any, tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The registry of this process with three more kinds."""
+    """The registry of this process with some more kinds."""
     known = registry.current()
     wider = registry.Registry()
     wider._by_type = {kind: dict(items) for kind, items in known._by_type.items()}
     wider._owner = dict(known._owner)
-    for each in (DECIDED, CERTIFIED, NOTIFIED):
+    for each in (DECIDED, CERTIFIED, NOTIFIED, OF_A_LINE):
         wider._add(each, "tests")
     monkeypatch.setattr(registry, "_current", wider)
 

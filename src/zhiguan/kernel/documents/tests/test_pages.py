@@ -28,7 +28,7 @@ from zhiguan.kit.pages.conformance import (
     html,
 )
 
-from .conftest import issue, make_world, produce, seal_image
+from .conftest import OF_A_LINE, issue, make_world, produce, seal_image
 
 DOCUMENTS = {"documents.document.view": "below", "documents.document.revoke": "below"}
 SEALED = {"documents.seal.view": "below", "documents.seal.upload": "below", "documents.seal.activate": "below"}
@@ -137,6 +137,19 @@ def test_a_download_is_the_signed_file_and_traced(documents):
     assert visitor.get(reverse("documents.document.page", args=[row.pk, 99])).status_code == 404
     other = documents.elsewhere()
     assert visitor.get(reverse("documents.document.download", args=[other.pk])).status_code == 404
+
+
+def test_a_lines_document_needs_the_lines_scope_and_the_right_to_see_documents(world, make_actor):
+    made = produce(issue(world, OF_A_LINE))
+    file = made.file
+    both = {"documents.document.view": "below", "orgs.unit.view": "below"}
+    for rights, seen, handed in ((both, True, 200), ({"documents.document.view": "below"}, False, 404),
+                                 ({"orgs.unit.view": "below"}, False, 403)):  # fmt: skip
+        actor = make_actor(rights, unit=world.one, account=world.clerk.pk)
+        with actor.acting():
+            assert (made in queries.documents(actor)) is seen, rights
+        assert Visitor(actor).get(reverse("files.file.download", args=[file.pk])).status_code == handed, rights
+    assert made.area == "orgs" and made.file.area == "orgs"
 
 
 def test_while_it_is_being_made_the_page_says_so(world, documents):
