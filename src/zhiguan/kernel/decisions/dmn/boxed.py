@@ -10,7 +10,8 @@ from zhiguan.kit.errors import Invalid
 
 from ..feel import Function, Scope, Type, coerce
 from ..feel.access import item_names
-from ..feel.compile import Iterator, for_code, invoke, quantified_code, user_function
+from ..feel.compile import invoke, user_function
+from ..feel.loops import Iterator, for_code, quantified_code
 from .model import Code, Table
 from .table import Build, read_table, table_code
 from .tree import child, children, label, local, text_of

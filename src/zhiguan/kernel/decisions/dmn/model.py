@@ -66,7 +66,7 @@ class Outcome:
     @property
     def explanation(self) -> str:
         """Return in Chinese how the value came about, one sentence a line."""
-        lines = [each.explanation for each in self.hits] or ["没有规则命中" if self.steps else ""]
+        lines = [each.explanation for each in self.hits] or (["没有规则命中"] if self.value is None else [])
         return "\n".join([*lines, *self.notes])
 
 

@@ -18,12 +18,14 @@ from functools import lru_cache
 from typing import Any
 
 from .access import PROPERTIES
-from .compile import Code, Scope, Types, compile_node
+from .compile import compile_node
 from .errors import FeelError, Run
 from .lexer import Names, is_plain
 from .library import BUILTINS, write
 from .names import free_names
-from .parser import TYPE_NAMES, Node, Parser
+from .parser import Parser
+from .scope import Code, Scope, Types
+from .steps import TYPE_NAMES, Node
 from .temporal import YearsMonths
 from .types import ANY, Type, coerce, conforms
 from .unary import Test, cell_code

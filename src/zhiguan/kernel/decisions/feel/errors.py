@@ -10,11 +10,11 @@ from zhiguan.kit.errors import Invalid
 MAX_TEXT = 50_000
 """Characters of one expression."""
 MAX_STEPS = 400_000
-"""Steps of one evaluation: a pass through a loop, a call, a character or item that is copied a thousand at a time."""
+"""Steps of one evaluation: a pass through a loop, a call, fifty characters or ten items that are copied."""
 MAX_SECONDS = 3.0
 MAX_LIST = 100_000
 """Items of one list."""
-MAX_STRING = 500_000
+MAX_STRING = 200_000
 """Characters of one string."""
 MAX_CALLS = 60
 """Calls of functions within each other."""
@@ -52,21 +52,27 @@ class Run:
             raise FeelError("计算量超过上限，已停止")
         if self.ticks > 500:
             self.ticks = 0
-            if monotonic() > self.deadline:
-                raise FeelError("计算时间超过上限，已停止")
+            self.seconds_left()
+
+    def seconds_left(self) -> float:
+        """Return how long this run may still take."""
+        left = self.deadline - monotonic()
+        if left <= 0:
+            raise FeelError("计算时间超过上限，已停止")
+        return left
 
     def text(self, value: str) -> str:
         """Return ``value`` if a string may be that long."""
         if len(value) > MAX_STRING:
             raise FeelError(f"字符串超过 {MAX_STRING} 个字符，已停止")
-        self.charge(1 + len(value) // 1000)
+        self.charge(1 + len(value) // 50)
         return value
 
     def items(self, value: list) -> list:
         """Return ``value`` if a list may be that long."""
         if len(value) > MAX_LIST:
             raise FeelError(f"列表超过 {MAX_LIST} 项，已停止")
-        self.charge(1 + len(value) // 100)
+        self.charge(1 + len(value) // 10)
         return value
 
     def problem(self, message: str) -> None:

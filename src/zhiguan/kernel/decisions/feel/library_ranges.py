@@ -185,9 +185,10 @@ def coincides(run: Run, a: Range, b: Range) -> bool | None:
 
 @builtin("range(from: string)")
 def range_(run: Run, text: str) -> Range | None:
-    from .compile import Scope, compile_node
+    from .compile import compile_node
     from .lexer import Names
     from .parser import Parser
+    from .scope import Scope
 
     try:
         parser = Parser(text, Names(["date and time"]))

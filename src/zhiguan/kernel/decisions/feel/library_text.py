@@ -8,7 +8,7 @@ from typing import Any
 
 import regex
 
-from .errors import FeelError, Run
+from .errors import MAX_STRING, FeelError, Run
 from .registry import builtin
 
 MAX_PATTERN = 500
@@ -83,7 +83,7 @@ def join(run: Run, items: list, delimiter: str | None = None, prefix: str | None
     kept = [each for each in items if each is not None]
     if any(type(each) is not str for each in kept):
         return None
-    if sum(map(len, kept)) + len(kept) * len(delimiter or "") > 500_000:
+    if sum(map(len, kept)) + len(kept) * len(delimiter or "") > MAX_STRING:
         raise FeelError("字符串过长，已停止")
     return run.text((prefix or "") + (delimiter or "").join(kept) + (suffix or ""))
 
@@ -143,18 +143,24 @@ def _compiled(pattern: str, flags: str) -> Any:
         return None
 
 
-def _timed(function, *values):
-    try:
-        return function(*values, timeout=PATTERN_SECONDS)
-    except TimeoutError:
-        raise FeelError("正则表达式计算时间超过上限，已停止") from None
+def _seconds(run: Run) -> float:
+    return min(PATTERN_SECONDS, run.seconds_left())
+
+
+def _endless() -> FeelError:
+    return FeelError("正则表达式计算时间超过上限，已停止")
 
 
 @builtin("matches(input: string, pattern: string, flags: string|null?)")
 def matches(run: Run, text: str, pattern: str, flags: str | None = None) -> bool | None:
     run.charge(20)
     found = _compiled(pattern, flags or "")
-    return None if found is None else _timed(found.search, text) is not None
+    if found is None:
+        return None
+    try:
+        return found.search(text, timeout=_seconds(run)) is not None
+    except TimeoutError:
+        raise _endless() from None
 
 
 @builtin("replace(input: string, pattern: string, replacement: string, flags: string|null?)")
@@ -167,16 +173,16 @@ def replace(run: Run, text: str, pattern: str, replacement: str, flags: str | No
     made: list[str] = []
     last = size = 0
     try:
-        for match in found.finditer(text, timeout=PATTERN_SECONDS):
+        for match in found.finditer(text, timeout=_seconds(run)):
             run.charge()
             piece = "".join(part if isinstance(part, str) else match[part] or "" for part in parts)
             made += [text[last : match.start()], piece]
             last = match.end()
             size += len(piece)
-            if size > 500_000:
+            if size > MAX_STRING:
                 raise FeelError("字符串过长，已停止")
     except TimeoutError:
-        raise FeelError("正则表达式计算时间超过上限，已停止") from None
+        raise _endless() from None
     return run.text("".join([*made, text[last:]]))
 
 
@@ -215,12 +221,12 @@ def split(run: Run, text: str, pattern: str) -> list | None:
     pieces: list[str] = []
     last = 0
     try:
-        for match in found.finditer(text, timeout=PATTERN_SECONDS):
+        for match in found.finditer(text, timeout=_seconds(run)):
             run.charge()
             if match.end() == match.start():
                 continue
             pieces.append(text[last : match.start()])
             last = match.end()
     except TimeoutError:
-        raise FeelError("正则表达式计算时间超过上限，已停止") from None
+        raise _endless() from None
     return run.items([*pieces, text[last:]])

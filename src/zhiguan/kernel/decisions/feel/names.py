@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .parser import Node
+from .steps import Node
 
 
 def free_names(node: Any, bound: frozenset[str] = frozenset()) -> set[str]:

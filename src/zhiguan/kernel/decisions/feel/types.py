@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from .errors import Run
-from .parser import Node
+from .steps import Node
 from .values import Function, Range, equal, kind, within
 
 BASIC = {

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .compile import Scope, Types, compare, compile_node
-from .parser import Node
+from .compile import compare, compile_node
+from .scope import Scope, Types
+from .steps import Node
 from .values import Range, equal, within
 
 Test = Callable[[Scope, Any], "bool | None"]

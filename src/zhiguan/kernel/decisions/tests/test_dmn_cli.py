@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Sequence
 
 import pytest
 
@@ -23,7 +24,7 @@ def file(tmp_path):
     return str(path)
 
 
-def ask(monkeypatch, capsys, words: list[str], lines: list[object] = ()) -> tuple[int, list[dict], str]:  # type: ignore[assignment]
+def ask(monkeypatch, capsys, words: list[str], lines: Sequence[object] = ()) -> tuple[int, list[dict], str]:
     written = "\n".join(each if isinstance(each, str) else json.dumps(each) for each in lines)
     monkeypatch.setattr(sys, "stdin", io.StringIO(written))
     code = main(["dmn", *words])

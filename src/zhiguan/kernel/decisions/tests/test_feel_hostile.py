@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -27,6 +28,11 @@ CONTEXT = {
     "x": 3, "年龄": "45", "a b": {"c d": [1, 2]}, "item": [{"a": 1}, None], "when": datetime(2026, 1, 1, tzinfo=UTC),
 }  # fmt: skip
 SLOW = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def peak() -> int:
+    """Return the most memory this process has had, in kB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def ask(text: str) -> None:
@@ -98,8 +104,14 @@ LARGE = {
     "two calling each other": "{f: function(n) g(n), g: function(n) f(n), r: f(1)}.r",
     "recursion in width": "{f: function(n) if n = 0 then 1 else f(n - 1) + f(n - 1), r: f(50)}.r",
     "a pattern without end": f'matches("{"a" * 40}b", "(a|a)*c")',
+    "many patterns, each slow": f'for i in 1..1000 return matches("{"a" * 24}b", "^(a|a)*c$")',
+    "many long texts": 'for i in 1..100000 return upper case(string join(for j in 1..1000 return "汉字", ""))',
+    "many long lists": "for i in 1..100000 return (for j in 1..1000 return j)",
     "a pattern that repeats repeats": f'replace("{"a" * 400}", "((a*)*)*b", "x")',
-    "a large replacement": 'replace(string join(for i in 1..5000 return "aaaaaaaaaa", ""), "a", string join(for i in 1..5000 return "bbbbbbbbbb", ""))',
+    "a large replacement": (
+        'replace(string join(for i in 1..5000 return "aaaaaaaaaa", ""), "a", '
+        'string join(for i in 1..5000 return "bbbbbbbbbb", ""))'
+    ),
     "powers of powers": "9 ** 9 ** 9 ** 9 ** 9",
     "parentheses": "(" * 20_000 + "1" + ")" * 20_000,
     "brackets": "[" * 20_000 + "]" * 20_000,
@@ -108,7 +120,9 @@ LARGE = {
     "many ifs": "if true then 1 else " * 2000 + "1",
     "many functions": "function() " * 2000 + "1",
     "in ranges in ranges": "1 in (" * 40 + "1..2" + ")" * 40,
-    "sorting with a slow function": "sort(for i in 1..5000 return 5000 - i, function(a, b) count(for j in 1..100 return j) > 0 and a < b)",
+    "sorting with a slow function": (
+        "sort(for i in 1..5000 return 5000 - i, function(a, b) count(for j in 1..100 return j) > 0 and a < b)"
+    ),
     "distinct lists": "count(distinct values(for i in 1..5000 return [i]))",
     "a long text": '"' + "x" * 60_000 + '"',
     "a long number": "9" * 40_000,
@@ -123,12 +137,13 @@ LARGE = {
 
 @pytest.mark.parametrize("text", LARGE.values(), ids=LARGE)
 def test_large_ends_soon(text):
-    start = time.monotonic()
+    start, before = time.monotonic(), peak()
     try:
         feel.write(Run(), feel.evaluate(text))
     except FeelError as error:
         assert error.message
     assert time.monotonic() - start < 6
+    assert peak() - before < 100_000, "more than 100 MB"
 
 
 @pytest.mark.parametrize("text", [
