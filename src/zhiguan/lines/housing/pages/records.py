@@ -100,12 +100,12 @@ RECORD = DetailPage(
         Panel("基本情况", fields=(
             Column("person.name", "姓名"), Column("person.code", "人员编号"), Column("unit.name", "单位"),
             Column("person.rank.name", "职级"), Date("employed_on", "参加工作日期"),
-            Number("fund_years", "建立住房公积金前工龄", unit="年"), Date("declared_on", "申报日期"), Column("note", "备注"),
+            Number("fund_years", "公积金前工龄", unit="年"), Date("declared_on", "申报日期"), Column("note", "备注"),
         )),
         Panel("住房情况", fields=(
             Column("housing", "现住房情况"), Number("area_m2", "现住房建筑面积", unit="平方米", digits=2),
-            Date("bought_on", "取得日期"), Column("spouse_benefited", "配偶已享受购房政策", kind="bool"),
-            Number("spouse_area_m2", "配偶享受政策住房建筑面积", unit="平方米", digits=2),
+            Date("bought_on", "取得日期"), Column("spouse_benefited", "配偶享受购房政策", kind="bool"),
+            Number("spouse_area_m2", "配偶政策住房面积", unit="平方米", digits=2),
         )),
         Custom("housing/sensitive.html", context=_sensitive, title="敏感信息"),
         Custom("housing/decisions.html", context=_decisions, title="补贴测算", tab="补贴测算",

@@ -124,7 +124,7 @@ def _project(boss: Actor, building: Building, number: int, random: Random, today
     area = building.gross_area if kind == RepairKind.MAJOR else (building.gross_area * Decimal("0.3")).quantize(Decimal(1))
     year = today.year + random.choice((0, 0, 1, 1))
     plan = repairs.propose(
-        boss, building=building, year=year, project=f"{building.name}{name}", kind=kind, why=why, scope=why,
+        boss, building=building, year=year, project=name, kind=kind, why=why, scope=why,
         area_m2=area, estimate_yuan=area * rate, reason=NOTE,
     )  # fmt: skip
     if year > today.year:

@@ -51,7 +51,7 @@ BUILDINGS = ListPage(
         Column("height_class", "层数类别", shown=False),
         area("gross_area", "建筑面积", sortable=True),
         area("usable_area", "使用面积", sortable=True, shown=False),
-        area("rooms_area", "房间面积", help="楼内未停用房间的使用面积之和"),
+        area("rooms_area", "房间面积", help="楼内未停用房间的使用面积之和", shown=False),
         area("idle_area", "闲置面积", sort="idle_area"),
         Date("built_on", "建成日期", sortable=True),
         Date("last_repair_on", "最近大中修", sortable=True),
@@ -84,7 +84,7 @@ BUILDING = DetailPage(
             Column("code", "楼宇编号"), Column("unit.name", "管理单位"), Column("structure", "建筑结构"),
             Column("height_class", "层数类别"),
             Column("floors", "层数", value=lambda row: f"地上 {row.storeys} 层，地下 {row.basements} 层"),
-            Date("built_on", "建成日期"), Date("last_repair_on", "最近大中修竣工日期"), Money("value_yuan", "账面价值"),
+            Date("built_on", "建成日期"), Date("last_repair_on", "最近大中修竣工"), Money("value_yuan", "账面价值"),
             Column("note", "备注"),
         )),
         Panel("面积", fields=(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -50,7 +52,7 @@ REPAIRS = ListPage(
     permission=VIEW,
     rows=queries.repairs,
     columns=(
-        Column("project", "项目名称", link=True, wide=True),
+        Column("project", "项目名称", link=True),
         Column("year", "计划年度", kind="code", sortable=True),
         Column("unit.name", "申报单位"),
         Column("building.name", "楼宇"),
@@ -58,7 +60,7 @@ REPAIRS = ListPage(
         STATE,
         area("area_m2", "维修面积", shown=False),
         Money("estimate_yuan", "估算投资", sortable=True),
-        COST,
+        replace(COST, shown=False),
         OVER,
         Money("approved_yuan", "批准投资", sortable=True),
         Money("final_yuan", "结算金额", shown=False),
@@ -87,7 +89,7 @@ REPAIR = DetailPage(
         Panel("项目", fields=(
             Column("project", "项目名称"), Column("year", "计划年度", kind="code"), Column("unit.name", "申报单位"),
             Column("building.name", "楼宇"), Column("kind", "维修类别"), Date("building.built_on", "楼宇建成日期"),
-            Date("building.last_repair_on", "最近大中修竣工日期"), area("area_m2", "维修面积"),
+            Date("building.last_repair_on", "最近大中修竣工"), area("area_m2", "维修面积"),
             Column("why", "维修理由", wide=True), Column("scope", "维修内容", wide=True),
         )),
         Panel("投资", fields=(
