@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zhiguan.kit.manifest import Declared
+from zhiguan.kit.pages.columns import Column
 from zhiguan.kit.pages.declare import DetailPage, FormPage, ListPage
 
 
@@ -12,7 +13,8 @@ from zhiguan.kit.pages.declare import DetailPage, FormPage, ListPage
 class Resource(Declared):
     """A subject under ``/api/v1/<line>/<subject>``: the same rows, permissions, filters, columns and acts as its pages.
 
-    ``code`` is line.subject and names path and operations (``vehicles_order_dispatch``). Made by :meth:`of`.
+    ``code`` is line.subject and names path and operations (``vehicles_order_dispatch``). Made by :meth:`of`. ``also`` are
+    members of one row that its page shows in a way of its own (a map, a table of its own).
     """
 
     code: str
@@ -20,6 +22,7 @@ class Resource(Declared):
     detail: DetailPage
     create: FormPage | None = None
     edit: FormPage | None = None
+    also: tuple[Column, ...] = ()
 
     def __post_init__(self) -> None:
         if self.code.count(".") != 1:
@@ -29,10 +32,11 @@ class Resource(Declared):
 
     @classmethod
     def of(
-        cls, *, list: ListPage, detail: DetailPage, create: FormPage | None = None, edit: FormPage | None = None
-    ) -> Resource:
+        cls, *, list: ListPage, detail: DetailPage, create: FormPage | None = None, edit: FormPage | None = None,
+        also: tuple[Column, ...] = (),
+    ) -> Resource:  # fmt: skip
         """Return the resource of these pages; its code is the list's."""
-        return cls(list.code, list, detail, create, edit)
+        return cls(list.code, list, detail, create, edit, also)
 
     @property
     def name(self) -> str:

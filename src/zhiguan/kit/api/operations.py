@@ -160,6 +160,7 @@ class Operations:
             for column in panel.fields
             for permission in (panel.permission or column.permission,)
         ]
+        self._columns += [(column, column.permission) for column in resource.also]
         self.bodies: dict[str, type[Body]] = {}
         prefix = "".join(part.title() for part in resource.code.replace("_", ".").split("."))
         if resource.create is not None:

@@ -1,6 +1,7 @@
 """The line's API: its pages, answered to programs."""
 
 from zhiguan.kit.api import Resource
+from zhiguan.kit.pages import Column
 
 from . import pages
 
@@ -37,3 +38,5 @@ PERMITTED = Resource.of(list=pages.PERMITTEDS, detail=pages.PERMITTED, create=pa
                         edit=pages.PERMITTED_EDIT)  # fmt: skip
 HOLDER = Resource.of(list=pages.HOLDERS, detail=pages.HOLDER, create=pages.HOLDER_NEW, edit=pages.HOLDER_EDIT)
 PRIVACY_LIFT = Resource.of(list=pages.LIFTS, detail=pages.LIFTED)
+NEARBY = Resource.of(list=pages.NEARBY_SEARCHES, detail=pages.NEARBY, create=pages.NEARBY_NEW,
+                     also=(Column("result", "经过情况"),))  # fmt: skip

@@ -290,6 +290,7 @@ PERMISSIONS = (
     Permission("vehicles.holder.view", "查看车辆固定使用人"),
     Permission("vehicles.holder.manage", "登记车辆固定使用人"),
     Permission("vehicles.privacy.lift", "解除非工作时间隐私保护"),
+    Permission("vehicles.nearby.search", "查询车辆周边"),
     Permission("vehicles.cost.view", "查看车辆费用"),
     Permission("vehicles.cost.manage", "登记和导入车辆费用"),
     Permission("vehicles.profile.manage", "维护对账单格式"),
@@ -318,13 +319,14 @@ ROLES = (
         (
             *_LOOK, *_POSITIONS, "vehicles.vehicle.manage", "vehicles.quota.manage", "vehicles.terminal.manage",
             "vehicles.driver.manage", "vehicles.place.manage", "vehicles.holder.view",
-            "vehicles.holder.manage", "vehicles.privacy.lift", "vehicles.order.approve", "vehicles.order.endorse",
+            "vehicles.holder.manage", "vehicles.privacy.lift", "vehicles.nearby.search", "vehicles.order.approve",
+            "vehicles.order.endorse",
             "vehicles.order.dispatch", "vehicles.pool.manage", *_NET, "vehicles.settlement.manage",
             "vehicles.issue.answer",
             "vehicles.cost.manage", "vehicles.profile.manage", "vehicles.upkeep.manage", "vehicles.plan.manage",
             "vehicles.plan.approve", "vehicles.statistics.manage", "vehicles.statistics.sign",
             "telemetry.source.manage", "telemetry.command.send", "supervision.finding.view",
-            "supervision.finding.assign", "supervision.finding.verify",
+            "supervision.finding.assign", "supervision.finding.verify", "supervision.threshold.tune",
         ),
         scope="city",
     ),
@@ -373,8 +375,8 @@ ROLES = (
     RoleTemplate(
         "vehicles.inspector",
         "监督人员（车辆）",
-        (*_LOOK, *_POSITIONS, *_NET, "vehicles.holder.view", "vehicles.privacy.lift", "supervision.finding.view",
-         "trace.entry.view"),
+        (*_LOOK, *_POSITIONS, *_NET, "vehicles.holder.view", "vehicles.privacy.lift", "vehicles.nearby.search",
+         "supervision.finding.view", "supervision.threshold.tune", "trace.entry.view"),
         scope="city",
     ),
 )  # fmt: skip
@@ -413,4 +415,6 @@ TRACES = (
     TraceCode("vehicles.terminal.medium", "登记终端影像"),
     TraceCode("vehicles.privacy.lift", "解除隐私保护"),
     TraceCode("vehicles.privacy.read", "查看非工作时间行踪"),
+    TraceCode("vehicles.nearby.search", "查询车辆周边"),
+    TraceCode("vehicles.nearby.read", "查看车辆周边查询结果"),
 )

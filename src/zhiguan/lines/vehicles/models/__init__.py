@@ -14,6 +14,7 @@ from .life import (
     UpkeepOrder,
     UpkeepRule,
 )
+from .nearby import NearbySearch
 from .orders import DispatchOrder
 from .places import PermittedArea, SensitivePlace
 from .plans import Disposal, PurchasePlan
@@ -42,6 +43,7 @@ __all__ = [
     "Inspection",
     "InsuranceClaim",
     "InsurancePolicy",
+    "NearbySearch",
     "OrderExpense",
     "OrderIssue",
     "OrderMark",

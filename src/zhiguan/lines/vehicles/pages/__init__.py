@@ -11,6 +11,7 @@ from .evaluation import *  # noqa: F403
 from .life import *  # noqa: F403
 from .maps import *  # noqa: F403
 from .mishaps import *  # noqa: F403
+from .nearby import *  # noqa: F403
 from .net import *  # noqa: F403
 from .order import *  # noqa: F403
 from .orders import *  # noqa: F403

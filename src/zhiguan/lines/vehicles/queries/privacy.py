@@ -83,6 +83,11 @@ def _holders(vehicles: Collection[int] | None, first: date, last: date) -> list[
         return list(rows.order_by().values_list("vehicle_id", "vehicle__scope_pos", "valid_from", "valid_to"))
 
 
+def held(vehicles: Collection[int], first: date, last: date) -> set[int]:
+    """Return which of the vehicles have a holder in force on one of the days."""
+    return {vehicle for vehicle, *_ in _holders(vehicles, first, last)} if vehicles else set()
+
+
 def _orders(vehicles: Collection[int], start: datetime, end: datetime) -> dict[int, list[Span]]:
     """Return the times that orders in force cover, by vehicle, whoever is asking."""
     with system("vehicles.privacy").acting(), transaction.atomic():
