@@ -22,7 +22,7 @@ DELEGATES = {
     "trace": ("zhiguan.kernel.trace.cli:main", "痕迹管理:导出与离线核验"),
     "metrics": ("zhiguan.kernel.metrics.cli:main", "指标:目录与取值"),
     "gateway": ("zhiguan.kernel.telemetry.gateway.server:main", "只运行终端接入网关(JT/T 808)"),
-    "simulate": ("zhiguan.lines.vehicles.demo.simulator:main", "模拟车队(演示与压力测试)"),
+    "simulate": ("zhiguan.lines.vehicles.demo.command:main", "模拟车队与规则评分(演示与压力测试)"),
 }
 """Commands with a command line of their own: a function of the words after the command that returns the exit code."""
 WEB_PORT, LIVE_PORT, GATEWAY_PORT = 8000, 8001, 8808
@@ -122,6 +122,14 @@ def parser() -> argparse.ArgumentParser:
     permissions = _group(commands, "permissions", "权限矩阵")
     _command(permissions, "export", f"{RUNTIME}.exports:permissions", "导出给审计人员(JSON Lines)")
     _filter(commands, "clock", "zhiguan.kernel.flow.cli:clock_lines", "由事件、日历和时限规则计算时限(JSON Lines)")
+    flow = _group(commands, "flow", "流程文件(BPMN)")
+    validate = _command(flow, "validate", "zhiguan.kernel.flow.cli:validate", "检查流程文件能否使用(JSON Lines)")
+    validate.add_argument("files", nargs="+", metavar="FILE", help="BPMN 文件")
+    play = _command(flow, "run", "zhiguan.kernel.flow.cli:play", "按脚本走一遍流程并输出每一步的状态(JSON Lines)")
+    play.add_argument("file", metavar="FILE", help="BPMN 文件")
+    play.add_argument("--script", required=True, metavar="STEPS.json", help="上下文和依次办理的步骤")
+    for command in (validate, play):
+        command.add_argument("--table", action="append", default=[], metavar="DMN", help="流程引用的决策表,文件名即表名")
     dmn = _group(commands, "dmn", "决策表(DMN)")
     for name, target, help_text in (
         ("eval", "evaluate", "由输入求决策(JSON Lines,标准输入到标准输出)"),

@@ -25,8 +25,9 @@ ENCODINGS = frozenset(["utf-8", "utf8", "us-ascii", "ascii"])
 class _Reader:
     """Events of expat, counted, and handed on to a tree builder."""
 
-    def __init__(self, builder: TreeBuilder | None):
+    def __init__(self, builder: TreeBuilder | None, *, plain: bool):
         self.builder = builder
+        self.plain = plain
         self.depth = 0
         self.nodes = 0
         self.names: dict[str, str] = {}
@@ -49,7 +50,8 @@ class _Reader:
         return parser
 
     def declaration(self, version: str, encoding: str | None, standalone: int) -> None:
-        if encoding and encoding.lower() not in ENCODINGS:
+        # Bytes that are all ASCII read the same in every encoding that a tool may have declared.
+        if encoding and encoding.lower() not in ENCODINGS and not self.plain:
             raise Invalid("文件编码应为 UTF-8")
 
     def doctype(self, *about: object) -> None:
@@ -98,9 +100,11 @@ def _read(data: bytes, builder: TreeBuilder | None) -> None:
         raise Invalid("文件编码应为 UTF-8") from None
     if b"\x00" in data:
         raise Invalid("文件编码应为 UTF-8")
-    parser = _Reader(builder).parser()
+    parser = _Reader(builder, plain=data.isascii()).parser()
     try:
         parser.Parse(data, True)
+    except ValueError:  # the declared encoding is none that the parser knows
+        raise Invalid("文件编码应为 UTF-8") from None
     except expat.ExpatError as error:
         raise Invalid(f"文件不是有效的 XML：第 {error.lineno} 行第 {error.offset + 1} 列无法读取") from None
 

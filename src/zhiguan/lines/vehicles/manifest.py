@@ -23,6 +23,10 @@ LINE = Line(
             "what falls due is computed from papers and rules, each traced itself; no person decides anything",
         ),
         (
+            "verbs-are-traced vehicles.domain.dues.refreshed_once",
+            "computes what falls due once after many acts, each traced itself; no person decides anything",
+        ),
+        (
             "verbs-are-traced vehicles.domain.dues.refresh_drivers",
             "what falls due is computed from licences, each traced itself; no person decides anything",
         ),
