@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -23,6 +24,7 @@ from zhiguan.lines.vehicles.domain import holders, places, privacy, register
 from zhiguan.lines.vehicles.models import PermittedArea, SensitivePlace
 
 from .conftest import PERMISSIONS, _unit
+from .test_api import account_with, caller
 from .test_pages import Maker
 
 BOSS = system("tests")
@@ -345,3 +347,18 @@ def test_the_file_says_what_is_wrong_in_each_row(world, warden, districts):
     words = {2: "已登记", 4: "第 3 行", 5: "至少填写", 6: "权限范围", 7: "没有这个", 8: "自相交"}
     assert all(words[row] in message for row, message in found.items()), found
 
+
+
+def test_programs_draw_areas_too(world):
+    """The fence is GeoJSON as text; what has no clear inside is refused at its member."""
+    api = caller(account_with("warden", world.organ, PERMISSIONS), PERMISSIONS)
+    body = {"name": "市区", "unit": world.organ.pk, "valid_from": "2026-01-01", "fence": json.dumps(polygon(SQUARE, HOLE))}
+    made = api("POST", "/api/v1/vehicles/permittedarea", body)
+    assert made.status_code == 201, made.content.decode()
+    area = PermittedArea.objects.get()
+    assert len(area.geofence.holes) == 1 and area.name == "市区"
+    crossing = polygon([[121.4, 31.2], [121.5, 31.3], [121.5, 31.2], [121.4, 31.3], [121.4, 31.2]])
+    refused = api("POST", "/api/v1/vehicles/permittedarea", body | {"fence": json.dumps(crossing)})
+    assert refused.status_code == 422 and "自相交" in refused.content.decode()
+    shown = api("GET", f"/api/v1/vehicles/permittedarea/{area.pk}").json()
+    assert shown["name"] == "市区"
