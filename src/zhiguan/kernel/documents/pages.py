@@ -172,7 +172,7 @@ DETAIL = DetailPage(
             fields=(
                 Column("code", "核验码", kind="code"),
                 Column("check", "核验网址", value=_check, link=_check, wide=True),
-                Column("digest", "文件摘要（SHA-256）", kind="code", wide=True),
+                Column("digest", "文件摘要", kind="code", wide=True),
                 Column("signed_by", "签名证书", wide=True),
                 Column("seal", "用印", value=_seal_text),
                 Column("pages", "页数", kind="integer"),
@@ -292,7 +292,7 @@ SEAL_PAGE = DetailPage(
                 Date("valid_to", "停用日期"),
                 Column("uploader", "登记人"),
                 Column("activator", "启用人"),
-                Column("digest", "印模摘要（SHA-256）", kind="code", wide=True),
+                Column("digest", "印模摘要", kind="code", wide=True),
             ),
         ),
     ),

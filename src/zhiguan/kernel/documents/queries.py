@@ -106,4 +106,4 @@ def history(record: OutcomeDocument | Seal, actor: Actor) -> Iterable[HistoryEnt
 
 
 def _person(name: str) -> str:
-    return "系统" if name.startswith("documents.") else name
+    return "系统" if name.isascii() and "." in name else name  # codes of the system's own jobs

@@ -18,10 +18,10 @@ ALPHABET = string.ascii_letters + string.digits
 
 # (account, roles, word in the organ's name, which of its people)
 WHO = (
-    ("leader", ("vehicles.leader",), "机关事务管理局", 0),
-    ("manager", ("vehicles.manager",), "机关事务管理局", 1),
-    ("fleet", ("vehicles.fleet", "vehicles.requester"), "发展和改革", 1),
-    ("approver", ("vehicles.approver",), "发展和改革", 0),
+    ("leader", ("vehicles.leader", "documents.reader", "documents.seal_approver"), "机关事务管理局", 0),
+    ("manager", ("vehicles.manager", "documents.manager", "documents.seal_keeper", "supervision.tuner"), "机关事务管理局", 1),
+    ("fleet", ("vehicles.fleet", "vehicles.requester", "documents.reader"), "发展和改革", 1),
+    ("approver", ("vehicles.approver", "documents.reader"), "发展和改革", 0),
     ("endorser", ("vehicles.endorser",), "发展和改革", 2),
     ("dispatcher", ("vehicles.pool",), "机关事务管理局", 6),
     ("staff", ("vehicles.requester",), "发展和改革", 4),
