@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -184,6 +185,24 @@ class Engine:
             engine.execute(stored(engine, chosen, hot, files))
             engine.execute(f"CREATE VIEW positions AS {dialect.view('duckdb')}")
             yield engine
+
+
+_reading: ContextVar[Any] = ContextVar("zhiguan_telemetry_engine", default=None)
+
+
+def reading() -> Any:
+    """Return the engine that positions are read through: DuckDB in this process, or what :func:`through` names."""
+    return _reading.get() or Engine()
+
+
+@contextmanager
+def through(engine: Any) -> Iterator[None]:
+    """Within the block positions are read through ``engine`` (see ``engine_spark``) instead of DuckDB."""
+    token = _reading.set(engine)
+    try:
+        yield
+    finally:
+        _reading.reset(token)
 
 
 def stored(engine: duckdb.DuckDBPyConnection, chosen: Selection, hot: Block, files: Mapping[date, list[str]]) -> str:

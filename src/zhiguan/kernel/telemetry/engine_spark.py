@@ -61,10 +61,10 @@ class SparkEngine:
 
     def sql(
         self, template: str, who: Who, start: datetime, end: datetime, *, sources: Iterable[int] | None = None,
-        values: Mapping[str, float | datetime] | None = None,
+        values: Mapping[str, float | datetime] | None = None, box: tuple[float, float, float, float] | None = None,
     ) -> pa.Table:  # fmt: skip
-        """Run the portable text. Scope and the hot rows come from PostgreSQL as everywhere."""
-        chosen = Selection(visible(who, sources), start, end)
+        """Run the portable text. Scope and the hot rows come from PostgreSQL as everywhere; ``box`` as for Selection."""
+        chosen = Selection(visible(who, sources), start, end, box)
         text = dialect.to_spark(dialect.bound(template, values or {}))
         self._prepare(chosen)
         return self.session.sql(text).toArrow()

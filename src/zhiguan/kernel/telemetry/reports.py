@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from .columns import COPY_HEADER, COPY_TRAILER, MICROS, PG_EPOCH_US, fixed
-from .engine import Engine, Selection, listed
+from .engine import Engine, Selection, listed, reading
 
 _ARRAYS = (
     "at",
@@ -55,8 +56,10 @@ def reports_of(sources: Sequence[int], start: datetime, end: datetime) -> Column
     ``direction_deg`` (float32); ``alarm`` and ``status`` words; ``mileage_m`` (NaN where not told); ``located``. Hot and
     sealed rows alike. The caller has resolved which sources its actor may see.
     """
-    engine = Engine()
+    engine = reading()
     chosen = Selection(tuple(sorted(set(sources))), start, end)
+    if not isinstance(engine, Engine):
+        return _through_engine(engine, chosen)
     with transaction.atomic():
         if engine.sealed_files(chosen):
             return _through_engine(engine, chosen)
@@ -67,7 +70,7 @@ def reports_of(sources: Sequence[int], start: datetime, end: datetime) -> Column
     return rows
 
 
-def _through_engine(engine: Engine, chosen: Selection) -> Columns:
+def _through_engine(engine: Any, chosen: Selection) -> Columns:
     order = "source_id, device_at, lat_e6, lon_e6, speed_kmh"
     text = f"SELECT {', '.join(_SEALED)} FROM positions ORDER BY {order}"  # noqa: S608
     table = engine.sql(text, chosen.sources or (), chosen.start, chosen.end)

@@ -24,7 +24,7 @@ from .commands import checked_payload, outcome, reason_of, resend, send, withdra
 from .declare import CHANNEL_SOURCE
 from .downlinks import CHOICES as COMMAND_KINDS
 from .downlinks import MOST_TURNS, MOST_VERTICES, describe
-from .engine import Engine, latest
+from .engine import Engine, latest, reading, through
 from .jt808.multimedia import data_of as media_data
 from .jt808.parameters import PARAMETERS
 from .jt808.parameters import shown as parameter_text
@@ -74,6 +74,7 @@ __all__ = [
     "send",
     "set_active",
     "signals",
+    "through",
     "withdraw",
 ]  # fmt: skip
 
@@ -139,7 +140,7 @@ def positions_of(sources: Sequence[int], start: datetime, end: datetime) -> dict
     """
     names = ("source_id", "epoch_s", "lat", "lon", "speed_kmh", "alarm", "status")
     text = f"SELECT {', '.join(names)} FROM positions WHERE located ORDER BY source_id, device_at"  # noqa: S608
-    table = Engine().sql(text, sources, start, end)
+    table = reading().sql(text, sources, start, end)
     columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in names}
     columns["time_s"] = columns.pop("epoch_s").astype(np.float64)
     return columns
@@ -157,7 +158,7 @@ def near(
     wide = high / max(0.01, math.cos(math.radians(lat)))
     box = (lat - high, lon - wide, lat + high, lon + wide)
     values = {"lat": lat, "lon": lon, "within_m": within_m}
-    table = Engine().sql(PASSING.sql, sources, start, end, values=values, box=box)
+    table = reading().sql(PASSING.sql, sources, start, end, values=values, box=box)
     columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
     columns["time_s"] = columns.pop("epoch_s").astype(np.float64)
     return columns
