@@ -19,7 +19,8 @@ ALPHABET = string.ascii_letters + string.digits
 # (account, roles, word in the organ's name, which of its people)
 WHO = (
     ("leader", ("vehicles.leader", "documents.reader", "documents.seal_approver"), "机关事务管理局", 0),
-    ("manager", ("vehicles.manager", "documents.manager", "documents.seal_keeper", "supervision.tuner"), "机关事务管理局", 1),
+    ("manager", ("vehicles.manager", "documents.manager", "documents.seal_keeper", "supervision.tuner"), "机关事务管理局",
+     1),
     ("fleet", ("vehicles.fleet", "vehicles.requester", "documents.reader"), "发展和改革", 1),
     ("approver", ("vehicles.approver", "documents.reader"), "发展和改革", 0),
     ("endorser", ("vehicles.endorser",), "发展和改革", 2),
@@ -31,7 +32,7 @@ WHO = (
     ("system", ("system_admin",), "", 0),
     ("security", ("security_admin",), "", 0),
     ("audit", ("audit_admin",), "", 0),
-)
+)  # fmt: skip
 
 
 def password() -> str:
