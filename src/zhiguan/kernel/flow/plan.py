@@ -70,6 +70,19 @@ class StepPlan:
 
 
 @dataclass(frozen=True)
+class Fault:
+    """What is wrong with a file, and the id of the element it is wrong at (empty: the file as a whole)."""
+
+    text: str
+    at: str = ""
+
+
+class _Faults(list[Fault]):
+    def add(self, text: str, node: Any = None) -> None:
+        self.append(Fault(text, "" if node is None else node if isinstance(node, str) else node.get("id") or ""))
+
+
+@dataclass(frozen=True)
 class Plan:
     """A process file, read and checked. ``next`` is its graph: node → nodes behind it."""
 
@@ -112,27 +125,45 @@ def read(data: bytes) -> tuple[Any, Plan]:
     hardened.check(data)
     # Checked by our own reader first; the library's tree needs lxml, which is told to resolve nothing either.
     root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
-    faults: list[str] = []
-    _only_what_runs(root, faults)
-    processes = [node for node in root.iter(f"{{{BPMN}}}process")]
-    if len(processes) != 1:
-        faults.append(f"流程文件须恰好包含一个流程，实际有 {len(processes)} 个。")
-    if faults:
-        raise _refused(faults)
-    plan = _plan_of(processes[0], faults)
-    _check_graph(plan, processes[0], faults)
-    if faults:
+    faults = _Faults()
+    plan = _examined(root, faults)
+    if faults or plan is None:
         raise _refused(faults)
     return root, plan
 
 
-def _refused(faults: list[str]) -> Invalid:
-    shown = faults[:20] + ([f"……共 {len(faults)} 处问题"] if len(faults) > 20 else [])
+def faults_of(data: bytes) -> list[Fault]:
+    """Return everything :func:`read` would refuse a file for, each at its element; for the modeller."""
+    try:
+        hardened.check(data)
+        root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
+    except Invalid as refusal:
+        return [Fault(refusal.message)]
+    faults = _Faults()
+    _examined(root, faults)
+    return faults
+
+
+def _examined(root: Any, faults: _Faults) -> Plan | None:
+    _only_what_runs(root, faults)
+    processes = [node for node in root.iter(f"{{{BPMN}}}process")]
+    if len(processes) != 1:
+        faults.add(f"流程文件须恰好包含一个流程，实际有 {len(processes)} 个。")
+        return None
+    unknown = bool(faults)
+    plan = _plan_of(processes[0], faults)
+    if not unknown:  # around elements we do not run, everything would look cut off
+        _check_graph(plan, faults)
+    return plan
+
+
+def _refused(faults: _Faults) -> Invalid:
+    shown = [fault.text for fault in faults[:20]] + ([f"……共 {len(faults)} 处问题"] if len(faults) > 20 else [])
     return Invalid("流程文件不能使用：" + "；".join(text.rstrip("。") for text in shown) + "。", code="flow_file",
                    fields={"bpmn": "；".join(shown)})  # fmt: skip
 
 
-def _only_what_runs(root: Any, faults: list[str]) -> None:
+def _only_what_runs(root: Any, faults: _Faults) -> None:
     for node in root.iter():
         space, name = _local(node.tag)
         if not name or space in DRAWING:
@@ -140,15 +171,15 @@ def _only_what_runs(root: Any, faults: list[str]) -> None:
         if space == BPMN:
             if name in NODES or name in PLAIN:
                 if name in ("startEvent", "endEvent") and any(_local(child.tag)[1].endswith("Definition") for child in node):
-                    faults.append(f"{_called(node)}：开始和结束事件不能带触发条件")
+                    faults.add(f"{_called(node)}：开始和结束事件不能带触发条件", node)
                 continue
             why = WHY_NOT.get(name, "本系统的流程引擎不执行这种元素")
-            faults.append(f"{_called(node)}（{name}）：{why}")
+            faults.add(f"{_called(node)}（{name}）：{why}", node)
         elif space != NAMESPACE:
             # Other tools' extensions mean nothing to us; letting them stand would look as if they did.
             parents = {_local(parent.tag)[1] for parent in node.iterancestors()}
             if "extensionElements" not in parents:
-                faults.append(f"第 {node.sourceline} 行：不认识的元素 {name}")
+                faults.add(f"第 {node.sourceline} 行：不认识的元素 {name}")
 
 
 def _called(node: Any) -> str:
@@ -163,7 +194,7 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-def _plan_of(process: Any, faults: list[str]) -> Plan:
+def _plan_of(process: Any, faults: _Faults) -> Plan:
     steps: dict[str, StepPlan] = {}
     acts: dict[str, str] = {}
     decisions: dict[str, tuple[str, str]] = {}
@@ -181,46 +212,47 @@ def _plan_of(process: Any, faults: list[str]) -> Plan:
             continue
         code = node.get("id") or ""
         if not re.fullmatch(r"[A-Za-z_][\w.-]{0,63}", code):
-            faults.append(f"{_called(node)}：元素标识须为英文字母开头的 64 个字符以内")
+            faults.add(f"{_called(node)}：元素标识须为英文字母开头的 64 个字符以内", node)
         kinds[code], names[code] = kind, node.get("name") or code
         if kind == "userTask":
             steps[code] = _step_of(node, code, faults)
         elif kind == "serviceTask":
             acts[code] = _ours(node, "do")
             if acts[code] not in ACTS:
-                faults.append(f"{_called(node)}：系统动作 zg:do 须为 {'、'.join(ACTS)} 之一")
+                faults.add(f"{_called(node)}：系统动作 zg:do 须为 {'、'.join(ACTS)} 之一", node)
         elif kind == "businessRuleTask":
             table, _, decision = _ours(node, "decision").partition(":")
             decisions[code] = (table, decision)
             if not table or not decision:
-                faults.append(f"{_called(node)}：须用 zg:decision=“决策表名:决策标识”指明决策表")
+                faults.add(f"{_called(node)}：须用 zg:decision=“决策表名:决策标识”指明决策表", node)
     following = {code: tuple(targets) for code, targets in following.items()}  # type: ignore[misc]
     return Plan(process.get("id") or "", process.get("name") or "", steps, acts, decisions, following, kinds, names)  # type: ignore[arg-type]
 
 
-def _step_of(node: Any, code: str, faults: list[str]) -> StepPlan:
+def _step_of(node: Any, code: str, faults: _Faults) -> StepPlan:
     name = node.get("name") or ""
     if not name:
-        faults.append(f"{code}：人工步骤须有名称")
+        faults.add(f"{code}：人工步骤须有名称", code)
     stage = _ours(node, "stage") or "review"
     if stage not in STAGES:
-        faults.append(f"{name}：环节类型 zg:stage 须为 {'、'.join(STAGES)} 之一")
+        faults.add(f"{name}：环节类型 zg:stage 须为 {'、'.join(STAGES)} 之一", node)
     mode, _, share = (_ours(node, "mode") or "one").partition(":")
     ratio = 1.0
     if mode not in MODES:
-        faults.append(f"{name}：办理方式 zg:mode 须为 {'、'.join(MODES)} 之一")
+        faults.add(f"{name}：办理方式 zg:mode 须为 {'、'.join(MODES)} 之一", node)
     if mode == "ratio":
         try:
             ratio = float(share)
         except ValueError:
             ratio = 0.0
         if not 0 < ratio <= 1:
-            faults.append(f"{name}：按比例通过须写明 0 至 1 之间的比例，例如 ratio:0.6")
+            faults.add(f"{name}：按比例通过须写明 0 至 1 之间的比例，例如 ratio:0.6", node)
     who = _ours(node, "who")
     if not who:
-        faults.append(f"{name}：未指定办理人 zg:who")
+        faults.add(f"{name}：未指定办理人 zg:who", node)
     else:
-        faults += [f"{name}：{fault}" for fault in terms.faults(who)]
+        for fault in terms.faults(who):
+            faults.add(f"{name}：{fault}", node)
     outcomes = dict(OUTCOMES)
     if given := _ours(node, "outcomes"):
         outcomes = dict(word.split("=", 1) if "=" in word else (word, word) for word in _words(given))
@@ -234,38 +266,41 @@ def _step_of(node: Any, code: str, faults: list[str]) -> StepPlan:
     )  # fmt: skip
 
 
-def _check_condition(flow: Any, faults: list[str]) -> None:
+def _check_condition(flow: Any, faults: _Faults) -> None:
     condition = flow.find(f"{{{BPMN}}}conditionExpression")
     if condition is None:
         return
     try:
         feel.check((condition.text or "").strip())
     except feel.FeelError as error:
-        faults.append(f"连线 {_called(flow)} 的条件写法有误：{error}")
+        faults.add(f"连线 {_called(flow)} 的条件写法有误：{error}", flow)
 
 
-def _check_graph(plan: Plan, process: Any, faults: list[str]) -> None:
+def _check_graph(plan: Plan, faults: _Faults) -> None:
     """Every node is reached from the one start, and every node leads to an end."""
     count = Counter(plan.kinds.values())
     if count["startEvent"] != 1 or count["endEvent"] < 1:
-        faults.append("流程须恰好有一个开始事件，并至少有一个结束事件")
+        faults.add("流程须恰好有一个开始事件，并至少有一个结束事件")
         return
     start = next(code for code, kind in plan.kinds.items() if kind == "startEvent")
     for source, targets in plan.next.items():
-        faults += [f"连线指向不存在的元素 {target}" for target in (source, *targets) if target not in plan.kinds]
+        for target in (source, *targets):
+            if target not in plan.kinds:
+                faults.add(f"连线指向不存在的元素 {target}", source)
     reached = plan.behind(start) | {start}
     ends = {code for code, kind in plan.kinds.items() if kind == "endEvent"}
     for code, kind in plan.kinds.items():
         name = f"{NODES[kind]}“{plan.names[code]}”"
         if code not in reached:
-            faults.append(f"{name}从开始事件走不到")
+            faults.add(f"{name}从开始事件走不到", code)
         elif code not in ends and not plan.behind(code) & ends:
-            faults.append(f"{name}走不到任何结束事件")
+            faults.add(f"{name}走不到任何结束事件", code)
         if len(plan.next.get(code, ())) > 1 and kind not in ("exclusiveGateway", "inclusiveGateway", "parallelGateway"):
-            faults.append(f"{name}有多条去向，须经网关分流")
+            faults.add(f"{name}有多条去向，须经网关分流", code)
     for step in plan.steps.values():
-        faults += [f"步骤“{step.name}”的 zg:not 指向不存在的步骤 {other}" for other in step.never_same
-                   if other not in plan.steps]  # fmt: skip
+        for other in step.never_same:
+            if other not in plan.steps:
+                faults.add(f"步骤“{step.name}”的 zg:not 指向不存在的步骤 {other}", step.id)
 
 
 def elements(data: bytes) -> Counter[str]:
