@@ -10,6 +10,8 @@ from .codes import DisposalKind, HolderCause, TopClass
 PDF_ONLY = ("application/pdf",)
 CHANGES = (("holder", "资产划转"), ("value", "资产价值变动"), ("rename", "单位名称、性质变更"), ("cancel", "注销登记"))
 REUSE = (("none", "已发布调剂信息，无单位需要"), ("unfit", "已无使用价值，不适合调剂"), ("listed", "正在公物仓调剂"))
+_KIND_NAME = " else ".join(f'if kind = "{code}" then "{name}"' for code, name in DisposalKind.choices) + ' else ""'
+"""The name of a kind of disposal, in FEEL."""
 
 
 def _assets(lookup: str, help_text: str, *more: Field, minimum: int = 0, maximum: int = 2000) -> Table:
@@ -77,7 +79,8 @@ CHANGE = ServiceItem(
     facts="approvals.title_change_registration",
     flow="flows/title_change_registration.bpmn",
     decisions={"route": "flows/title_change_registration_route.dmn"},
-    title='unit.name + (if change_kind = "cancel" then "国有资产产权注销登记" else if change_kind = "holder" then "国有资产产权变动登记（资产划转" + string(count(rows)) + "件）" else "国有资产产权变动登记")',
+    title='unit.name + (if change_kind = "cancel" then "国有资产产权注销登记" else if change_kind = "holder" then '
+          '"国有资产产权变动登记（资产划转" + string(count(rows)) + "件）" else "国有资产产权变动登记")',
     document="assets.title_change",
     life_events=("机构设立与改革", "资产划转", "单位撤销合并"),
     icon="switch-horizontal",
@@ -113,7 +116,7 @@ DISPOSAL = ServiceItem(
     facts="approvals.asset_disposal",
     flow="flows/asset_disposal.bpmn",
     decisions={"route": "flows/asset_disposal_route.dmn"},
-    title='unit.name + "国有资产" + (if kind = "free_transfer" then "无偿划转" else if kind = "donation" then "对外捐赠" else if kind = "transfer" then "转让" else if kind = "exchange" then "置换" else if kind = "scrap" then "报废" else "损失核销") + string(count(rows)) + "件"',
+    title=f'unit.name + "国有资产" + ({_KIND_NAME}) + string(count(rows)) + "件"',
     document="assets.disposal_decision",
     life_events=("资产报废处置", "单位撤销合并"),
     icon="recycle",

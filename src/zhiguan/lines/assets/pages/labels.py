@@ -83,7 +83,8 @@ def labels(request: HttpRequest) -> HttpResponse:
     count = rows.count()
     last = rows.values_list("code", flat=True)[MOST - 1 : MOST].first() if count > MOST else None
     return render(request, "assets/labels.html", {
-        **shown, "count": f"{count:,}" if count else "", "more": count > MOST, "rest": count > 6, "most": MOST, "last": last, "sheets": -(-min(count, MOST) // 24), "sample": rows[:6],
+        **shown, "count": f"{count:,}" if count else "", "more": count > MOST, "rest": count > 6, "most": MOST,
+        "last": last, "sheets": -(-min(count, MOST) // 24), "sample": rows[:6],
         "address": f"{request.path}?{request.GET.urlencode()}&pdf=1",
     })  # fmt: skip
 
