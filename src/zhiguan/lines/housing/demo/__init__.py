@@ -32,7 +32,8 @@ def seed(size: str) -> dict[str, int]:
         for person in people.order_by("sort", "id")[:PEOPLE]:
             record = _record(boss, person, random, today)
             made += 1
-            decided += _allowance(boss, record, random, today)
+            if random.random() < 0.7:  # the others are left for an application
+                decided += _allowance(boss, record, random, today)
     return {"住房档案": made, "住房补贴": decided}
 
 

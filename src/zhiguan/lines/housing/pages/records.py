@@ -89,7 +89,7 @@ def _sensitive(record: Any, actor: Actor, request: Any) -> Mapping[str, Any]:
 def _decisions(record: Any, actor: Actor, request: Any) -> Mapping[str, Any]:
     """Return what each kind of allowance would come to today, with its steps."""
     names = dict(AllowanceKind.choices)
-    return {"decisions": [(names[found.kind], found) for found in allowances.measured_all(record)]}
+    return {"decisions": [(names[found.kind], found, f"{found.amount:,.2f}") for found in allowances.measured_all(record)]}
 
 
 RECORD = DetailPage(

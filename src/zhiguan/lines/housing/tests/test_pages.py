@@ -167,7 +167,7 @@ def test_a_refusal_stands_in_the_form_with_its_reasons(world, make_record):
 def test_the_record_shows_what_each_kind_would_come_to(world, make_record):
     url = reverse("housing.record.detail", args=[make_record(world.me, **old()).pk])
     text = html(Visitor(world.self).get(url, {"tab": "补贴测算"}))
-    assert "53720.00 元" in text and "不符合条件" in text and "未核对原文" in text
+    assert "53,720.00 元" in text and "不符合条件" in text and "未核对原文" in text
 
 
 @pytest.fixture

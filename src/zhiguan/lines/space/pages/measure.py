@@ -15,9 +15,10 @@ from zhiguan.kit.errors import Refusal
 from zhiguan.kit.pages import MenuItem, ViewPage
 
 from .. import queries
-from ..codes import GRADE_NAMES, GRADES, HeightClass, OrganLevel, RoomKind
+from ..codes import GRADE_NAMES, GRADES, HeightClass, OrganLevel
 from ..domain import sizes
 from ..domain.size import MOST_POSTS, Need
+from .parts import grouped, steps
 
 COUNTS = (("cars", "汽车车位（个）"), ("bicycles", "自行车（辆）"), ("ebikes", "电动车、摩托车（辆）"), ("guards", "警卫人员（人）"))
 
@@ -59,17 +60,19 @@ def _measure(request: HttpRequest) -> HttpResponse:
 
 def _context(*, unit: Unit | None, found: Any, actor: Actor, people: dict, counts: dict, **more: Any) -> dict[str, Any]:
     present = queries.present(unit) if unit is not None else None
-    basic = sum(present[kind] for kind in queries.BASIC) if present is not None else None
-    excess = basic - (found.office + found.service + found.equipment) if found and basic is not None else None
+    used = sum(present[kind] for kind in queries.BASIC) if present is not None else None
+    basic = found.office + found.service + found.equipment if found else None
+    excess = used - basic if used is not None and basic is not None else None
     return {
-        **more, "unit": unit, "found": found, "title": "规模测算", "day": timezone.localdate(),
+        **more, "unit": unit, "found": found, "day": timezone.localdate(), "present": present, "excess": excess,
         "grades": [(grade, GRADE_NAMES[grade], people[grade]) for grade in GRADES],
         "counts": [(name, label, counts[name]) for name, label in COUNTS],
         "levels": OrganLevel.choices, "heights": HeightClass.choices,
-        "basic": found.office + found.service + found.equipment if found else None,
-        "present": [(label, present[kind]) for kind, label in RoomKind.choices] if present is not None else None,
-        "present_basic": basic, "excess": excess,
-        "excess_size": abs(excess) if excess is not None else None,
+        "lines": steps(line.as_json() for line in found.lines) if found else [],
+        "figures": {
+            "gross": grouped(found.gross) if found else "", "basic": grouped(basic), "used": grouped(used),
+            "excess": grouped(abs(excess)) if excess is not None else "",
+        },
         "approve_url": reverse("space.organsize.create") + f"?unit={unit.pk}"
         if unit is not None and actor.can("space.size.manage") else "",
     }  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q
@@ -33,6 +34,16 @@ def unit_options(permission: str) -> Callable[[Actor], Iterable[tuple]]:
         return units.values_list("pk", "name", "pos", "pos_end")
 
     return options
+
+
+def grouped(value: Any) -> str:
+    """Return an area or sum as people read it: 1,529.35."""
+    return "" if value is None else f"{Decimal(str(value)):,.2f}"
+
+
+def steps(lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the lines of a working for the template, areas grouped."""
+    return [{**line, "area": grouped(line["area"])} for line in lines]
 
 
 def in_state(*states: str) -> Callable[[Any], bool]:

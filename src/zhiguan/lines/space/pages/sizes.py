@@ -33,7 +33,7 @@ from .. import lifecycle, queries
 from ..codes import GRADE_NAMES, GRADES
 from ..domain import sizes
 from ..forms import SizeForm, need_of
-from .parts import address_of, area, in_state, states, unit_options
+from .parts import address_of, area, in_state, states, steps, unit_options
 
 SIZES = ListPage(
     code="space.organsize",
@@ -75,7 +75,7 @@ SIZES = ListPage(
 def working(size: Any, actor: Actor, request: Any) -> Mapping[str, Any]:
     """Return the steps of a size's computation and who they were counted for, for the template."""
     people = [(GRADE_NAMES[grade], size.staffing[grade]) for grade in GRADES if size.staffing.get(grade)]
-    return {"lines": size.working, "people": people, "unverified": [x["name"] for x in size.working if not x["verified"]]}
+    return {"lines": steps(size.working), "people": people, "unverified": [x["name"] for x in size.working if not x["verified"]]}
 
 
 SIZE = DetailPage(
