@@ -71,7 +71,8 @@ def issue(
             "unit": unit, "persons": sorted({each if isinstance(each, int) else each.pk for each in persons}),
             "subject_type": subject._meta.label_lower, "subject_id": subject.pk,
             "subject_label": (label or str(subject))[:120],
-            "case": case, "values": given, "issued_at": now, "issued_on": timezone.localdate(now), "issued_by": "系统" if actor.system else actor.name,
+            "case": case, "values": given, "issued_at": now, "issued_on": timezone.localdate(now),
+            "issued_by": "系统" if actor.system else actor.name,
             "token": "".join(secrets.choice(LETTERS) for _ in range(26)), "code": code(), "demo": orgs.is_demo(),
             "valid_until": _until(declared, timezone.localdate(now)),
         }  # fmt: skip
