@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zhiguan.kit.templatetags import kit_assets
+from zhiguan.kit.templatetags import kit_assets, kit_pages
 
 MANIFEST = {
     "src/app.ts": {"file": "assets/app-1.js", "css": ["assets/app-1.css"], "imports": ["_a.js", "_b.js"]},
@@ -55,3 +55,7 @@ def test_unknown_entry_and_missing_build_are_named(built: None, tmp_path: Path, 
 def test_front_end_lock_names_no_host() -> None:
     lock = json.loads((Path(kit_assets.__file__).parents[1] / "frontend" / "package-lock.json").read_text())
     assert not [name for name, package in lock["packages"].items() if "resolved" in package]
+
+
+def test_figures_are_grouped_and_none_is_a_dash() -> None:
+    assert [kit_pages.figure(*given) for given in ((57_284,), (1234.5, 2), (0, 1), (None,))] == ["57,284", "1,234.50", "0.0", "—"]

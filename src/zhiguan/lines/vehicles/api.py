@@ -27,6 +27,9 @@ CARD = Resource.of(list=pages.CARDS, detail=pages.CARD, create=pages.CARD_NEW)
 PLAN = Resource.of(list=pages.PLANS, detail=pages.PLAN, create=pages.PLAN_NEW, edit=pages.PLAN_EDIT)
 DISPOSAL = Resource.of(list=pages.DISPOSALS, detail=pages.DISPOSAL)
 
+STUDY = Resource.of(list=pages.STUDIES, detail=pages.STUDY, create=pages.STUDY_SIZE)
+ANNUAL = Resource.of(list=pages.ANNUALS, detail=pages.ANNUAL, create=pages.ANNUAL_NEW)
+
 POOL = Resource.of(list=pages.POOLS, detail=pages.POOL, create=pages.POOL_NEW, edit=pages.POOL_EDIT)
 CONTRACT = Resource.of(list=pages.CONTRACTS, detail=pages.CONTRACT, create=pages.CONTRACT_NEW)
 SETTLEMENT = Resource.of(list=pages.SETTLEMENTS, detail=pages.SETTLEMENT)

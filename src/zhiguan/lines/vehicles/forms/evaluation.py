@@ -59,10 +59,8 @@ class SizeForm(StudyForm):
 
 class AnnualForm(PageForm):
     unit = UnitField(label="填报单位", queryset=Unit.objects.none(), help_text="包括其全部下级单位。")
-    year = forms.TypedChoiceField(label="年度", coerce=int)
+    year = forms.IntegerField(label="年度", min_value=2000, max_value=2100)
 
     def setup(self) -> None:
         self.fields["unit"].queryset = organ_choices(self, "vehicles.statistics.manage").order_by("pos")
-        this = timezone.localdate().year
-        self.fields["year"].choices = [(year, f"{year} 年") for year in range(this, this - 6, -1)]
-        self.fields["year"].initial = this - 1
+        self.fields["year"].initial = timezone.localdate().year - 1
