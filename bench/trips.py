@@ -5,17 +5,20 @@ textbook stay-point method (an anchor, and all points near it). It does less: no
 """
 
 import json
+import os
 import sys
 import time
 from math import asin, cos, radians, sin, sqrt
-from pathlib import Path
 
+import django
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiguan.site.settings")
+os.environ.setdefault("DATABASE_URL", "postgresql://zhiguan_app@/unset")
+django.setup()
 
-from zhiguan.kernel.geo.service import from_plane
-from zhiguan.lines.vehicles.domain.trips import detect_many
+from zhiguan.kernel.geo.service import from_plane  # noqa: E402 -- models first
+from zhiguan.lines.vehicles.domain.trips import detect_many  # noqa: E402
 
 POINTS_PER_VEHICLE = (
     2000  # a day: 4 drives of an hour reporting every 10 s, the rest parked reporting every 130 s or so
