@@ -73,7 +73,9 @@ class DecideForm(PageForm):
     """办理: the outcomes of the step, an opinion, and what the step may edit of the form."""
 
     outcome = forms.ChoiceField(label="办理结果", choices=(), widget=forms.RadioSelect)
-    opinion = forms.CharField(label="办理意见", max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": "4"}))
+    opinion = forms.CharField(
+        label="办理意见", max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": "4"})
+    )
 
     def setup(self) -> None:
         self.parts: list[Field] = []
@@ -136,11 +138,17 @@ class CorrectForm(PageForm):
         if item is None:
             return
         parts = [(part.name, part.label) for part in flow_forms.parts(item) if getattr(part, "kind", "") != "computed"]
-        kept = [(material.code, f"材料：{material.name}") for material, _ in flow_forms.wanted_materials(item, self.obj.values)]
+        kept = [
+            (material.code, f"材料：{material.name}")
+            for material, _ in flow_forms.wanted_materials(item, self.obj.values)
+        ]
         self.paths = [*parts, *kept]
         for path, label in self.paths:
             self.fields[f"item_{path}"] = forms.CharField(
-                label=label, max_length=500, required=False, widget=forms.TextInput(attrs={"placeholder": "需要补正的，写明怎样补正"})
+                label=label,
+                max_length=500,
+                required=False,
+                widget=forms.TextInput(attrs={"placeholder": "需要补正的，写明怎样补正"}),
             )
 
     def clean(self) -> dict[str, Any]:
@@ -171,7 +179,9 @@ class ReduceForm(PageForm):
         seats = service.open_seats(self.obj, self.actor) if self.obj is not None else []
         if not seats:
             return
-        rows = service.Seat.objects.filter(step=seats[0].step, state__in=("working", "waiting", "offered")).exclude(pk=seats[0].pk)
+        rows = service.Seat.objects.filter(step=seats[0].step, state__in=("working", "waiting", "offered")).exclude(
+            pk=seats[0].pk
+        )
         self.fields["other"].queryset = rows.select_related("person")
         self.fields["other"].label_from_instance = lambda seat: f"{seat.person.name}（{seat.get_kind_display()}）"
 
@@ -204,7 +214,9 @@ class MigrateForm(PageForm):
         if self.obj is not None:
             rows = service.Definition.objects.filter(item=self.obj.item, state__in=("published", "retired"))
             self.fields["definition"].queryset = rows.exclude(pk=self.obj.definition_id)
-            self.fields["definition"].label_from_instance = lambda row: f"第 {row.number} 版（{row.state_name}）{row.note}"
+            self.fields["definition"].label_from_instance = lambda row: (
+                f"第 {row.number} 版（{row.state_name}）{row.note}"
+            )
 
 
 class AuthoriseForm(PageForm):

@@ -49,7 +49,9 @@ def cases(actor: Actor) -> QuerySet[Case]:
     """Cases the actor may see, each with the actor's own seat in it, when one is open (``my_seat``, ``my_node``, …)."""
     people = [*([actor.person_id] if actor.person_id is not None else []), *flow.stands_in_for(actor)]
     mine = (
-        Seat.objects.filter(case=OuterRef("pk"), person__in=people, step__state="open", state__in=("offered", "waiting", "working"))
+        Seat.objects.filter(
+            case=OuterRef("pk"), person__in=people, step__state="open", state__in=("offered", "waiting", "working")
+        )
         .annotate(node=F("step__node"))
         .order_by(F("state").desc(), "pk")
     )

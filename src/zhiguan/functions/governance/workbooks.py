@@ -75,7 +75,9 @@ def rows(table: Table, sent: File, case: Any, actor: Actor) -> list[dict[str, An
     rules = importer(table, case)
     outcome = checking.dry_run(rules, checking.load(rules, sent.read(), sent.name or ""), actor)
     if outcome.problems:
-        words = [f"第 {each.row} 行“{each.column}”{each.message}" if each.row else each.message for each in outcome.problems]
+        words = [
+            f"第 {each.row} 行“{each.column}”{each.message}" if each.row else each.message for each in outcome.problems
+        ]
         more = f"；……共 {len(words)} 处" if len(words) > SHOWN else ""
         raise Invalid("没有导入：" + "；".join(text.rstrip("。") for text in words[:SHOWN]) + more + "。", code="import",
                       fields={f"{each.row}.{each.column}": each.message for each in outcome.problems[:200]})  # fmt: skip

@@ -70,7 +70,9 @@ def _own(desk: Desk, *states: str) -> None:
 
 
 @transaction.atomic
-def create(actor: Actor, item: ServiceItem | str, *, values: Mapping[str, Any] | None = None, parent: Case | None = None) -> Case:
+def create(
+    actor: Actor, item: ServiceItem | str, *, values: Mapping[str, Any] | None = None, parent: Case | None = None
+) -> Case:
     """新建申请: a draft for the actor's organ, filled with what the ledgers know already.
 
     Raises ``Conflict`` when no version of the item's process is published.
@@ -134,7 +136,9 @@ def problems_of(actor: Actor, case: Case) -> list[Problem]:
     found += forms.missing_materials(item, values, kept.values_list("material", flat=True))
     names = {material.code: material.name for material in item.materials}
     for row in kept.select_related("file"):
-        found += [Problem(row.material, f"材料“{names.get(row.material, row.material)}”：{fault}") for fault in row.faults]
+        found += [
+            Problem(row.material, f"材料“{names.get(row.material, row.material)}”：{fault}") for fault in row.faults
+        ]
     if not found:
         found += list(work_of(item.code).check(actor, case.unit, values))
     return found
@@ -159,7 +163,9 @@ def submit(actor: Actor, case: Case, *, values: Mapping[str, Any] | None = None,
         desk.changes["values"] = made = _checked(desk)
         desk.changes["title"] = title_of(desk.item, made, desk.case.unit)
         latest = queries.published(desk.case.item)
-        if latest is not None and latest.pk != desk.case.definition_id:  # a draft runs on what is published when it goes out
+        if (
+            latest is not None and latest.pk != desk.case.definition_id
+        ):  # a draft runs on what is published when it goes out
             desk.case.definition = desk.changes["definition"] = latest
         desk.changes["submitted_at"] = desk.now
         desk.submit_version("提交")
@@ -227,7 +233,13 @@ def receive(actor: Actor, case: Case) -> Case:
 
 @transaction.atomic
 def add_file(
-    actor: Actor, case: Case, *, material: str, content: bytes | BinaryIO | File, name: str, dated_on: date | None = None
+    actor: Actor,
+    case: Case,
+    *,
+    material: str,
+    content: bytes | BinaryIO | File,
+    name: str,
+    dated_on: date | None = None,
 ) -> CaseFile:
     """上传材料: one file of the checklist; what a machine can see about it is checked at once and kept beside it."""
     item = item_of(case.item)
@@ -267,4 +279,3 @@ def remove_file(actor: Actor, case: Case, *, row: CaseFile) -> CaseFile:
 def version_of(case: Case, number: int) -> Mapping[str, Any] | None:
     """Return the form as it was in a version, or None."""
     return case.submissions.filter(number=number).values_list("values", flat=True).first()
-

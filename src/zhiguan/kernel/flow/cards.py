@@ -88,7 +88,9 @@ def _raise(row: Any, rung: str, reached: datetime, now: datetime) -> int:
     if mine is None:
         return 0
     name = limits.RUNGS[rung]
-    waiting = Seat.objects.filter(case=case, step__state="open", state__in=("offered", "working")).select_related("person")
+    waiting = Seat.objects.filter(case=case, step__state="open", state__in=("offered", "working")).select_related(
+        "person"
+    )
     if step is not None:
         waiting = waiting.filter(step=step)
     people: list[Any] = [seat.person for seat in waiting]

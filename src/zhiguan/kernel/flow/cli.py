@@ -13,6 +13,7 @@ Out: ``ok``, ``state``, ``elapsed``, ``remaining``, ``due_at``, ``breached``, ``
 from __future__ import annotations
 
 import json
+import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
@@ -90,7 +91,9 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
         clock.Event(_moment(event["at"]), clock.What(event["what"]), str(event.get("reason", "")))
         for event in question["events"]
     ]
-    shown = clock.read(events, _calendar(question.get("calendar")), _policy(question["policy"]), _moment(question["now"]))
+    shown = clock.read(
+        events, _calendar(question.get("calendar")), _policy(question["policy"]), _moment(question["now"])
+    )
     return {
         "ok": True, "state": shown.state, "elapsed": shown.elapsed, "remaining": shown.remaining,
         "due_at": _iso(shown.due_at), "breached": shown.breached, "breached_at": _iso(shown.breached_at),
@@ -121,6 +124,11 @@ def clock_lines(source: IO[str], target: IO[str]) -> None:
 # --- processes --------------------------------------------------------------------------------------------------------
 
 
+def _say(told: Mapping[str, Any]) -> None:
+    """Write one object as a line to standard output."""
+    sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+
+
 def _tables(paths: Sequence[str]) -> dict[str, str]:
     """Decision tables by the name a process calls them by: the file's name without its ending."""
     return {Path(path).stem: Path(path).read_text(encoding="utf-8") for path in paths}
@@ -148,7 +156,7 @@ def validate(args: Namespace) -> int:
         except Refusal as refusal:
             told["error"] = str(refusal)
         failed += not told["ok"]
-        print(json.dumps(told, ensure_ascii=False))
+        _say(told)
     return 1 if failed else 0
 
 
@@ -168,14 +176,14 @@ def play(args: Namespace) -> int:
                 "ok": True, "act": state.act, "open": state.open, "ended": state.ended, "result": state.result,
                 "acts": state.acts, "decisions": engine.plain(state.decisions),
             }  # fmt: skip
-            print(json.dumps(told, ensure_ascii=False))
+            _say(told)
     except OSError as error:
-        print(json.dumps({"ok": False, "error": f"无法打开 {error.filename}：{error.strerror}"}, ensure_ascii=False))
+        _say({"ok": False, "error": f"无法打开 {error.filename}：{error.strerror}"})
         return 1
     except Refusal as refusal:
-        print(json.dumps({"ok": False, "error": str(refusal)}, ensure_ascii=False))
+        _say({"ok": False, "error": str(refusal)})
         return 1
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        print(json.dumps({"ok": False, "error": f"脚本不符合要求：{error}"}, ensure_ascii=False))
+        _say({"ok": False, "error": f"脚本不符合要求：{error}"})
         return 1
     return 0

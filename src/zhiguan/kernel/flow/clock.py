@@ -246,9 +246,7 @@ def read(events: Iterable[Event], calendar: Calendar, policy: Policy, now: datet
     if state == "idle":
         return Reading("idle", 0, policy.limit or None, None, None, ())
     counter = _Counter(calendar, policy)
-    elapsed = sum(
-        counter.between(start, now if end is None else end, whole=end is not None) for start, end in ran
-    )
+    elapsed = sum(counter.between(start, now if end is None else end, whole=end is not None) for start, end in ran)
     if not policy.limit:
         return Reading(state, elapsed, None, None, None, (), reason)
     until = ran[-1][1] if state == "closed" else now
@@ -262,9 +260,7 @@ def read(events: Iterable[Event], calendar: Calendar, policy: Policy, now: datet
     return Reading(state, elapsed, policy.limit - elapsed, shown, due if late else None, tuple(cards), reason)
 
 
-def _warned(
-    counter: _Counter, ran: Sequence[tuple[datetime, datetime | None]], allowance: int
-) -> datetime | None:
+def _warned(counter: _Counter, ran: Sequence[tuple[datetime, datetime | None]], allowance: int) -> datetime | None:
     """Return when ``allowance`` of the limit is used up; a limit so short that it is at once, the start."""
     return ran[0][0] if allowance == 0 else _passed(counter, ran, allowance)[0]
 

@@ -50,7 +50,8 @@ def return_(actor: Actor, case: Case, *, seat: Seat, to: Step, reason: str) -> C
         if Effect.objects.filter(case=desk.case).exists():
             raise Conflict("办件已经生效，不能退回。", code="in_effect")
         people = [
-            each.person for each in target.seats.filter(kind="main", state="done").select_related("person__unit").order_by("order")
+            each.person
+            for each in target.seats.filter(kind="main", state="done").select_related("person__unit").order_by("order")
         ]
         _undo(desk, target, people)
         desk.told.append(("applicant", ("flow.case.send_back", f"退回到“{target.name}”：{desk.case.title}", reason)))
@@ -63,7 +64,11 @@ def _undo(desk: Desk, target: Step, people: list[Any]) -> None:
     behind = desk.process.plan.behind(target.node) | {target.node}
     done = desk.steps("done")
     undone = [each for each in done if each.node in behind and each.round >= target.round]
-    kept = [(each.node, each.outcome) for each in sorted(done, key=lambda each: each.closed_at or desk.now) if each not in undone]
+    kept = [
+        (each.node, each.outcome)
+        for each in sorted(done, key=lambda each: each.closed_at or desk.now)
+        if each not in undone
+    ]
     desk.close_steps([each for each in desk.steps("open") if each.node in behind], "undone")
     Step.objects.filter(pk__in=[each.pk for each in undone]).update(state="undone")
     values = applying.version_of(desk.case, target.submission)
@@ -112,7 +117,9 @@ def correct(actor: Actor, case: Case, *, seat: Seat, items: Iterable[Mapping[str
             if not path and not text:
                 continue
             if path.split(".", 1)[0] not in known:
-                raise Invalid(f"第 {number} 项补正内容没有指明表单项目或材料。", fields={"items": f"第 {number} 项请选择项目。"})
+                raise Invalid(
+                    f"第 {number} 项补正内容没有指明表单项目或材料。", fields={"items": f"第 {number} 项请选择项目。"}
+                )
             listed.append({"path": path, "text": need(text, f"第 {number} 项的补正要求", "items")})
         if not listed:
             raise Invalid("请逐项列出需要补正的内容。", fields={"items": "至少列出一项。"})
@@ -182,7 +189,9 @@ def reassign(actor: Actor, case: Case, *, step: Step, people: Iterable[Person], 
         chosen = [_someone(desk, person, plan) for person in people]
         if not chosen:
             raise Invalid("请选择办理人。", fields={"people": "请选择办理人。"})
-        Seat.objects.filter(step=found, state__in=("offered", "waiting", "working")).update(state="moved", closed_at=desk.now)
+        Seat.objects.filter(step=found, state__in=("offered", "waiting", "working")).update(
+            state="moved", closed_at=desk.now
+        )
         desk.seat(found, chosen)
         if found.clock:
             desk.mark(What.REASSIGN)
@@ -205,12 +214,16 @@ def urge(actor: Actor, case: Case, *, text: str = "") -> Case:
             raise Conflict("一小时内已催办过，请稍候。", code="urged")
         waiting = Seat.objects.filter(case=desk.case, step__state="open", state__in=("offered", "working"))
         people = [seat.person for seat in waiting.select_related("person")]
-        desk.told.append(("people", (people, "flow.case.urge", f"催办：{desk.case.title}", text or f"{actor.name}催办。")))
+        desk.told.append(
+            ("people", (people, "flow.case.urge", f"催办：{desk.case.title}", text or f"{actor.name}催办。"))
+        )
         return desk.note("urge", "催办", text, urged_at=desk.now)
 
 
 @transaction.atomic
-def open_subcase(actor: Actor, case: Case, *, seat: Seat, item: ServiceItem | str, values: Mapping[str, Any] | None = None) -> Case:
+def open_subcase(
+    actor: Actor, case: Case, *, seat: Seat, item: ServiceItem | str, values: Mapping[str, Any] | None = None
+) -> Case:
     """发起子办件: the step waits until it has ended."""
     with on_desk(actor, case) as desk:
         seat_of(desk, seat, "open_subcase", "working")

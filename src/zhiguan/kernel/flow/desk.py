@@ -31,7 +31,6 @@ from .lifecycle import ENDED
 from .models import Case, Effect, Seat, Step, Submission
 
 OPEN_SEATS = ("offered", "waiting", "working")
-CASE_CLOCK_ENDS = ("granted", "refused", "withdrawn", "terminated")
 
 
 def item_of(code: str) -> ServiceItem:
@@ -111,15 +110,25 @@ class Desk:
 
     def view(self, document_no: str = "") -> CaseView:
         """The case as its item's work is told of it."""
-        seats = Seat.objects.filter(case=self.case, state="done", step__state__in=("done", "open")).order_by("closed_at")
+        seats = Seat.objects.filter(case=self.case, state="done", step__state__in=("done", "open")).order_by(
+            "closed_at"
+        )
         opinions = tuple(
             {"step": seat.step.node, "name": seat.step.name, "stage": seat.step.stage, "person": seat.person.name,
              "outcome": seat.outcome, "opinion": seat.opinion, "at": seat.closed_at.isoformat() if seat.closed_at else ""}
             for seat in seats.select_related("step", "person")
         )  # fmt: skip
         return CaseView(
-            self.case.pk, self.case.code, self.case.item, self.value("title"), self.case.unit, self.case.applicant_id,
-            self.value("values"), self.value("decisions"), opinions, document_no or self.value("document_no"),
+            self.case.pk,
+            self.case.code,
+            self.case.item,
+            self.value("title"),
+            self.case.unit,
+            self.case.applicant_id,
+            self.value("values"),
+            self.value("decisions"),
+            opinions,
+            document_no or self.value("document_no"),
         )
 
     # --- the process at work ------------------------------------------------------------------------------------------
@@ -217,7 +226,9 @@ class Desk:
     def open_step(self, node: str, people: list[Any] | None = None) -> Step:
         """Open a step for its candidates, or for ``people``: those who handled it before a return."""
         plan = self.process.plan.steps[node]
-        number = (Step.objects.filter(case=self.case).order_by("-round").values_list("round", flat=True).first() or 0) + 1
+        number = (
+            Step.objects.filter(case=self.case).order_by("-round").values_list("round", flat=True).first() or 0
+        ) + 1
         policy = limits.of_step(plan.days, self.case.unit)
         events = [limits.event(self.now, What.START)] if policy else []
         step = Step.objects.create(
@@ -299,9 +310,7 @@ class Desk:
         self._write(code, reason, self.changes)
         self.changes = {}
         for after, values, why in self.later:
-            if after in CASE_CLOCK_ENDS or after in ("grant", "refuse"):
-                values = {**values, **self._ending()}
-            self._write(after, why, values)
+            self._write(after, why, values | self._ending() if after in ("grant", "refuse") else values)
         self.later = []
         telling.tell(self)
         return self.case

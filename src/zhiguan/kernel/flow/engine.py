@@ -76,7 +76,7 @@ class _OnlyFeel(PythonScriptEngine):
 
     def evaluate(self, task: Task, expression: str, external_context: Any = None) -> bool:
         try:
-            return feel.evaluate(expression, self.run.context) is True
+            return feel.evaluate(expression, self.run.context, strict=True) is True
         except feel.FeelError as error:
             raise FlowFault(f"流程条件“{expression}”无法计算：{error}") from error
 

@@ -25,7 +25,10 @@ from .plan import StepPlan
 
 ALL_OPS = frozenset("decide delegate transfer add_sign_before add_sign_after reduce_sign return_ send_back correct suspend copy_to open_subcase".split())  # fmt: skip
 AT_BUREAU = frozenset(("accept", "review", "site", "expert", "decide", "deliver"))
-BY_STAGE = {"organ": ALL_OPS - {"correct", "suspend", "open_subcase"}, "lead": ALL_OPS - {"correct", "suspend", "open_subcase"}}
+BY_STAGE = {
+    "organ": ALL_OPS - {"correct", "suspend", "open_subcase"},
+    "lead": ALL_OPS - {"correct", "suspend", "open_subcase"},
+}
 """Operations offered at a stage where the file names none: before acceptance nothing can be corrected or suspended."""
 
 
@@ -42,11 +45,17 @@ def seat_of(desk: Desk, seat: Seat, op: str, *states: str) -> tuple[Seat, Step, 
     Raises ``Denied`` for somebody else's seat, an expired delegation, a person who moved away, an operation that the
     step does not allow; ``Conflict`` for a seat or case that has gone on meanwhile.
     """
-    found = Seat.objects.select_related("step", "person", "person__unit", "organ").filter(pk=seat.pk, case=desk.case).first()
+    found = (
+        Seat.objects.select_related("step", "person", "person__unit", "organ")
+        .filter(pk=seat.pk, case=desk.case)
+        .first()
+    )
     if found is None:
         raise NotFound("没有找到该办理席位。")
     me = desk.actor.person_id
-    if me is None or (me != found.person_id and found.person_id not in queries.stands_in_for(desk.actor, desk.case.item)):
+    if me is None or (
+        me != found.person_id and found.person_id not in queries.stands_in_for(desk.actor, desk.case.item)
+    ):
         raise Denied("该环节不由您办理，或授权代办已到期、已收回。", code="not_your_seat")
     if desk.case.state != "running":
         raise Conflict(f"办件当前为“{desk.case.state_name}”，不能办理，请刷新后查看。", code="state_changed")
@@ -121,7 +130,9 @@ def decide(
     with on_desk(actor, case) as desk:
         found, step, plan = seat_of(desk, seat, "decide", "working", "offered")
         if outcome not in plan.outcomes:
-            raise Invalid(f"办理结果须为 {'、'.join(plan.outcomes.values())} 之一。", fields={"outcome": "请选择办理结果。"})
+            raise Invalid(
+                f"办理结果须为 {'、'.join(plan.outcomes.values())} 之一。", fields={"outcome": "请选择办理结果。"}
+            )
         if plan.opinion or outcome not in ("agree", next(iter(plan.outcomes))):
             opinion = need(opinion, "办理意见", "opinion")
         opinion = opinion.replace("\0", "").strip()[:2000]
@@ -215,7 +226,9 @@ def _count(desk: Desk, step: Step, plan: StepPlan) -> None:
 def _next_turn(desk: Desk, step: Step) -> None:
     if Seat.objects.filter(step=step, state__in=("working", "offered")).exists():
         return
-    following = Seat.objects.select_related("step", "person").filter(step=step, kind="main", state="waiting").order_by("order")
+    following = (
+        Seat.objects.select_related("step", "person").filter(step=step, kind="main", state="waiting").order_by("order")
+    )
     seat = following.first()
     if seat is not None:
         Seat.objects.filter(pk=seat.pk).update(state="working", claimed_at=desk.now)
@@ -231,7 +244,9 @@ def _someone(desk: Desk, person: Person, plan: StepPlan) -> Person:
     if found is None:
         raise Invalid(f"{person.name}已不在职或没有可用账号。", fields={"person": "请选择有账号的在职人员。"})
     if plan.stage in candidates.JUDGING and found.pk in desk.asked().interested:
-        raise Invalid(f"{found.name}是申请人或与该办件有利害关系，不能办理这一环节。", fields={"person": "与办件有利害关系。"})
+        raise Invalid(
+            f"{found.name}是申请人或与该办件有利害关系，不能办理这一环节。", fields={"person": "与办件有利害关系。"}
+        )
     handlers = desk.handlers() if plan.never_same else {}
     if any(found.pk in handlers.get(node, ()) for node in plan.never_same):
         raise Invalid(f"{found.name}已办理过不得同一人办理的环节。", fields={"person": "不得由同一人办理。"})
@@ -355,7 +370,9 @@ def _chain(first: Seat, last: Seat) -> bool:
 def copy_to(actor: Actor, case: Case, *, people: Iterable[Person]) -> Case:
     """抄送: others may read the case and are told; they decide nothing."""
     with on_desk(actor, case) as desk:
-        chosen = list(Person.objects.select_related("unit").filter(pk__in=[person.pk for person in people], active=True))
+        chosen = list(
+            Person.objects.select_related("unit").filter(pk__in=[person.pk for person in people], active=True)
+        )
         step = desk.case.steps.order_by("-round").first()
         if step is None or not chosen:
             raise Invalid("请选择人员。", fields={"people": "请选择人员。"})

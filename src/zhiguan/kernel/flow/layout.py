@@ -35,7 +35,10 @@ def with_drawing(bpmn: str) -> str:
     nodes = {node.get("id"): etree.QName(node).localname for node in process
              if isinstance(node.tag, str) and node.get("id") and etree.QName(node).localname != "sequenceFlow"
              and etree.QName(node).namespace == BPMN and etree.QName(node).localname not in ("laneSet", "documentation")}  # fmt: skip
-    flows = [(flow.get("id"), flow.get("sourceRef"), flow.get("targetRef")) for flow in process.iter(f"{{{BPMN}}}sequenceFlow")]
+    flows = [
+        (flow.get("id"), flow.get("sourceRef"), flow.get("targetRef"))
+        for flow in process.iter(f"{{{BPMN}}}sequenceFlow")
+    ]
     places = _places(nodes, [(source, target) for _, source, target in flows if source in nodes and target in nodes])
     diagram = etree.SubElement(root, f"{{{DI}}}BPMNDiagram", id="drawing", nsmap={"bpmndi": DI, "dc": DC, "di": LINES})
     plane = etree.SubElement(diagram, f"{{{DI}}}BPMNPlane", id="drawing_plane", bpmnElement=process.get("id"))
@@ -65,7 +68,9 @@ def _places(nodes: dict[str, str], flows: list[tuple[str, str]]) -> dict[str, Pl
     rows: dict[str, int] = {}
     taken: set[tuple[int, int]] = set()
     for node in sorted(nodes, key=lambda each: (ranks[each], list(nodes).index(each))):
-        before = [source for source, target in flows if target == node and ranks[source] < ranks[node] and source in rows]
+        before = [
+            source for source, target in flows if target == node and ranks[source] < ranks[node] and source in rows
+        ]
         wanted = min((rows[source] for source in before), default=0)
         if before:  # the second and further ways out of one node go below
             source = min(before, key=lambda each: rows[each])

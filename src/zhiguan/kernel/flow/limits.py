@@ -114,7 +114,9 @@ def in_words(row: Any, now: datetime | None = None) -> tuple[str, str]:
     return (f"剩 {left} 个工作日" if left else "今日到期"), colour
 
 
-def look_at(events: Iterable[Sequence[str]], policy: dict[str, Any], now: datetime, days: Any = None) -> datetime | None:
+def look_at(
+    events: Iterable[Sequence[str]], policy: dict[str, Any], now: datetime, days: Any = None
+) -> datetime | None:
     """Return when the next rung may be reached, for the index of rows to look at; None: nothing is coming."""
     if not policy.get("limit"):
         return None

@@ -170,7 +170,9 @@ def _only_what_runs(root: Any, faults: _Faults) -> None:
             continue
         if space == BPMN:
             if name in NODES or name in PLAIN:
-                if name in ("startEvent", "endEvent") and any(_local(child.tag)[1].endswith("Definition") for child in node):
+                if name in ("startEvent", "endEvent") and any(
+                    _local(child.tag)[1].endswith("Definition") for child in node
+                ):
                     faults.add(f"{_called(node)}：开始和结束事件不能带触发条件", node)
                 continue
             why = WHY_NOT.get(name, "本系统的流程引擎不执行这种元素")

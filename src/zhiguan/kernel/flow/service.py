@@ -1,5 +1,6 @@
 """The public door of cases: verbs, and the models that other storeys point at or list."""
 
+from . import definitions
 from .applying import (
     add_file,
     create,
@@ -73,6 +74,7 @@ __all__ = [
     "correct",
     "create",
     "decide",
+    "definitions",
     "delegate",
     "discard",
     "editable",

@@ -41,7 +41,12 @@ def authorise(
         person_id=actor.person_id, delegate=delegate, item=item, valid_from=valid_from, valid_to=valid_to,
         reason=need(reason, "授权事由", "reason")[:200],
     )  # fmt: skip
-    after = {"delegate": delegate.name, "valid_from": valid_from.isoformat(), "valid_to": valid_to.isoformat(), "item": item}
+    after = {
+        "delegate": delegate.name,
+        "valid_from": valid_from.isoformat(),
+        "valid_to": valid_to.isoformat(),
+        "item": item,
+    }
     _show(actor, row)
     trace.record(actor, "flow.delegation.grant", row, after=after, reason=reason)
     return row

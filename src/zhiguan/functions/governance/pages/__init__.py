@@ -2,8 +2,11 @@
 
 from zhiguan.kit.manifest import Declared
 
-from . import case, filling, hall, lists, standing
+from . import case, definition_editor, definitions, filling, hall, lists, standing, supervision
 
 DECLARED = tuple(
-    value for module in (hall, lists, case, filling, standing) for value in vars(module).values() if isinstance(value, Declared)
+    value
+    for module in (hall, lists, case, filling, standing, supervision, definitions, definition_editor)
+    for value in vars(module).values()
+    if isinstance(value, Declared)
 )

@@ -52,7 +52,9 @@ def names_in(item: Any, values: Any, actor: Actor) -> dict[tuple[str, Any], str]
             elif field.kind == "record" and found:
                 records |= forms.record_names(item, field, found, actor)
     names = {("unit", key): name for key, name in Unit.objects.filter(pk__in=keys["unit"]).values_list("pk", "name")}
-    names |= {("person", key): name for key, name in Person.objects.filter(pk__in=keys["person"]).values_list("pk", "name")}
+    names |= {
+        ("person", key): name for key, name in Person.objects.filter(pk__in=keys["person"]).values_list("pk", "name")
+    }
     return names | records
 
 
@@ -92,11 +94,13 @@ def head(case: Any, actor: Actor, request: HttpRequest) -> dict[str, Any]:
     now = timezone.now()
     seats = service.open_seats(case, actor) if case.state == "running" else []
     plan = process_of(case.definition).plan
-    mine = [{"seat": seat, "plan": plan.steps[seat.step.node], "hint": _hint(seat, case)} for seat in seats[:1]]
+    mine = [{"seat": seat, "plan": plan.steps[seat.step.node]} for seat in seats[:1]]
     open_steps = []
     for step in case.steps.filter(state="open").prefetch_related("seats__person", "seats__organ"):
         waiting = [seat for seat in step.seats.all() if seat.state in ("offered", "working")]
-        open_steps.append({"step": step, "seats": waiting, "held": queries.held_for(step.opened_at), "clock": limits.in_words(step)})
+        open_steps.append(
+            {"step": step, "seats": waiting, "held": queries.held_for(step.opened_at), "clock": limits.in_words(step)}
+        )
     reading = limits.reading(case, now) if case.clock else None
     corrections = list(case.corrections.order_by("pk"))
     return {
@@ -108,12 +112,6 @@ def head(case: Any, actor: Actor, request: HttpRequest) -> dict[str, Any]:
         "document": list(documents.of_case(actor, case.code)),
         "decisions": _decisions(case, plan),
     }  # fmt: skip
-
-
-def _hint(seat: Any, case: Any) -> str:
-    if seat.state == "waiting":
-        return "请等待其他人员先办理。"
-    return "" if seat.person_id in case.persons and seat.person_id else ""
 
 
 def _decisions(case: Any, plan: Any) -> list[dict[str, Any]]:
@@ -226,7 +224,11 @@ def _involved(actor: Actor, case: Any) -> bool:
 
 
 def _may_urge(actor: Actor, case: Any) -> bool:
-    return _is_applicant(actor, case) or _manages(actor, case) or actor.scope(f"{case.area}.case.supervise").covers(case.scope_pos)
+    return (
+        _is_applicant(actor, case)
+        or _manages(actor, case)
+        or actor.scope(f"{case.area}.case.supervise").covers(case.scope_pos)
+    )
 
 
 def _seat_act(code: str, title: str, verb: Any, form: Any = None, **more: Any) -> VerbAction:

@@ -30,7 +30,11 @@ BLANK_ROWS = 1
 
 def _mine(request: HttpRequest, pk: int) -> Any:
     """The actor's own case, when it can be written now."""
-    case = flow.applications(request.actor).filter(pk=pk).select_related("unit", "definition").first() if pk < 2**63 else None
+    case = (
+        flow.applications(request.actor).filter(pk=pk).select_related("unit", "definition").first()
+        if pk < 2**63
+        else None
+    )
     if case is None:
         raise NotFound("没有找到该申请，或不是您的申请。")
     if case.state not in WRITABLE:
@@ -122,7 +126,9 @@ def _sections(request: HttpRequest, case: Any, errors: Mapping[str, str]) -> lis
     return found
 
 
-def _table(table: Table, case: Any, errors: Mapping[str, str], names: Mapping[Any, str], locked: bool) -> dict[str, Any]:
+def _table(
+    table: Table, case: Any, errors: Mapping[str, str], names: Mapping[Any, str], locked: bool
+) -> dict[str, Any]:
     """What the island ``case-table`` edits: columns, rows, errors by row and field."""
     rows = case.values.get(table.name) or []
     labels = [
@@ -164,7 +170,9 @@ def save(request: HttpRequest, pk: int) -> HttpResponse:
     item = service.item_of(case.item)
     about = flow_forms.context(item, case.values)
     fields = [part for part in flow_forms.parts(item) if isinstance(part, Field)]
-    computed = {part.name: flow_forms.in_words(part, case.values.get(part.name)) for part in fields if part.kind == "computed"}
+    computed = {
+        part.name: flow_forms.in_words(part, case.values.get(part.name)) for part in fields if part.kind == "computed"
+    }
     tables = {
         table.name: [
             {field.name: flow_forms.in_words(field, row.get(field.name)) for field in table.fields if field.kind == "computed"}
@@ -175,7 +183,7 @@ def save(request: HttpRequest, pk: int) -> HttpResponse:
     return JsonResponse({
         "title": case.title, "version": case.version, "computed": computed, "tables": tables,
         "hidden": [part.name for part in fields if part.visible_if and not flow_forms._true(part.visible_if, about)],
-        "required": [part.name for part in fields if part.required or part.required_if and flow_forms._true(part.required_if, about)],
+        "required": [part.name for part in fields if part.required or (part.required_if and flow_forms._true(part.required_if, about))],
         "materials": [material.code for material, _ in flow_forms.wanted_materials(item, case.values)],
     })  # fmt: skip
 
@@ -218,7 +226,9 @@ def upload(request: HttpRequest, pk: int) -> HttpResponse:
     dated = request.POST.get("dated_on", "")
     try:
         day = date.fromisoformat(dated) if dated else None
-        service.add_file(request.actor, case, material=request.POST.get("material", ""), content=sent, name=sent.name, dated_on=day)
+        service.add_file(
+            request.actor, case, material=request.POST.get("material", ""), content=sent, name=sent.name, dated_on=day
+        )
     except ValueError:
         return problem(Invalid("材料日期须为日期。", fields={"dated_on": "例如 2026-03-01。"}), request)
     except Refusal as refusal:
@@ -239,7 +249,9 @@ def remove(request: HttpRequest, pk: int, file: int) -> HttpResponse:
 def table(request: HttpRequest, pk: int) -> HttpResponse:
     """GET: a workbook to fill a table in. POST: its rows, checked row by row; all of them or none."""
     case = _mine(request, pk)
-    wanted = next((part for part in service.item_of(case.item).tables() if part.name == request.GET.get("table", "")), None)
+    wanted = next(
+        (part for part in service.item_of(case.item).tables() if part.name == request.GET.get("table", "")), None
+    )
     if wanted is None:
         raise NotFound("没有这张表。")
     if request.method == "GET":

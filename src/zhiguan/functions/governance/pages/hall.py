@@ -12,7 +12,6 @@ from django.urls import reverse
 from zhiguan.kernel.flow import queries as flow
 from zhiguan.kernel.flow import service
 from zhiguan.kernel.flow.declare import ServiceItem
-from zhiguan.kit import registry
 from zhiguan.kit.errors import NotFound
 from zhiguan.kit.pages import SIGNED_IN, MenuItem, ViewPage
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from zhiguan.kernel.flow import limits
+from zhiguan.kernel.flow import limits, service
 from zhiguan.kernel.flow import queries as flow
-from zhiguan.kernel.flow import service
 from zhiguan.kernel.flow.definitions import process_of
 from zhiguan.kernel.flow.lifecycle import CASE
 from zhiguan.kernel.flow.plan import STAGES

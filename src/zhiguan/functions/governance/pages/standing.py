@@ -43,7 +43,9 @@ STATE = Badge(
     choices={"valid": "生效中", "future": "未到期间", "over": "已到期", "revoked": "已收回"}, value=_state,
     needs=("valid_from", "valid_to", "revoked_at"),
 )  # fmt: skip
-ITEM = Column("item", "事项", value=lambda row: queries.item_name(row.item) if row.item else "全部事项", needs=("item",))
+ITEM = Column(
+    "item", "事项", value=lambda row: queries.item_name(row.item) if row.item else "全部事项", needs=("item",)
+)
 
 DELEGATIONS = ListPage(
     code="governance.delegation",

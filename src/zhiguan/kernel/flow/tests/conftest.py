@@ -65,7 +65,9 @@ class Office:
     def __init__(self) -> None:
         self.city = make_unit(None, 0, "310000", "测试市", "city")
         self.units = {
-            name: make_unit(self.city, number, f"31000000{number}", f"市{name}局" if name != "局" else "市机关事务管理局", "organ")
+            name: make_unit(
+                self.city, number, f"31000000{number}", f"市{name}局" if name != "局" else "市机关事务管理局", "organ"
+            )
             for number, name in enumerate(("甲", "乙", "局"), 1)
         }
         self.people: dict[str, Person] = {}
@@ -76,7 +78,9 @@ class Office:
         }
         for number, (name, unit, role, scope) in enumerate(PEOPLE, 1):
             person = Person.objects.create(code=f"P{number}", name=name, unit=self.units[unit], sort=number)
-            account = Account.objects.create(username=f"u{number}", person=person, unit=person.unit, must_change_password=False)
+            account = Account.objects.create(
+                username=f"u{number}", person=person, unit=person.unit, must_change_password=False
+            )
             self.people[name], self.accounts[name] = person, account
             if role:
                 where = self.units[unit] if scope == "organ" else self.city

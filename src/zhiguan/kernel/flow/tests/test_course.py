@@ -40,7 +40,11 @@ def test_the_whole_way(office, draft):
     assert case.state == "granted" and case.result == "已登记修车" and case.look_at is None
     assert [(case.code, "修车")] == sample.DONE and case.effects.count() == 1
     assert [what for _, what, _ in case.clock] == ["start", "close"]
-    codes = list(LedgerEvent.objects.filter(subject_type="flow.case", subject_id=case.pk).order_by("id").values_list("code", flat=True))
+    codes = list(
+        LedgerEvent.objects.filter(subject_type="flow.case", subject_id=case.pk)
+        .order_by("id")
+        .values_list("code", flat=True)
+    )
     assert codes == ["create", "submit", "decide", "decide", "accept", "decide", "decide", "decide", "decide", "grant"]
     assert Entry.objects.filter(code="flow.case.grant").count() == 1
     case = office.acts("张申请", service.receive, case)
@@ -66,7 +70,13 @@ def test_not_accepted(office, case_at):
 def test_nobody_else_acts(office, case_at):
     case = case_at("lead")
     seat = office.seat("李领导", case)
-    for name, error in (("张申请", Denied), ("郑管理", Denied), ("冯监督", Denied), ("陈外人", NotFound), ("王受理", NotFound)):
+    for name, error in (
+        ("张申请", Denied),
+        ("郑管理", Denied),
+        ("冯监督", Denied),
+        ("陈外人", NotFound),
+        ("王受理", NotFound),
+    ):
         with pytest.raises(error), office.actor(name).acting():
             service.decide(office.actor(name), case, seat=seat, outcome="agree")
     assert open_nodes(case) == ["lead"]
@@ -199,7 +209,9 @@ def test_reduce_sign(office, case_at):
 def test_the_last_countersigner_stays(office, case_at):
     case = case_at("decision")
     with pytest.raises(Conflict):
-        office.does("吴决定", service.reduce_sign, case, other=Seat.objects.filter(step__node="review").first(), reason="x")
+        office.does(
+            "吴决定", service.reduce_sign, case, other=Seat.objects.filter(step__node="review").first(), reason="x"
+        )
 
 
 def test_return_restores_everything(office, case_at):
@@ -255,7 +267,9 @@ def test_correction_stops_the_clock_and_opens_what_it_names(office, case_at):
     with pytest.raises(Invalid, match="没有指明"):
         office.does("赵审查", service.correct, case, items=[{"path": "nothing", "text": "x"}])
     case = office.does("赵审查", service.correct, case, items=[{"path": "reason", "text": "写明用途"}])
-    assert case.state == "correcting" and [what for _, what, _ in case.clock] == ["start", "stop"] and case.look_at is None
+    assert (
+        case.state == "correcting" and [what for _, what, _ in case.clock] == ["start", "stop"] and case.look_at is None
+    )
     assert service.reading(case, case.updated_at).state == "stopped"
     with pytest.raises(Conflict):
         office.agrees("赵审查", case)
@@ -353,14 +367,18 @@ def test_delegation_with_dates(office, case_at):
         from zhiguan.kernel.flow import queries
 
         assert list(queries.todo(deputy).values_list("pk", flat=True)) == [seat.pk]
-    Delegation.objects.filter(pk=row.pk).update(valid_from=today - timedelta(days=2), valid_to=today - timedelta(days=1))
+    Delegation.objects.filter(pk=row.pk).update(
+        valid_from=today - timedelta(days=2), valid_to=today - timedelta(days=1)
+    )
     with pytest.raises((Denied, NotFound)), deputy.acting():
         service.decide(deputy, case, seat=seat, outcome="agree")
     Delegation.objects.filter(pk=row.pk).update(valid_to=today)
     with deputy.acting():
         case = service.decide(deputy, case, seat=seat, outcome="agree", opinion="代办")
     seat.refresh_from_db()
-    assert case.state == "granted" and seat.acted_by == office.people["褚专家"] and seat.person == office.people["吴决定"]
+    assert (
+        case.state == "granted" and seat.acted_by == office.people["褚专家"] and seat.person == office.people["吴决定"]
+    )
 
 
 def test_who_moved_away_does_not_act(office, case_at):
@@ -386,7 +404,9 @@ def test_running_cases_keep_their_version(office, case_at):
     assert Step.objects.get(case=case, node="review").mode == "all"
     shown = service.preview(case, service.Definition.objects.get(number=2))
     assert shown["fits"] and shown["open"] == ["review"]
-    case = office.acts("郑管理", service.migrate, case, definition=service.Definition.objects.get(number=2), reason="新规定")
+    case = office.acts(
+        "郑管理", service.migrate, case, definition=service.Definition.objects.get(number=2), reason="新规定"
+    )
     assert case.definition.number == 2
 
 
@@ -406,7 +426,9 @@ def test_subcase_is_waited_for(office, case_at):
     Grant.objects.create(account=office.accounts["赵审查"], role=Role.objects.get(code="t.apply"), scope="organ",
                          unit=office.units["局"], state="active")  # fmt: skip
     office.does("赵审查", service.claim, case)
-    child = office.does("赵审查", service.open_subcase, case, item=sample.ITEM, values={"reason": "委托", "amount": "1"})
+    child = office.does(
+        "赵审查", service.open_subcase, case, item=sample.ITEM, values={"reason": "委托", "amount": "1"}
+    )
     assert child.parent_id == case.pk
     with pytest.raises(Conflict, match="子办件"):
         office.agrees("赵审查", case)
@@ -419,7 +441,14 @@ def test_cases_are_in_nobody_elses_scope(office, case_at):
     from zhiguan.kernel.flow import queries
 
     case = case_at("lead")
-    for name, sees in (("张申请", True), ("李领导", True), ("冯监督", True), ("郑管理", True), ("陈外人", False), ("王受理", False)):
+    for name, sees in (
+        ("张申请", True),
+        ("李领导", True),
+        ("冯监督", True),
+        ("郑管理", True),
+        ("陈外人", False),
+        ("王受理", False),
+    ):
         actor = office.actor(name)
         with actor.acting():
             assert queries.cases(actor).filter(pk=case.pk).exists() is sees, name

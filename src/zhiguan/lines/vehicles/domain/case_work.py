@@ -53,7 +53,9 @@ def _quota_check(actor: Actor, unit: Any, values: Mapping[str, Any]) -> Iterable
         kind, wanted = row["kind"], row["wanted"]
         name = VehicleKind(kind).label
         if (row.get("current") or 0) != quotas.get(kind, 0):
-            yield Problem(f"rows.{number}.current", f"{name}现有编制应为 {quotas.get(kind, 0)} 辆，请刷新台账数据后再提交。")
+            yield Problem(
+                f"rows.{number}.current", f"{name}现有编制应为 {quotas.get(kind, 0)} 辆，请刷新台账数据后再提交。"
+            )
         if wanted < held.get(kind, 0):
             yield Problem(
                 f"rows.{number}.wanted", f"{name}实有 {held.get(kind, 0)} 辆，编制不能低于实有数，请先处置车辆。"
@@ -63,11 +65,14 @@ def _quota_check(actor: Actor, unit: Any, values: Mapping[str, Any]) -> Iterable
         yield Problem("rows", "申请编制与现有编制相同，无需核定。")
     start = _day(values.get("effective_on"))
     for row in VehicleQuota.objects.filter(unit=unit, state="active", valid_to__isnull=True):
-        if start is not None and row.valid_from >= start and any(
-            each["kind"] == row.kind and each["wanted"] != row.quota for each in values.get("rows") or ()
+        if (
+            start is not None
+            and row.valid_from >= start
+            and any(each["kind"] == row.kind and each["wanted"] != row.quota for each in values.get("rows") or ())
         ):
             yield Problem(
-                "effective_on", f"拟执行日期须晚于{row.get_kind_display()}现行编制的起始日期 {row.valid_from:%Y-%m-%d}。"
+                "effective_on",
+                f"拟执行日期须晚于{row.get_kind_display()}现行编制的起始日期 {row.valid_from:%Y-%m-%d}。",
             )
             break
 
@@ -102,7 +107,8 @@ def _quota_effect(actor: Actor, case: CaseView) -> Mapping[str, Any]:
 
 def _quota_document(case: CaseView) -> Mapping[str, Any]:
     rows = [
-        [VehicleKind(row["kind"]).label, str(row.get("current") or 0), str(row["wanted"])] for row in case.values["rows"]
+        [VehicleKind(row["kind"]).label, str(row.get("current") or 0), str(row["wanted"])]
+        for row in case.values["rows"]
     ]
     return {
         "title": f"关于核定{case.unit.name}公务用车编制的批复", "to": case.unit.name,
@@ -203,7 +209,10 @@ def _renewal_effect(actor: Actor, case: CaseView) -> Mapping[str, Any]:
         except Refusal as refusal:
             raise type(refusal)(f"第 {number} 辆：{refusal.message}", code=refusal.code) from refusal
         links.append({"type": "vehicles.purchaseplan", "id": plan.pk, "label": plan.code})
-    return {"text": f"批准配备更新 {len(links)} 辆，形成计划 {'、'.join(link['label'] for link in links)}。", "links": links}
+    return {
+        "text": f"批准配备更新 {len(links)} 辆，形成计划 {'、'.join(link['label'] for link in links)}。",
+        "links": links,
+    }
 
 
 def _renewal_document(case: CaseView) -> Mapping[str, Any]:
