@@ -18,8 +18,7 @@ def _assets(lookup: str, help_text: str, *more: Field, minimum: int = 0, maximum
     """Return the table of assets: people give the number, the rest is filled in from the ledger."""
     return Table("rows", "资产清单", (
         Field("asset", "资产编号", "record", required=True, lookup=lookup, help="从本单位台账中选择，或填写资产编号。"),
-        Field("name", "资产名称", max_length=80, help="按台账自动填入。"),
-        Field("specification", "规格型号", max_length=80),
+        Field("name", "名称和规格型号", max_length=160, help="按台账自动填入。"),
         Field("original", "原值", "money", unit="元", minimum=0),
         Field("net", "净值", "money", unit="元", minimum=0),
         *more,
@@ -135,7 +134,6 @@ DISPOSAL = ServiceItem(
         )),
         Section("资产清单", (
             _assets("disposable_assets", "台账中“待处置”的资产已自动列入；可以用 Excel 批量填写，只填资产编号即可。",
-                    Field("appraised_each", "单项评估价值", "money", unit="元", minimum=0),
                     Field("why", "说明", max_length=200, help="未达到折旧年限即报废的，须说明原因。"), minimum=1),
         )),
     ),

@@ -49,7 +49,7 @@ def listed(unit: Any, rows: Rows) -> list[Asset]:
 def filled(asset: Asset, **more: Any) -> dict[str, Any]:
     """Return what the ledger knows of an asset, as values of a row."""
     return {
-        "name": asset.name, "specification": asset.specification, "original": str(asset.original_value),
+        "name": f"{asset.name} {asset.specification}".strip(), "original": str(asset.original_value),
         "net": str(net_on(asset)), **more,
     }  # fmt: skip
 

@@ -88,14 +88,10 @@ def _decider(case: CaseView) -> str:
 def _effect(actor: Actor, case: CaseView) -> Mapping[str, Any]:
     """Enter the decision: the assets wait for its execution; a loss is written off at once."""
     values, rows = case.values, case.values["rows"]
-    found = case_rows.assets_of(case.unit, rows)
-    each = {
-        found[case_rows.number_of(row)].pk: Decimal(row["appraised_each"]) for row in rows if row.get("appraised_each")
-    }
     disposal = disposals.enter_disposal(
         actor, unit=case.unit, kind=values["kind"], assets=case_rows.listed(case.unit, rows), why=values["reason"][:300],
         document_no=case.document_no, decided_on=timezone.localdate(), decided_by=_decider(case), to_unit=_unit(values),
-        receiver=values.get("receiver") or "", appraised_yuan=_appraised(values), appraised=each, case=case.code,
+        receiver=values.get("receiver") or "", appraised_yuan=_appraised(values), case=case.code,
     )  # fmt: skip
     name = disposal.get_kind_display()
     done = "资产已核销" if values["kind"] == DisposalKind.LOSS else "资产列为待处置，请及时实施并登记处置结果"

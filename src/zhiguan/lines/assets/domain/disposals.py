@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -70,12 +70,12 @@ def _locked(assets: Sequence[Asset], unit: Unit) -> list[Asset]:
 def enter_disposal(
     actor: Actor, *, unit: Unit, kind: str, assets: Sequence[Asset], why: str, document_no: str, decided_on: date,
     decided_by: str = "", to_unit: Unit | None = None, receiver: str = "", appraised_yuan: Decimal | None = None,
-    appraised: Mapping[int, Decimal] | None = None, case: str = "",
+    case: str = "",
 ) -> Disposal:  # fmt: skip
     """登记处置批复: what was decided about the listed assets; they wait for execution from now on.
 
-    A write-off of losses has nothing left to execute: its assets leave the books at once. ``appraised`` gives single
-    appraised values by the asset's key. Raises ``Conflict`` when an asset is in another open disposal, or gone.
+    A write-off of losses has nothing left to execute: its assets leave the books at once. Raises ``Conflict``
+    when an asset is in another open disposal, or gone.
     """
     actor.require(APPROVE, unit)
     if wrong := check_terms(kind, unit, to_unit, receiver, appraised_yuan):
@@ -94,13 +94,12 @@ def enter_disposal(
         },
         name="处置批复", reason=why, case=case,
     )  # fmt: skip
-    each = appraised or {}
     try:
         with transaction.atomic():
             DisposalItem.objects.bulk_create(
                 DisposalItem(
                     disposal=disposal, unit=unit, asset=asset, original_value=asset.original_value,
-                    net_value=nets[asset.pk], appraised_yuan=each.get(asset.pk),
+                    net_value=nets[asset.pk],
                 )
                 for asset in rows
             )  # fmt: skip

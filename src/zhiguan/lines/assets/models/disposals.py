@@ -72,7 +72,6 @@ class DisposalItem(UnitScoped):
     asset = models.ForeignKey(Asset, models.PROTECT, related_name="disposal_items", verbose_name="资产")
     original_value = models.DecimalField("原值（元）", max_digits=16, decimal_places=2)
     net_value = models.DecimalField("净值（元）", max_digits=16, decimal_places=2)
-    appraised_yuan = models.DecimalField("评估价值（元）", max_digits=16, decimal_places=2, null=True, blank=True)
     open = models.BooleanField("办理中", default=True)
 
     class Meta:

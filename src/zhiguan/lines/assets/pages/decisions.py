@@ -164,8 +164,7 @@ DISPOSAL = DetailPage(
                              Column("asset.name", "资产名称"), Column("asset.specification", "规格型号"),
                              Column("asset.state", "状态", choices=lifecycle.ASSET.choices,
                                     badge=lifecycle.ASSET.colours, kind="badge"),
-                             Money("original_value", "原值"), Money("net_value", "批复时净值"),
-                             Money("appraised_yuan", "评估价值"))),
+                             Money("original_value", "原值"), Money("net_value", "批复时净值"))),
     ),
     actions=(
         VerbAction("execute", "处置实施", verb=disposals.execute_disposal, form=ExecuteForm, permission=EXECUTE,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from datetime import date
 from decimal import Decimal
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from openpyxl import Workbook
 
 from zhiguan.kernel.documents.service import OutcomeDocument
 from zhiguan.kernel.flow import definitions, service
@@ -328,3 +331,35 @@ def test_five_hundred_assets_in_one_application(office, make_asset):
     assert case.state == "granted" and disposal.count == 500 == Asset.objects.filter(state="awaiting_disposal").count()
     values = OutcomeDocument.objects.get(number=case.document_no).values
     assert values["table"] == [["A02 设备", "500", "50,000.00", "0.00"]]  # summed up; the list stays with the case
+
+
+def workbook(rows):
+    """Return a filled workbook as an applicant sends it: numbers and reasons alone."""
+    book = Workbook()
+    sheet = book.active
+    sheet.title = "资产清单"
+    sheet.append(["资产编号", "说明"])
+    for row in rows:
+        sheet.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return SimpleUploadedFile("资产清单.xlsx", out.getvalue())
+
+
+def test_a_workbook_names_every_row_that_is_wrong_or_becomes_the_list(office, world, make_asset):
+    from zhiguan.functions.governance import workbooks
+
+    good, other = [old_asset(make_asset) for _ in range(20)], make_asset(world.other)
+    case, applicant = disposes(office), office.actor("申请人")
+    table = next(DISPOSAL.tables())
+
+    def read(*rows):
+        with applicant.acting():
+            return workbooks.rows(table, workbook(rows), case, applicant)
+
+    with pytest.raises(Invalid) as refused:
+        read([good[0].code, None], [other.code, None], ["没有这件", None], [good[1].code, "长" * 201])
+    assert {place.split(".")[0] for place in refused.value.fields} == {"3", "4", "5"}
+    rows = read(*([asset.code, "已损坏"] for asset in good))
+    case = office.goes(office.submits(case, rows=rows), "单位领导", "受理", "审查", "处长")
+    assert case.state == "granted" and Disposal.objects.get().count == 20
