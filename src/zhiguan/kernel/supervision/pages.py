@@ -85,8 +85,8 @@ def _others(finding: Finding, actor: Actor) -> QuerySet[Finding]:
     return rows.exclude(pk=finding.pk).order_by("-occurred_at", "-id")
 
 
-PRIORITY = Number("priority", "核查优先度", digits=0, sortable=True,
-                  help="严重程度 × 属实可能，0 至 100；只决定先后，不认定问题。")  # fmt: skip
+PRIORITY = Number("priority", "优先度", digits=0, sortable=True,
+                  help="核查优先度：严重程度 × 属实可能，0 至 100；只决定先后，不认定问题。")  # fmt: skip
 
 
 def priority_context(finding: Finding, actor: Actor, request: HttpRequest) -> dict[str, Any]:
@@ -278,8 +278,8 @@ TRIAL_PAGE = DetailPage(
             fields=(
                 Column("rule", "规则", value=trialviews.rule_name,
                        link=lambda trial: reverse("supervision.rule.page", args=[trial.rule])),
-                Column("name", "阈值"), BEFORE, VALUE, PLACE, Date("start_on", "试算起始日期"),
-                Date("end_on", "试算截止日期（不含）"), Column("proposer", "提出人"), DateTime("computed_at", "试算时间"),
+                Column("name", "阈值"), BEFORE, VALUE, PLACE,
+                Column("days", "试算时段", value=trialviews.days_text), Column("proposer", "提出人"), DateTime("computed_at", "试算时间"),
                 Date("valid_from", "执行日期"), Column("why", "提出理由", wide=True),
             ),
         ),

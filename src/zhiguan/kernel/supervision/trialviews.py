@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -34,6 +35,10 @@ def trials(actor: Actor) -> QuerySet[ThresholdTrial]:
 def shown_value(trial: ThresholdTrial, value: Any) -> str:
     number = f"{value:,.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else f"{value:,}"
     return f"{number} {trial.measure}".strip()
+
+
+def days_text(trial: ThresholdTrial) -> str:
+    return f"{trial.start_on:%Y-%m-%d} 至 {trial.end_on - timedelta(days=1):%Y-%m-%d}"
 
 
 def history(trial: ThresholdTrial, actor: Actor) -> Iterable[HistoryEntry]:
@@ -103,7 +108,8 @@ def context(trial: ThresholdTrial, actor: Actor, request: HttpRequest) -> Mappin
     risk = result["gone"]["confirmed"]
     return {
         "result": result, "lines": lines, "lists": lists, "precision_before": share(result["before"]),
-        "precision_after": share(result["after"]), "risk": risk, "saved": result["gone"]["dismissed"],
+        "precision_after": share(result["after"]),
+        "decided": result["before"]["precision"] is not None or result["after"]["precision"] is not None, "risk": risk, "saved": result["gone"]["dismissed"],
     }  # fmt: skip
 
 

@@ -218,7 +218,7 @@ def test_the_board_sorts_by_it_and_a_finding_says_why(world, many):
     scoring.score_open(model)
     visitor = Visitor(world.manager)
     text = html(visitor.get(reverse("supervision.finding"), {"state": "raised", "sort": "-priority"}))
-    assert "核查优先度" in text and text.index(good.number) < text.index(weak.number)
+    assert "优先度" in text and text.index(good.number) < text.index(weak.number)
     page = html(visitor.get(reverse("supervision.finding.detail", args=[good.pk])))
     assert "属实可能" in page and "90%" in page and "根据 200 条" in page
     shown = html(visitor.get(reverse("supervision.priority.detail", args=[model.pk])))

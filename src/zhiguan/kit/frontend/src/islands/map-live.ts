@@ -259,7 +259,11 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
     const matching = [...vehicles.values()].filter(passes)
     const tally = new Map<string, number>()
     for (const vehicle of matching) tally.set(vehicle.state, (tally.get(vehicle.state) ?? 0) + 1)
-    for (const [code, count] of counts) count.textContent = numberText(tally.get(code) ?? 0)
+    for (const [code, count] of counts) {
+      count.textContent = numberText(tally.get(code) ?? 0)
+      // Most fleets have no protected car on the road: these states take up room only where there are any.
+      if (code.startsWith('kept_')) (count.parentElement as HTMLElement).hidden = !tally.get(code)
+    }
     const visible = matching.filter((vehicle) => shown.has(vehicle.state))
     if (!panel.classList.contains('zg-folded')) drawList(visible)
     drawCard()

@@ -13,8 +13,8 @@ export const defaultStates: VehicleState[] = [
   { code: 'alarm', title: '告警', colour: '#c2352b', shape: 'triangle' },
   { code: 'moving', title: '行驶', colour: '#1d6fd1', shape: 'arrow' },
   { code: 'idle', title: '停车', colour: '#2b8a57', shape: 'dot' },
-  { code: 'kept_moving', title: '非工作时间 · 有移动', colour: '#6b4fa3', shape: 'ring' },
-  { code: 'kept_still', title: '非工作时间 · 未移动', colour: '#9a8bb8', shape: 'ring' },
+  { code: 'kept_moving', title: '非工时移动', colour: '#6b4fa3', shape: 'ring' },
+  { code: 'kept_still', title: '非工时未动', colour: '#9a8bb8', shape: 'ring' },
   { code: 'offline', title: '离线', colour: '#7d8796', shape: 'ring' },
 ]
 
