@@ -13,6 +13,7 @@ from django.http import HttpResponse
 from zhiguan.kernel.flow import forms as flow_forms
 from zhiguan.kernel.flow import service
 from zhiguan.kernel.flow.declare import Field, Table
+from zhiguan.kernel.orgs.service import Person
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Invalid
 from zhiguan.kit.importing import checking, workbooks
@@ -37,6 +38,8 @@ def _column(field: Field, case: Any) -> ImportColumn:
     def parser(text: str, actor: Actor) -> Any:
         if field.kind == "record":
             return _record(field, case, actor, text)
+        if field.kind == "person":
+            return _person(case, text)
         try:
             return flow_forms.value_of(field, text)
         except flow_forms.Wrong as wrong:
@@ -55,6 +58,15 @@ def _record(field: Field, case: Any, actor: Actor, text: str) -> Any:
     if len(exact) != 1:
         raise ValueError("在台账中没有找到这一条" if not exact else "在台账中有多条，请写完整编号")
     return exact[0].value
+
+
+def _person(case: Any, text: str) -> int:
+    """A person of the applicant's organ by 人员编号, or by a name that is theirs alone."""
+    people = Person.objects.within(case.unit)
+    found = people.filter(code=text)[:1] or people.filter(name=text, active=True)[:2]
+    if len(found) != 1:
+        raise ValueError("在本单位没有找到该人员，请填写姓名或人员编号" if not found else "有多人同名，请填写人员编号")
+    return found[0].pk
 
 
 def template(table: Table, case: Any, actor: Actor) -> HttpResponse:

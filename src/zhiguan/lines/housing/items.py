@@ -30,10 +30,9 @@ ALLOWANCE = ServiceItem(
         )),
         Section("补贴对象和金额", (
             Table("rows", "补贴对象", (
-                Field("person", "人员", "person", required=True),
+                Field("person", "人员", "person", required=True, help="姓名或人员编号。"),
                 Field("kind", "补贴种类", "choice", required=True, choices=tuple(AllowanceKind.choices)),
-                Field("former_grade", "晋升前职务层次", "choice", choices=tuple(GRADES.items()), required_if='kind = "promotion"',
-                      visible_if='kind = "promotion"'),
+                Field("former_grade", "晋升前职务层次", "choice", choices=tuple(GRADES.items()), required_if='kind = "promotion"'),
                 Field("wage", "当月标准工资", "money", unit="元", minimum=0, maximum=1_000_000, sensitive=True,
                       help="起始日期在 2005 年以前的按月补贴填写。"),
                 Field("amount", "补贴金额", "money", required=True, unit="元", minimum=0, maximum=100_000_000, sensitive=True,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from datetime import date
 from decimal import Decimal
 from importlib.resources import files
 
 import pytest
+from django.core.files.base import ContentFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from openpyxl import Workbook
 
+from zhiguan.functions.governance import workbooks
 from zhiguan.kernel.calendar import service as calendar
 from zhiguan.kernel.flow import definitions, service
 from zhiguan.kernel.flow.engine import compiled
@@ -120,6 +124,39 @@ def test_a_hundred_people_are_checked_by_a_handful_of_queries(office, world, mak
 
     few, many = asked(2), asked(40)
     assert (few[0], many[0]) == (2, 42) and few[1] == many[1] <= 8
+
+
+def workbook(*rows):
+    book = Workbook()
+    book.active.title = "补贴对象"
+    book.active.append(["人员", "补贴种类", "晋升前职务层次", "当月标准工资（元）", "补贴金额（元）", "说明"])
+    for row in rows:
+        book.active.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return ContentFile(out.getvalue(), name="补贴.xlsx")
+
+
+def test_people_come_by_workbook_and_every_bad_cell_is_named(office, world, make_record):
+    make_record(world.me)
+    namesakes = [make_record(world.person(name="王伟")) for _ in range(2)]
+    foreign = make_record(unit=world.other)
+    case, table = applies(office), next(iter(ALLOWANCE.tables()))
+
+    def read(*rows):
+        return office.acts("经办人", lambda actor: workbooks.rows(table, workbook(*rows), case, actor))
+
+    monthly = "购房补贴（按月）"
+    rows = read(["本人甲", monthly, "", "", 1200, ""], [namesakes[0].person.code, monthly, "", "", 1200, "年度核定"])
+    assert [row["person"] for row in rows] == [world.me.pk, namesakes[0].person_id]
+    case = office.submits(case, rows=rows)
+    assert len(case.values["rows"]) == 2 and case.state == "running"
+    with pytest.raises(Invalid) as refused:
+        read(["王伟", monthly, "", "", 1200, ""], [foreign.person.code, monthly, "", "", 1200, ""], [str(world.me.pk), monthly, "", "", 1, ""],
+             ["本人甲", "车补", "", "", "一千", ""])  # fmt: skip
+    faults = refused.value.fields
+    assert "有多人同名" in faults["2.人员"] and "没有找到" in faults["3.人员"] and "没有找到" in faults["4.人员"]
+    assert {"5.补贴种类", "5.补贴金额（元）"} <= set(faults)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,14 @@ def _offered(actor: Actor, unit: Any, text: str) -> list[Choice]:
     return [Choice(row.pk, row.name, _told(row), {"area": str(row.gross_area)}) for row in rows]
 
 
+def _names(keys: Iterable[Any]) -> dict[Any, str]:
+    """What the buildings of a form are called, for whoever reads it."""
+    return dict(Building.objects.filter(pk__in=[key for key in keys if isinstance(key, int)]).values_list("pk", "name"))
+
+
+_offered.names = _names  # asked by the pages that show a form
+
+
 def _told(building: Building) -> str:
     built = f"{building.built_on:%Y} 年建成" if building.built_on else "建成年份未登记"
     last = f"，{building.last_repair_on:%Y} 年大中修" if building.last_repair_on else "，无大中修记录"
@@ -126,8 +134,8 @@ def _document(case: CaseView) -> Mapping[str, Any]:
         "title": f"关于下达{case.unit.name}{year}年办公用房维修计划的批复", "to": case.unit.name,
         "paragraphs": [
             f"你单位关于办公用房维修项目的申请（办件编号 {case.code}）收悉。经审查，现批复如下：",
-            f"同意将 {len(table)} 个项目列入 {year} 年办公用房维修计划（见附表），批准投资合计"
-            f" {sum((_approved(row) for _, row in rows), Decimal(0)):,.2f} 元。",
+            f"同意将{len(table)}个项目列入{year}年办公用房维修计划（见附表），批准投资合计"
+            f"{sum((_approved(row) for _, row in rows), Decimal(0)):,.2f}元。",
             "请严格执行维修标准，不得超标准装修、配备设施，批准投资不得突破；项目完工后及时组织竣工验收。",
         ],
         "basis": ["《党政机关办公用房管理办法》", "《机关团体建设楼堂馆所管理条例》第二十八条"],

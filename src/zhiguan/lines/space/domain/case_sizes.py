@@ -119,13 +119,13 @@ def _document(case: CaseView) -> Mapping[str, Any]:
     start = max(_day(case.values["effective_on"]), timezone.localdate())
     found = _measured(case.values, start)
     assert found is not None, "checked before the decision takes effect"
-    people = "、".join(f"{GRADE_NAMES[grade]} {count} 人" for grade, count in _need(case.values).people.items())
+    people = "、".join(f"{GRADE_NAMES[grade]}{count}人" for grade, count in _need(case.values).people.items())
     return {
         "title": f"关于核定{case.unit.name}办公用房规模的意见", "to": case.unit.name,
         "paragraphs": [
             f"你单位关于办公用房规模的申请（办件编号 {case.code}，{SizeWay(case.values['way']).label}）收悉。经审查，现核定如下：",
-            f"按编制定员 {_need(case.values).posts} 人（{people}）测算，总建筑面积为 {found.gross:,.2f} 平方米（测算过程见附表）；"
-            f"核定你单位办公用房总建筑面积 {_area(case.values):,.2f} 平方米，自 {start:%Y年%-m月%-d日} 起执行。",
+            f"按编制定员{_need(case.values).posts}人（{people}）测算，总建筑面积为{found.gross:,.2f}平方米（测算过程见附表）；"
+            f"核定你单位办公用房总建筑面积{_area(case.values):,.2f}平方米，自{start:%Y年%-m月%-d日}起执行。",
             "请在核定规模内配置和使用办公用房，不得超面积占用；超出部分应当腾退。",
         ],
         "basis": ["《党政机关办公用房建设标准》", "《党政机关办公用房管理办法》"],

@@ -90,6 +90,7 @@ def test_what_does_not_fit_the_buildings_is_refused_by_row(office, make_building
         office.submits(case, rows=[project(building, kind="major")])
     offered = service.work_of(REPAIRS.code).lookups["buildings"](None, world.organ, "")
     assert [choice.value for choice in offered] == [building.pk]
+    assert service.work_of(REPAIRS.code).lookups["buildings"].names([building.pk]) == {building.pk: building.name}
 
 
 def test_a_building_disposed_of_meanwhile_stops_the_decision_and_nothing_is_left_behind(office, make_building):
