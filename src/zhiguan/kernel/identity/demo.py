@@ -17,17 +17,32 @@ from .models import Account, Grant, Role
 ALPHABET = string.ascii_letters + string.digits
 
 # (account, roles, word in the organ's name, which of its people)
+LINES = ("vehicles", "assets", "space", "housing")
+
+
+def _cases(role: str) -> tuple[str, ...]:
+    """The role of every line's cases: applicants, endorsers, handlers, deciders, supervisors."""
+    return tuple(f"{line}.case_{role}" for line in LINES)
+
+
 WHO = (
-    ("leader", ("vehicles.leader", "documents.reader", "documents.seal_approver"), "机关事务管理局", 0),
-    ("manager", ("vehicles.manager", "documents.manager", "documents.seal_keeper", "supervision.tuner"), "机关事务管理局",
-     1),
-    ("fleet", ("vehicles.fleet", "vehicles.requester", "documents.reader"), "发展和改革", 1),
-    ("approver", ("vehicles.approver", "documents.reader"), "发展和改革", 0),
+    ("leader", ("vehicles.leader", "assets.leader", "space.leader", "housing.leader", "documents.reader",
+                "documents.seal_approver", *_cases("decider")), "机关事务管理局", 0),
+    ("manager", ("vehicles.manager", "assets.manager", "space.manager", "housing.manager", "documents.manager",
+                 "documents.seal_keeper", "supervision.tuner", "assets.case_chief", *_cases("handler")), "机关事务管理局", 1),
+    ("reviewer", ("documents.reader", *_cases("handler")), "机关事务管理局", 2),
+    ("acceptor", ("documents.reader", *_cases("handler")), "机关事务管理局", 3),
+    ("fleet", ("vehicles.fleet", "vehicles.requester", "assets.keeper", "space.keeper", "housing.keeper", "documents.reader",
+               *_cases("applicant")), "发展和改革", 1),
+    ("approver", ("vehicles.approver", "documents.reader", *_cases("endorser")), "发展和改革", 0),
     ("endorser", ("vehicles.endorser",), "发展和改革", 2),
     ("dispatcher", ("vehicles.pool",), "机关事务管理局", 6),
     ("staff", ("vehicles.requester",), "发展和改革", 4),
     ("driver", ("vehicles.driver",), "发展和改革", 3),
-    ("inspector", ("vehicles.inspector",), "纪律检查", 0),
+    ("inspector", ("vehicles.inspector", "assets.inspector", "space.inspector", "housing.inspector", "flow.supervisor",
+                   *_cases("supervisor")), "纪律检查", 0),
+    ("designer", ("flow.designer",), "机关事务管理局", 4),
+    ("publisher", ("flow.reviewer",), "机关事务管理局", 7),
     ("personnel", ("orgs.keeper",), "机关事务管理局", 5),
     ("system", ("system_admin",), "", 0),
     ("security", ("security_admin",), "", 0),
@@ -78,7 +93,7 @@ def seed(size: str) -> dict[str, int]:
             )  # fmt: skip
             named.append(role.name)
         where = f"{organ.name} {person.name}" if organ and person else city.name
-        lines.append(f"{name:<12}{secret:<24}{'、'.join(named)} · {where}")
+        lines.append(f"{name:<12}{secret:<24}{'、'.join(named[:3])}{f' 等 {len(named)} 个角色' if len(named) > 3 else ''} · {where}")
         made += 1
     print("\n".join(lines), flush=True)  # noqa: T201 -- the one place where the passwords are shown
     return {"账号": made}

@@ -5,6 +5,6 @@ from __future__ import annotations
 
 def seed(size: str) -> dict[str, int]:
     """Make the fleet with some days of history, and its papers and costs, when there are none; return counts."""
-    from . import evaluation, fleet, life, net
+    from . import cases, evaluation, fleet, life, net
 
-    return fleet.build(size) | life.build() | net.build() | evaluation.build()
+    return fleet.build(size) | life.build() | net.build() | evaluation.build() | cases.build()
