@@ -59,7 +59,7 @@ def thresholds() -> list[tuple[str, str]]:
     for tuning in held.all(Tuning):
         for code in tuning.thresholds:
             fact = reference.fact(code)
-            found.append((f"{tuning.code}|{code}", f"{names.get(tuning.code, tuning.code)} · {fact.name}（现为 {fact.value_text}）"))
+            found.append((f"{tuning.code}|{code}", f"{names.get(tuning.code, tuning.code)} · {fact.name}：{fact.value_text}"))
     return found
 
 
@@ -84,8 +84,8 @@ class TrialForm(PageForm):
         chosen = str(self.initial.get("threshold") or "").partition("|")[2]
         shown = next((reference.fact(code) for _, code in self._pairs() if code == chosen), None)
         if shown is not None:
-            limits = f"，可在 {shown.limits_text} 之间调整" if shown.limits_text else ""
-            self.fields["value"].help_text = f"现为 {shown.value_text}{limits}。"
+            limits = f"，可调整范围 {shown.limits_text}" if shown.limits_text else ""
+            self.fields["value"].help_text = f"“{shown.name}”现行取值：{shown.value_text}{limits}。"
 
     def _pairs(self) -> list[list[str]]:
         return [value.split("|") for value, _ in self.fields["threshold"].choices]

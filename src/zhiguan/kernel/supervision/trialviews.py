@@ -29,7 +29,7 @@ WORDS = {"confirmed": "属实", "dismissed": "不属实", "open": "未办结", "
 
 def trials(actor: Actor) -> QuerySet[ThresholdTrial]:
     """Return the trials in scope, latest first."""
-    return ThresholdTrial.objects.visible_to(actor, VIEW).select_related("unit")
+    return ThresholdTrial.objects.visible_to(actor, VIEW)
 
 
 def shown_value(trial: ThresholdTrial, value: Any) -> str:
@@ -57,7 +57,7 @@ def view(request: HttpRequest, code: str) -> HttpResponse:
     request.zg_crumbs = [  # type: ignore[attr-defined]
         {"title": "监督规则", "url": reverse("supervision.rule")}, {"title": row.rule.name, "url": ""},
     ]  # fmt: skip
-    mine = list(trials(actor).filter(rule=code)[:10])
+    mine = list(trials(actor).filter(rule=code).select_related("unit")[:10])
     for trial in mine:
         trial.words = f"{shown_value(trial, trial.before)} → {shown_value(trial, trial.value)}"
     runs = list(queries.runs(actor).filter(rule=code)[:5])

@@ -162,7 +162,7 @@ HOLDERS = ListPage(
 HOLDER = DetailPage(
     code="vehicles.vehicleholder", path="vehicles/vehicleholder/<int:pk>/",
     title=lambda holder: f"{holder.vehicle.plate} · {holder.person.name}", permission="vehicles.holder.view",
-    scope_persons=("person_id",), rows=lambda actor: kept.holders(actor).select_related("unit"),
+    scope_persons=("person_id",), rows=lambda actor: kept.holders(actor).select_related("unit", "person", "vehicle"),
     badge=states(lifecycle.HOLDER),
     panels=(
         Panel("固定使用人", fields=(Column("person.name", "人员"), Column("person.code", "人员编号"),

@@ -33,7 +33,7 @@ def permitted_for(vehicle: Vehicle, actor: Actor) -> QuerySet[PermittedArea]:
 
 def holders(actor: Actor) -> QuerySet[VehicleHolder]:
     """Return the holders of vehicles in scope, and one's own entries."""
-    return VehicleHolder.objects.visible_to(actor, HOLDER).select_related("person", "vehicle")
+    return VehicleHolder.objects.visible_to(actor, HOLDER)
 
 
 def holders_of(vehicle: Vehicle, actor: Actor) -> QuerySet[VehicleHolder]:

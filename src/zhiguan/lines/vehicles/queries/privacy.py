@@ -264,7 +264,7 @@ def without_kept(rows: QuerySet, actor: Actor, start: str = "start_at", end: str
 
 def lifts_in_force(actor: Actor) -> QuerySet[PrivacyLift]:
     """Return the lifts that the actor's permission reaches, latest first."""
-    return PrivacyLift.objects.visible_to(actor, LIFT).select_related("vehicle").order_by("-created_at", "-pk")
+    return PrivacyLift.objects.visible_to(actor, LIFT).order_by("-created_at", "-pk")
 
 
 def moved_in(seconds: NDArray[np.float64], speed: NDArray[np.float64], hidden: NDArray[np.bool_]) -> list[Mapping[str, Any]]:

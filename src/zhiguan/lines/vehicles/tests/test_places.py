@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from zhiguan.kernel.trace.models import Entry
@@ -18,6 +19,8 @@ from zhiguan.kit.pages.conformance import (
     FormPageConformance,
     ImportPageConformance,
     ListPageConformance,
+    Visitor,
+    html,
 )
 from zhiguan.lines.vehicles import pages
 from zhiguan.lines.vehicles.domain import holders, places, privacy, register
@@ -347,6 +350,19 @@ def test_the_file_says_what_is_wrong_in_each_row(world, warden, districts):
     words = {2: "已登记", 4: "第 3 行", 5: "至少填写", 6: "权限范围", 7: "没有这个", 8: "自相交"}
     assert all(words[row] in message for row, message in found.items()), found
 
+
+
+def test_the_vehicles_page_lists_its_holders_and_areas_and_columns_may_be_left_out(world, keeper, make_vehicle):
+    car = make_vehicle()
+    held(car, world.people["申请人"])
+    places.add_permitted(
+        BOSS, unit=world.organ, vehicle=car, name="本车区域", fence=polygon(SQUARE), valid_from=date(2026, 1, 1)
+    )
+    visitor = Visitor(keeper)
+    page = html(visitor.get(reverse("vehicles.vehicle.detail", args=[car.pk]), {"tab": "使用人与区域"}))
+    assert "申请人" in page and "本车区域" in page
+    for name, column in (("vehicles.vehicleholder", "person.name"), ("vehicles.permittedarea", "name")):
+        assert visitor.get(reverse(name), {"cols": column}).status_code == 200
 
 
 def test_programs_draw_areas_too(world):
