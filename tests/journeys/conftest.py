@@ -26,7 +26,7 @@ import pytest
 
 CHROMIUM = os.environ.get("ZHIGUAN_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
-START_S = 120
+START_S = 300
 PREPARE = """
 from zhiguan.site.runtime.framework import set_up
 set_up()
@@ -135,7 +135,8 @@ def product(cluster: Any, template_database: str, tmp_path_factory: pytest.TempP
     started: list[subprocess.Popen] = []
     try:
         prepared = subprocess.run(
-            [sys.executable, "-c", PREPARE.format(through_page=THROUGH_PAGE)], env=env, capture_output=True, text=True, timeout=START_S, check=False
+            [sys.executable, "-c", PREPARE.format(through_page=THROUGH_PAGE)], env=env, capture_output=True, text=True,
+            timeout=START_S, check=False,
         )
         assert prepared.returncode == 0, prepared.stderr[-3000:]
         sign_ins = dict(re.findall(r"^(\w+)\s+(\w{4}-\w{4}-\w{4}-\w{4})\s", prepared.stdout, re.M))

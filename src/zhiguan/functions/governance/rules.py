@@ -182,9 +182,14 @@ def repeated_correction(context: RuleContext) -> Iterator[Hit]:
                 words = f"{case.title}已补正 {len(times)} 次，补正内容应当一次告知。"
                 yield Hit(case, month, words, case.unit, times[-1].at, {
                     "confidence": 0.9, "figures": [_figure("补正次数", len(times), "次")],
-                    "timeline": [{"at": each.at.isoformat(), "title": "通知补正", "note": "；".join(item["text"] for item in each.items)}
+                    "timeline": [_corrected(each)
                                  for each in times],
                 }, case.code)  # fmt: skip
+
+
+def _corrected(each: Any) -> dict[str, str]:
+    texts = "；".join(item["text"] for item in each.items)
+    return {"at": each.at.isoformat(), "title": "通知补正", "note": texts}
 
 
 def split_applications(context: RuleContext) -> Iterator[Hit]:

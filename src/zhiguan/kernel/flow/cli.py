@@ -135,7 +135,7 @@ def _tables(paths: Sequence[str]) -> dict[str, str]:
 
 
 def validate(args: Namespace) -> int:
-    """``zhiguan flow validate FILE...``: one JSON object a file: ``file``, ``ok``, ``error``, ``process``, ``steps``, ``elements``.
+    """``zhiguan flow validate FILE...``: a JSON object a file: file, ok, error, process, steps, elements.
 
     ``elements`` counts the BPMN elements of any well-formed file, also of one that cannot run here. Exit 1 when one
     cannot.

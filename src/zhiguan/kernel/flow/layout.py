@@ -34,7 +34,8 @@ def with_drawing(bpmn: str) -> str:
         return bpmn
     nodes = {node.get("id"): etree.QName(node).localname for node in process
              if isinstance(node.tag, str) and node.get("id") and etree.QName(node).localname != "sequenceFlow"
-             and etree.QName(node).namespace == BPMN and etree.QName(node).localname not in ("laneSet", "documentation")}  # fmt: skip
+             and etree.QName(node).namespace == BPMN
+             and etree.QName(node).localname not in ("laneSet", "documentation")}  # fmt: skip
     flows = [
         (flow.get("id"), flow.get("sourceRef"), flow.get("targetRef"))
         for flow in process.iter(f"{{{BPMN}}}sequenceFlow")

@@ -228,7 +228,8 @@ def _plan_of(process: Any, faults: _Faults) -> Plan:
             if not table or not decision:
                 faults.add(f"{_called(node)}：须用 zg:decision=“决策表名:决策标识”指明决策表", node)
     following = {code: tuple(targets) for code, targets in following.items()}  # type: ignore[misc]
-    return Plan(process.get("id") or "", process.get("name") or "", steps, acts, decisions, following, kinds, names)  # type: ignore[arg-type]
+    code, name = process.get("id") or "", process.get("name") or ""
+    return Plan(code, name, steps, acts, decisions, following, kinds, names)  # type: ignore[arg-type]
 
 
 def _step_of(node: Any, code: str, faults: _Faults) -> StepPlan:

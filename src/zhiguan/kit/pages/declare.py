@@ -85,7 +85,8 @@ class ListPage(Page):
     ``callable(rows, text)`` returning rows. Large tables use ``^`` and ``=`` on indexed columns. ``default_sort``
     names ORM paths, ``-`` for descending; the key is added so that the order is total; asked for a period
     (``DateRangeFilter`` of an own column) the list is in that period's order, the latest first: large tables index the
-    column. ``export_name`` empty means no export; ``export_permission`` defaults to the page's own. ``search_global`` lets /search look here too.
+    column. ``export_name`` empty means no export; ``export_permission`` defaults to the page's own. ``search_global`` lets
+    /search look here too.
     ``detail`` is the URL name of the rows' page (default: code + ``.detail`` when declared).
     """
 

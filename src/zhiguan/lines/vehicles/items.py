@@ -36,13 +36,15 @@ QUOTA = ServiceItem(
                 Field("current", "现有编制", "integer", unit="辆", minimum=0, maximum=9999),
                 Field("held", "实有车辆", "integer", unit="辆", minimum=0, maximum=9999),
                 Field("wanted", "申请编制", "integer", required=True, unit="辆", minimum=0, maximum=9999),
-                Field("change", "增减", "computed", computed="if wanted = null then null else wanted - (if current = null then 0 else current)",
+                Field("change", "增减", "computed", computed=
+                      "if wanted = null then null else wanted - (if current = null then 0 else current)",
                       places=0, unit="辆"),
                 Field("why", "说明", max_length=200),
             ), minimum=1, maximum=10, totals=("current", "held", "wanted", "change"), unique="kind",
                help="现有编制和实有车辆取自车辆台账。"),
             Field("increase", "编制净增", "computed", places=0, unit="辆",
-                  computed="sum(for row in rows return (if row.wanted = null then 0 else row.wanted) - (if row.current = null then 0 else row.current))"),
+                  computed="sum(for row in rows return (if row.wanted = null then 0 else row.wanted)"
+                  " - (if row.current = null then 0 else row.current))"),
         )),
     ),
     materials=(
@@ -95,15 +97,18 @@ RENEWAL = ServiceItem(
     ),
 )  # fmt: skip
 
+_DOCUMENT = "documents.document.view"
 PERMISSIONS = case_permissions("vehicles", "车辆")
 ROLES = (
-    RoleTemplate("vehicles.case_applicant", "车辆事项申请人", ("vehicles.case.apply", "vehicles.case.view", "documents.document.view"), scope="organ"),
-    RoleTemplate("vehicles.case_endorser", "车辆事项单位审核人", ("vehicles.case.endorse", "vehicles.case.view", "documents.document.view"),
+    RoleTemplate("vehicles.case_applicant", "车辆事项申请人", ("vehicles.case.apply", "vehicles.case.view", _DOCUMENT),
                  scope="organ"),
-    RoleTemplate("vehicles.case_handler", "车辆事项受理审查人员", ("vehicles.case.handle", "vehicles.case.view", "documents.document.view"), scope="city"),
+    RoleTemplate("vehicles.case_endorser", "车辆事项单位审核人", ("vehicles.case.endorse", "vehicles.case.view", _DOCUMENT),
+                 scope="organ"),
+    RoleTemplate("vehicles.case_handler", "车辆事项受理审查人员",
+                 ("vehicles.case.handle", "vehicles.case.view", _DOCUMENT), scope="city"),
     RoleTemplate("vehicles.case_decider", "车辆事项审批领导",
-                 ("vehicles.case.decide", "vehicles.case.view", "vehicles.case.assign", "documents.document.view"), scope="city"),
-    RoleTemplate("vehicles.case_supervisor", "车辆事项监督人员", ("vehicles.case.supervise", "vehicles.case.view", "documents.document.view"),
+                 ("vehicles.case.decide", "vehicles.case.view", "vehicles.case.assign", _DOCUMENT), scope="city"),
+    RoleTemplate("vehicles.case_supervisor", "车辆事项监督人员", ("vehicles.case.supervise", "vehicles.case.view", _DOCUMENT),
                  scope="city"),
 )  # fmt: skip
 DOCUMENTS = (

@@ -164,7 +164,8 @@ def timeline(case: Any, actor: Actor, request: HttpRequest) -> dict[str, Any]:
             for seat in step.seats.all() if seat.kind != "copy" and seat.state not in ("lapsed",)
         ]  # fmt: skip
         steps.append({"step": step, "seats": seats, "outcome": outcomes.get(step.outcome, step.outcome),
-                      "held": _span(end - step.opened_at), "clock": limits.in_words(step), "cards": list(step.cards.all())})  # fmt: skip
+                      "held": _span(end - step.opened_at), "clock": limits.in_words(step),
+                      "cards": list(step.cards.all())})  # fmt: skip
     return {"steps": steps}
 
 
@@ -257,7 +258,8 @@ ACTS = (
                only=lambda actor, case: case.my_seat is not None or _manages(actor, case), icon="player-play",
                style="primary", confirm="恢复办理后时限继续计算。"),
     VerbAction("withdraw", "撤回申请", verb=service.withdraw, permission=SIGNED_IN, reason=True, style="danger", icon="arrow-back",
-               when=lambda case: case.state in ("running", "correcting", "returned") and not case.document_no, only=_is_applicant),
+               when=lambda case: case.state in ("running", "correcting", "returned") and not case.document_no,
+               only=_is_applicant),
     VerbAction("discard", "放弃草稿", verb=service.discard, permission=SIGNED_IN, style="danger", only=_is_applicant,
                when=lambda case: case.state == "draft", confirm="放弃后不能再提交，草稿内容保留在变动记录中。"),
     VerbAction("receive", "签收结果", verb=service.receive, permission=SIGNED_IN, style="primary", icon="checks", only=_is_applicant,

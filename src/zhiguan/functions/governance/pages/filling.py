@@ -183,7 +183,10 @@ def save(request: HttpRequest, pk: int) -> HttpResponse:
     return JsonResponse({
         "title": case.title, "version": case.version, "computed": computed, "tables": tables,
         "hidden": [part.name for part in fields if part.visible_if and not flow_forms._true(part.visible_if, about)],
-        "required": [part.name for part in fields if part.required or (part.required_if and flow_forms._true(part.required_if, about))],
+        "required": [
+            part.name for part in fields
+            if part.required or (part.required_if and flow_forms._true(part.required_if, about))
+        ],
         "materials": [material.code for material, _ in flow_forms.wanted_materials(item, case.values)],
     })  # fmt: skip
 

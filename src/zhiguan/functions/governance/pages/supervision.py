@@ -43,6 +43,10 @@ def overview(request: HttpRequest) -> HttpResponse:
     return render(request, "governance/supervision.html", context)
 
 
+def _stage(card: Card) -> str:
+    return STAGES.get(card.step.stage, "") if card.step_id else "全程"
+
+
 def _cards(actor: Actor) -> object:
     return Card.objects.filter(case__in=flow.supervised(actor))
 
@@ -96,7 +100,7 @@ CARDS = ListPage(
         Column("case.title", "办件", link=lambda row: reverse("governance.case.detail", args=[row.case_id])),
         Column("item", "事项", value=lambda row: queries.item_name(row.case.item), needs=("case.item",)),
         Column("case.unit.name", "申请单位"), Column("step.name", "环节"),
-        Column("stage", "环节类型", value=lambda row: STAGES.get(row.step.stage, "") if row.step_id else "全程", needs=("step.stage", "step_id")),
+        Column("stage", "环节类型", value=_stage, needs=("step.stage", "step_id")),
         DateTime("reached_at", "触发时间", sortable=True), DateTime("raised_at", "记录时间", sortable=True, shown=False),
     ),
     search=("=case.code", "case.title"),

@@ -79,12 +79,14 @@ def bpmn(mode: str = "all", *, parallel: bool = False, **attributes: str) -> str
     <sequenceFlow id="b" sourceRef="lead" targetRef="accept"/>
     <userTask id="accept" name="受理" zg:stage="accept" zg:who="role:t.accept" zg:outcomes="agree=受理,refuse=不予受理"/>
     <sequenceFlow id="c" sourceRef="accept" targetRef="g"/><exclusiveGateway id="g" default="d2"/>
-    <sequenceFlow id="d1" sourceRef="g" targetRef="clock"><conditionExpression>outcomes.accept = "agree"</conditionExpression></sequenceFlow>
+    <sequenceFlow id="d1" sourceRef="g" targetRef="clock">
+      <conditionExpression>outcomes.accept = "agree"</conditionExpression></sequenceFlow>
     <sequenceFlow id="d2" sourceRef="g" targetRef="no"/>
     <serviceTask id="clock" zg:do="accept"/>{review}{middle}
     <userTask id="decision" name="决定" zg:stage="decide" zg:who="role:t.decide" zg:not="accept" zg:bulk="yes"/>
     <sequenceFlow id="e" sourceRef="decision" targetRef="h"/><exclusiveGateway id="h" default="f2"/>
-    <sequenceFlow id="f1" sourceRef="h" targetRef="yes"><conditionExpression>outcomes.decision = "agree" and outcomes.review = "agree"</conditionExpression></sequenceFlow>
+    <sequenceFlow id="f1" sourceRef="h" targetRef="yes">
+      <conditionExpression>outcomes.decision = "agree" and outcomes.review = "agree"</conditionExpression></sequenceFlow>
     <sequenceFlow id="f2" sourceRef="h" targetRef="no"/>
     <serviceTask id="yes" zg:do="grant"/><sequenceFlow id="i" sourceRef="yes" targetRef="end"/>
     <serviceTask id="no" zg:do="refuse"/><sequenceFlow id="j" sourceRef="no" targetRef="end2"/>

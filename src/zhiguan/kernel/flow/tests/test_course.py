@@ -111,7 +111,8 @@ def test_claim_and_release(office, case_at):
 @pytest.mark.parametrize(
     ("mode", "votes", "ends"),
     [
-        ("all", "aaa", "agree"), ("all", "ar", "refuse"), ("any", "a", "agree"), ("any", "rra", "agree"), ("any", "rrr", "refuse"),
+        ("all", "aaa", "agree"), ("all", "ar", "refuse"), ("any", "a", "agree"),
+        ("any", "rra", "agree"), ("any", "rrr", "refuse"),
         ("ratio:0.6", "aa", "agree"), ("ratio:0.6", "rr", "refuse"), ("ratio:0.6", "ara", "agree"), ("turn", "aaa", "agree"),
         ("turn", "ar", "refuse"),
     ],
