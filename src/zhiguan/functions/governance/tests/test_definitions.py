@@ -19,7 +19,7 @@ from zhiguan.kernel.flow.service import Definition, definitions
 from zhiguan.kernel.identity.models import Account
 from zhiguan.kernel.orgs.models import Unit
 from zhiguan.kernel.reference import service as reference
-from zhiguan.kit.actor import system
+from zhiguan.kit.actor import Scope, system
 from zhiguan.kit.errors import Refusal
 from zhiguan.kit.pages.conformance import Case, DetailPageConformance, ListPageConformance, Visitor, html
 
@@ -34,13 +34,13 @@ CHECK = {
 def world(as_system: Any, make_actor: Any) -> SimpleNamespace:
     """Shipped definitions of a city; one who draws, one who reviews, one who does both."""
     city = Unit.objects.create(code="310000", name="测试市", kind="city", pos=0, pos_end=99, valid_from=date(2020, 1, 1))
-    other = Unit.objects.create(code="320000", name="他市", kind="city", pos=100, pos_end=199, valid_from=date(2020, 1, 1))
+    other = Unit.objects.create(code="310000001", name="市甲局", kind="organ", parent=city, pos=10, pos_end=19, valid_from=date(2020, 1, 1))
     reference.sync()
     definitions.sync(system("tests"))
 
     def somebody(name: str, *codes: str) -> Any:
         account = Account.objects.create(username=name, unit=city, must_change_password=False)
-        return make_actor(dict.fromkeys((DEFINITION_VIEW, *codes), "below"), unit=city, account=account.pk, name=name)
+        return make_actor(dict.fromkeys((DEFINITION_VIEW, *codes), "unit"), unit=city, account=account.pk, name=name)
 
     return SimpleNamespace(
         city=city, other=other, designer=somebody("designer", EDIT), reviewer=somebody("reviewer", REVIEW),
@@ -105,7 +105,7 @@ def test_a_changed_step_is_kept_with_everything_else(world, draft):
 def test_every_fault_is_told_at_its_element_and_nothing_is_kept(world, draft):
     broken = (
         draft.bpmn.replace('zg:stage="review"', 'zg:stage="nonsense"')
-        .replace('outcomes.decision = "agree"', "outcomes.decision = = 1")
+        .replace('outcomes.decision = "agree"', "outcomes.decision = (")
         .replace('zg:decision="route:route"', 'zg:decision="route"')
     )
     status, answer = post(world.designer, draft, "save", act="save", bpmn=broken, version=version(draft))
@@ -124,7 +124,7 @@ def test_a_table_that_is_not_there_and_a_permission_nobody_has(world, draft):
     assert [each["at"] for each in answer["faults"]] == ["route"]
     text = draft.bpmn.replace("permission:vehicles.case.decide@bureau", "permission:vehicles.case.nobody@bureau")
     _, answer = post(world.designer, draft, "save", act="check", bpmn=text)
-    assert answer["faults"] == [] and [each["at"] for each in answer["doubts"]] == ["decision"]
+    assert answer["faults"] == [] and "decision" in [each["at"] for each in answer["doubts"]]
 
 
 @pytest.mark.parametrize("text", [
@@ -151,7 +151,7 @@ def test_the_stale_the_unsigned_for_and_the_published_are_refused(world, draft):
     for page in ("edit", "checks"):
         assert Visitor(world.reviewer).get(reverse(f"governance.definition.{page}", args=[draft.pk])).status_code == 403
         assert Visitor(world.designer).get(reverse(f"governance.definition.{page}", args=[draft.pk])).status_code == 200
-    elsewhere = replace(world.designer, permissions={EDIT: world.designer.scope(EDIT).__class__(((100, 199),)), DEFINITION_VIEW: world.designer.scope(EDIT)})
+    elsewhere = replace(world.designer, permissions={EDIT: Scope(((10, 19),)), DEFINITION_VIEW: world.designer.scope(EDIT)})
     assert Visitor(elsewhere).get(reverse("governance.definition.edit", args=[draft.pk])).status_code == 404
 
 
@@ -191,7 +191,7 @@ def test_a_table_is_edited_and_keeps_its_ids(world, draft):
 def test_a_cell_that_cannot_be_read_is_told_by_its_place(world, draft):
     name = next(iter(draft.tables))
     grids = decision_grids.read(draft.tables[name])
-    grids[0]["rules"][1]["cells"][0] = "> > 3"
+    grids[0]["rules"][1]["cells"][0] = "> ((("
     status, answer = post(world.designer, draft, "table_save", name, act="save", grids=json.dumps(grids), version=version(draft))
     assert status == 422
     assert [(each["rule"], each["column"]) for each in answer["faults"]] == [(1, 0)]
@@ -235,7 +235,8 @@ def test_test_cases_are_written_run_and_needed(world, draft):
     status, answer = post(world.designer, draft, "checks_save", act="save", checks=json.dumps(FORM), version=version(draft))
     assert status == 200 and answer["results"][0]["passed"]
     draft.refresh_from_db()
-    assert process_checks.for_form(draft.checks)[0]["context"] == FORM[0]["context"]
+    kept = process_checks.for_form(draft.checks)[0]["context"]
+    assert sorted(kept, key=lambda each: each["code"]) == FORM[0]["context"]
 
 
 @pytest.mark.parametrize(("path", "value"), [
