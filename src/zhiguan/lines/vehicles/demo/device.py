@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from zhiguan.kernel.telemetry.jt808 import MAX_BODY, Decoded, Splitter, decode_frame, encode
 
@@ -236,6 +237,15 @@ class Device(asyncio.Protocol):
             self.waiting.popleft()
             self.counts.dropped += 1
 
+    @property
+    def unsaid(self) -> int:
+        """Reports that were not delivered, or not acknowledged yet."""
+        return len(self.waiting) + len(self._sent)
+
+    def flush(self) -> None:
+        """Send what was kept, when there is a connection."""
+        self._deliver()
+
     def _deliver(self) -> None:
         """Send what was kept, several reports in one message, as made up after a blind area."""
         while self.accepted and self.waiting and len(self._sent) < 64:
@@ -319,16 +329,16 @@ class Device(asyncio.Protocol):
 
     # --- of its own accord
 
-    def insert_card(self, card: Card) -> None:
-        """A driver's card goes in."""
+    def insert_card(self, card: Card, moment: datetime | None = None) -> None:
+        """A driver's card goes in (now)."""
         self.insides.card = card
         if self.accepted:
-            self._send(DRIVER_CARD, self.insides.card_body(1))
+            self._send(DRIVER_CARD, self.insides.card_body(1, moment))
 
-    def remove_card(self) -> None:
-        """The card goes out."""
+    def remove_card(self, moment: datetime | None = None) -> None:
+        """The card goes out (now)."""
         if self.accepted:
-            self._send(DRIVER_CARD, self.insides.card_body(2))
+            self._send(DRIVER_CARD, self.insides.card_body(2, moment))
         self.insides.card = None
 
     def photograph(self, event: int = 0) -> None:

@@ -25,6 +25,7 @@ _RINGS_M = (6_000.0, 12_000.0, 22_000.0)
 _STREET_KMH, _ARTERIAL_KMH, _RING_KMH, _ACCESS_KMH = 45.0, 60.0, 80.0, 25.0
 _ACCELERATE, _BRAKE = 1.4, 1.8  # m/s²
 _TURN_MS = 6.0
+_CORNER_M, _SIDE_MS2 = 10.0, 2.2  # a car turns over so many metres before and behind the corner, at most so hard
 _RED_LIGHT_SHARE = 0.3
 _NOISE_MEMORY = 0.8  # receivers err in the same direction for a while
 
@@ -41,6 +42,12 @@ class Route:
     @property
     def polyline(self) -> list[Place]:
         return list(zip(self.lat.tolist(), self.lon.tolist(), strict=True))
+
+    @property
+    def legs_m(self) -> Floats:
+        """Metres of each leg."""
+        x, y = to_plane(self.lat, self.lon, self.lat[0], self.lon[0])
+        return np.hypot(np.diff(x), np.diff(y))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,18 +214,20 @@ def drive(
     *,
     traffic: float = 1.0,
     noise_m: float = 4.0,
+    spread: float = 0.07,
 ) -> Drive:
     """The reports of one drive along `route` that sets off at `start_s` (epoch seconds), one each `every_s` seconds.
 
-    Speeds up and brakes, slows down in turns, waits at some lights; `traffic` scales the speeds (0.5 = rush hour). Ends
-    standing at the goal. The positions carry the receiver's error of `noise_m` metres.
+    Speeds up and brakes, slows down in turns, waits at some lights; `traffic` scales the speeds (0.5 = rush hour), which
+    differ from driver to driver by the standard deviation `spread`. Ends standing at the goal. The positions carry the
+    receiver's error of `noise_m` metres.
     """
     if not (every_s > 0.0 and traffic > 0.0 and noise_m >= 0.0):
         raise ValueError("every_s and traffic must be positive, noise_m not negative")
     x, y = to_plane(route.lat, route.lon, route.lat[0], route.lon[0])
     length = np.hypot(np.diff(x), np.diff(y))
     bearing = np.arctan2(np.diff(x), np.diff(y))
-    begin, place, speed, change, end = _motion(route, length, bearing, traffic * rng.normal(1.0, 0.07), rng)
+    begin, place, speed, change, end = _motion(route, length, bearing, traffic * rng.normal(1.0, spread), rng)
     time = np.arange(np.floor(end / every_s) + 2.0) * every_s
     time[-1] = end
     time = np.unique(time)
@@ -232,10 +241,24 @@ def drive(
     lat, lon = from_plane(
         np.interp(at, marks, x) + error[0], np.interp(at, marks, y) + error[1], route.lat[0], route.lon[0]
     )
-    leg = np.clip(np.searchsorted(marks, at, side="right") - 1, 0, length.size - 1)
-    heading = np.degrees(bearing[leg]) + rng.normal(0.0, 2.0, time.size)
+    heading = _headings(route, marks, bearing, at) + rng.normal(0.0, 2.0, time.size)
     shown = np.where(pace > 0.3, np.maximum(pace * 3.6 + rng.normal(0.0, 0.4, time.size), 0.0), 0.0).round(1)
     return Drive(start_s + time, lat, lon, shown, heading % 360.0)
+
+
+def _headings(route: Route, marks: Floats, bearing: Floats, at: Floats) -> Floats:
+    """Degrees at the metres `at`: along the legs, turning steadily around the corners between them, the wider the faster
+    the road, so that nobody is thrown aside."""
+    if bearing.size < 2:
+        return np.full(at.size, np.degrees(bearing[0]))
+    turned = np.unwrap(bearing)
+    angle = np.abs(np.diff(turned))
+    pace = np.where(angle > np.radians(35.0), _TURN_MS, np.minimum(route.limit_kmh[:-1], route.limit_kmh[1:]) / 3.6)
+    room = np.minimum(np.diff(marks)[:-1], np.diff(marks)[1:]) / 2.0
+    reach = np.minimum(np.maximum(_CORNER_M, pace**2 / _SIDE_MS2 * angle / 2.0), room)
+    corner = marks[1:-1]
+    knots = np.column_stack((corner - reach, corner + reach)).ravel()
+    return np.interp(at, knots, np.degrees(np.column_stack((turned[:-1], turned[1:])).ravel()))
 
 
 def park(place: Place, start_s: float, end_s: float, rng: np.random.Generator, every_s: float = 60.0) -> Drive:

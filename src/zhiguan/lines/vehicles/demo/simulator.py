@@ -308,7 +308,8 @@ class Fleet:
             print(json.dumps(self.status()), flush=True)
 
 
-def _django() -> None:
+def set_up() -> None:
+    """Make Django ready, when it is not."""
     import django
     from django.apps import apps
 
@@ -317,9 +318,8 @@ def _django() -> None:
         django.setup()
 
 
-def _parser() -> argparse.ArgumentParser:
-    whole = argparse.ArgumentParser(prog="zhiguan simulate", description="模拟数据（演示与压力测试用）")
-    fleet = whole.add_subparsers(metavar="对象", required=True).add_parser("fleet", help="模拟车队（JT/T 808）")
+def add_options(fleet: argparse.ArgumentParser) -> None:
+    """The options of ``simulate fleet``."""
     fleet.add_argument("--host", default="127.0.0.1", help="网关地址（默认本机）")
     fleet.add_argument("--port", type=int, default=8808, help="网关端口（默认 %(default)s）")
     fleet.add_argument("--vehicles", type=int, default=None, metavar="N", help="车辆数（默认为全部值班车辆）")
@@ -330,7 +330,6 @@ def _parser() -> argparse.ArgumentParser:
         "--reset-every", type=float, default=0.0, metavar="秒", help="每隔多少秒使一台在线终端重新注册（默认不）"
     )
     fleet.add_argument("--seed", type=int, default=1, help="随机数种子")
-    return whole
 
 
 async def _run(args: argparse.Namespace) -> None:
@@ -369,17 +368,14 @@ async def _run(args: argparse.Namespace) -> None:
     await fleet.run()
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def drive_on(args: argparse.Namespace) -> int:
     """``zhiguan simulate fleet``: drive until SIGTERM or Ctrl-C; returns the exit code."""
-    args = _parser().parse_args(sys.argv[1:] if words is None else words)
     if args.speed <= 0 or (args.vehicles is not None and args.vehicles < 1):
         print("倍速和车辆数应大于 0。", file=sys.stderr)
         return 2
     random.seed(args.seed)
-    _django()
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    set_up()
+    more_files()
     try:
         import uvloop
 
@@ -388,3 +384,10 @@ def main(words: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def more_files() -> None:
+    """Thousands of connections need as many open files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
