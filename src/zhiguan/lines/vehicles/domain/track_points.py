@@ -52,6 +52,7 @@ class TripPolicy:
     max_speed_kmh: float = 200.0  # faster between two positions is impossible
     jump_slack_m: float = 100.0  # scatter allowed on top of max_speed_kmh
     jump_run_points: float = 5.0  # an impossible island of fewer points is dropped, a larger one kept
+    lone_m: float = 200.0  # a single point so far from where a vehicle stands, before and after, is a receiver's
     earliest_s: float = 631_152_000.0  # 1990-01-01 UTC; receivers without a fix send 1980 or 1970
     latest_s: float = 4_102_444_800.0  # 2100-01-01 UTC; callers with a clock pass now + one day
 
@@ -147,11 +148,59 @@ def clean(points: Points, policy: TripPolicy) -> Cleaned:
     rows, repeated = _ordered(points, rows)
     drop[repeated] = Drop.DUPLICATE
     ordered = points.take(rows)
-    jumped = _jumps(ordered, policy)
-    if jumped.any():
-        drop[rows[jumped]] = Drop.JUMP
-        ordered = ordered.take(~jumped)
+    for wrong in (_lone, _jumps):
+        jumped = wrong(ordered, policy)
+        if jumped.any():
+            drop[rows[jumped]] = Drop.JUMP
+            rows, ordered = rows[~jumped], ordered.take(~jumped)
     return Cleaned(ordered, drop)
+
+
+def _lone(points: Points, policy: TripPolicy) -> NDArray[np.bool_]:
+    """Single points, or two that lie apart, far from where the vehicle stands before and after (at an end of the track:
+    on the one side).
+
+    Between reports minutes apart a car could get there and back, so no impossible speed gives them away; but a car on
+    the road reports more often than one that stands. Where no speed is told, nothing is left out.
+    """
+    count = len(points)
+    out = np.zeros(count, bool)
+    lone_m = policy.lone_m
+    stands = points.speed_kmh <= policy.slow_kmh
+
+    def metres(a: NDArray[np.intp], b: NDArray[np.intp]) -> Floats:
+        return haversine_m(points.lat[a], points.lon[a], points.lat[b], points.lon[b])
+
+    # a great circle is not much shorter than its degrees laid end to end: cheap, and clears nearly all points
+    far = (np.abs(np.diff(points.lat)) + np.abs(np.diff(points.lon))) * METRES_PER_DEGREE > lone_m
+    same = points.vehicle[1:] == points.vehicle[:-1]
+    far &= same
+    for width in (1, 2) if count > 3 else ():
+        p = np.flatnonzero(far[: count - width - 1] & far[width:])
+        if width == 2:
+            p = p[far[p + 1]]
+        n = p + width + 1
+        # one of the two may itself have a speed out of nowhere, when they lie minutes apart
+        slow = (stands[p] & stands[n]) | (
+            (stands[p] | stands[n]) & (points.time_s[n] - points.time_s[p] >= policy.dwell_s)
+        )
+        p, n = (rows[(points.vehicle[p] == points.vehicle[n]) & slow] for rows in (p, n))
+        good = metres(p, n) < lone_m / 2.0
+        for step in range(width):
+            good &= (metres(p + step + 1, p) > lone_m) & (metres(p + step + 1, n) > lone_m)
+        if width == 2:
+            good &= metres(p + 1, p + 2) > lone_m
+        for step in range(width):
+            out[p[good] + step + 1] = True
+    # A track's first and last point: a car does not get so far between one report that says it stands and the next.
+    ends = np.flatnonzero(far)
+    for end, inner in ((ends, ends + 1), (ends + 1, ends)):
+        beyond = end - 1 if end is ends else end + 1
+        edge = (beyond < 0) | (beyond >= count)
+        edge[~edge] = points.vehicle[beyond[~edge]] != points.vehicle[end[~edge]]
+        soon = np.abs(points.time_s[end] - points.time_s[inner]) <= 2.0 * policy.dwell_s
+        out[end[edge & soon & stands[inner] & (metres(end, inner) > lone_m)]] = True
+    return out
 
 
 def _ordered(points: Points, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -182,7 +231,10 @@ def _jumps(points: Points, policy: TripPolicy) -> NDArray[np.bool_]:
     bad = impossible(points, policy)
     for vehicle in np.unique(points.vehicle[:-1][bad]) if bad.any() else ():
         low, high = np.searchsorted(points.vehicle, (vehicle, vehicle + 1))
-        starts = np.concatenate(([low], np.flatnonzero(bad[low : high - 1]) + low + 1))
+        cuts = np.flatnonzero(bad[low : high - 1]) + low + 1
+        # The points beside an impossible step stand alone: either may be the stray one, though its other side connects.
+        starts = np.unique(np.concatenate(([low], cuts - 1, cuts, cuts + 1)))
+        starts = starts[(starts >= low) & (starts < high)]
         ends = np.append(starts[1:], high)
         keep = _best_chain(points, starts, ends, policy)
         for start, end in zip(starts[~keep], ends[~keep], strict=True):

@@ -166,13 +166,19 @@ class _Runs:
         return np.repeat(per_run, self.last - self.first + 1)
 
 
+def _extent(values: Floats, runs: _Runs) -> Floats:
+    """How far each run's points lie apart, its last point included."""
+    last = values[runs.last + 1]
+    high = np.maximum(np.maximum.reduceat(values[:-1], runs.first), last)
+    return high - np.minimum(np.minimum.reduceat(values[:-1], runs.first), last)
+
+
 def _quiet_stays(p: Points, links: _Links, policy: TripPolicy) -> NDArray[np.bool_]:
     """Links of long runs in which the terminal reports rest although the position wanders,
     up to min_trip_m to all sides."""
     runs = _Runs.of(links.quiet.astype(np.int8), ~links.same)
     lasting = (p.time_s[runs.last + 1] - p.time_s[runs.first] >= policy.dwell_s) & (runs.kind == 1)
-    width = np.maximum.reduceat(links.x[:-1], runs.first) - np.minimum.reduceat(links.x[:-1], runs.first)
-    height = np.maximum.reduceat(links.y[:-1], runs.first) - np.minimum.reduceat(links.y[:-1], runs.first)
+    width, height = (_extent(values, runs) for values in (links.x, links.y))
     return runs.spread(lasting & (np.maximum(width, height) <= 2.0 * policy.min_trip_m))
 
 

@@ -82,10 +82,11 @@ def harsh_driving(context: RuleContext) -> Iterator[Hit]:
             continue
         pairs = pairs[frame.kept[pairs] & frame.kept[pairs + 1]]
         slot, dt = points.slot[pairs], frame.dt[pairs]
-        gain = (points.speed_kmh[pairs + 1] - points.speed_kmh[pairs]) / 3.6 / dt
+        told = _without_spikes(points.speed_kmh, frame.same)
+        gain = (told[pairs + 1] - told[pairs]) / 3.6 / dt
         turn = np.radians((points.direction_deg[pairs + 1] - points.direction_deg[pairs] + 180.0) % 360.0 - 180.0) / dt
         # Standing receivers turn on the spot; below 15 km/h the heading says nothing.
-        speed = np.minimum(points.speed_kmh[pairs], points.speed_kmh[pairs + 1])
+        speed = np.minimum(told[pairs], told[pairs + 1])
         side = np.where(speed >= 15.0, np.abs(turn) * speed / 3.6, 0.0)
         possible = (np.abs(gain) <= 12.0) & (side <= 15.0)
         kinds = np.where(
@@ -103,6 +104,15 @@ def harsh_driving(context: RuleContext) -> Iterator[Hit]:
         for which, own in by_slot(slot[hit]):
             if own.size >= needed[which]:
                 yield _harsh(day, which, pairs[hit[own]], kinds[hit[own]], gain[hit[own]], side[hit[own]])
+
+
+def _without_spikes(values: NDArray[np.float64], same: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The middle one of three neighbours: a figure out of nowhere, and back, is no braking."""
+    out = values.copy()
+    inner = same[1:] & same[:-1]
+    a, b, c = values[:-2], values[1:-1], values[2:]
+    out[1:-1][inner] = np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))[inner]
+    return out
 
 
 NAMES = {1: "急加速", 2: "急减速", 3: "急转弯"}

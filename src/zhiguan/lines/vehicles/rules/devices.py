@@ -22,6 +22,10 @@ from .evidence import SHANGHAI, clock, figure, step
 from .frame import Day, by_slot, days, moment
 
 LAST_SEEN_DAYS = 30
+STRAY_REPORTS = 1
+"""A single report in a long silence is one of another time: its clock was wrong."""
+DRIVING_S = 150.0
+"""A car that moved so short a time before its last report was driving: it may have stood at a red light."""
 
 
 # --- 终端离线
@@ -30,7 +34,7 @@ LAST_SEEN_DAYS = 30
 def terminal_offline(context: RuleContext) -> Iterator[Hit]:
     """Yield vehicle-days on which a terminal in use was silent: while driving, through office hours, or all night.
 
-    - while driving: the last report before a long silence was of a moving vehicle, and it went on elsewhere;
+    - while driving: the vehicle moved shortly before a long silence, and went on elsewhere;
     - office hours of a working day: no report for longer than the threshold within them;
     - the night before: last seen away from its place, and not a report until the night ended. Such a night has no stop
       that the night rule could judge.
@@ -81,7 +85,13 @@ def _while_driving(day: Day) -> dict[int, list[Silence]]:
     a, b = rows[:-1], rows[1:]
     gap = points.time_s[b] - points.time_s[a]
     least = day.limit("offline_min")[points.slot[a]] * 60
-    long = (points.slot[a] == points.slot[b]) & (gap > least) & frame.moving[a]
+    drove = np.maximum.accumulate(np.where(frame.moving[a], np.arange(a.size), -1))
+    driving = (
+        (drove >= 0)
+        & (points.slot[a[drove]] == points.slot[a])
+        & (points.time_s[a] - points.time_s[a[drove]] <= DRIVING_S)
+    )
+    long = (points.slot[a] == points.slot[b]) & (gap > least) & driving
     for at, to, threshold in zip(a[long].tolist(), b[long].tolist(), least[long].tolist(), strict=True):
         metres = float(haversine_m(points.lat[at], points.lon[at], points.lat[to], points.lon[to]))
         slot = int(points.slot[at])
@@ -123,8 +133,8 @@ def _silent_nights(day: Day, fitted: set[int]) -> dict[int, list[Silence]]:
         vehicle = frame.vehicles[slot]
         if vehicle.place is None or vehicle.pk not in fitted or seen >= night_from.timestamp():
             continue
-        low, high = int(frame.heard_edges[slot]), int(frame.heard_edges[slot + 1])
-        if high > low and frame.heard.time_s[low] < night_to.timestamp():
+        heard = frame.heard.time_s[int(frame.heard_edges[slot]) : int(frame.heard_edges[slot + 1])]
+        if np.searchsorted(heard, night_to.timestamp()) > STRAY_REPORTS:
             continue
         metres = float(haversine_m(lat, lon, vehicle.place.lat, vehicle.place.lon)) - vehicle.place.radius_m
         if metres > away_m[slot]:
@@ -196,16 +206,11 @@ def silent_move(context: RuleContext) -> Iterator[Hit]:
     """
     for day in days(context):
         frame, points = day.frame, day.frame.points
-        rows = np.flatnonzero(frame.kept)
+        rows = _confirmed(day, np.flatnonzero(frame.kept))
         if not rows.size:
             continue
         a, b = rows[:-1], rows[1:]
-        gap = points.time_s[b] - points.time_s[a]
-        long = (
-            (points.slot[a] == points.slot[b])
-            & (gap >= day.limit("silent_min")[points.slot[a]] * 60)
-            & ~frame.moving[a]
-        )
+        long = _silent(day, a, b) & (points.slot[a] == points.slot[b]) & ~frame.moving[a]
         a, b = a[long], b[long]
         moves = list(zip(points.slot[b].tolist(), points.time_s[a].tolist(), points.lat[a].tolist(), points.lon[a].tolist(),
                          b.tolist(), strict=True)) + _since_before(day, rows)  # fmt: skip
@@ -221,6 +226,25 @@ def silent_move(context: RuleContext) -> Iterator[Hit]:
             found = sorted((float(since[n]), int(row[n]), float(metres[n]), float(lat[n]), float(lon[n]))
                            for n in hit[own].tolist())  # fmt: skip
             yield _moved(day, which, found)
+
+
+def _silent(day: Day, a: NDArray[np.intp], b: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Whether nothing was heard between the rows for the time of the threshold; true between two vehicles."""
+    points = day.frame.points
+    gap = points.time_s[b] - points.time_s[a]
+    return (points.slot[a] != points.slot[b]) | (gap >= day.limit("silent_min")[points.slot[a]] * 60)
+
+
+def _confirmed(day: Day, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Leave out single reports in a long silence that neither the one before nor the one after confirms: they are of
+    another time, their clock was wrong."""
+    points = day.frame.points
+    a, b = rows[:-1], rows[1:]
+    silent, same = _silent(day, a, b), points.slot[a] == points.slot[b]
+    metres = haversine_m(points.lat[a], points.lon[a], points.lat[b], points.lon[b])
+    far = silent & (~same | (metres > day.limit("silent_move_m")[points.slot[a]]))
+    alone = np.concatenate(([True], far)) & np.concatenate((far, [True]))
+    return rows[~alone]
 
 
 def _since_before(day: Day, rows: NDArray[np.intp]) -> list[tuple[int, float, float, float, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from statistics import median
@@ -22,6 +23,8 @@ from .evidence import SHANGHAI, figure, step
 from .frame import Day, days, limits
 
 FAR_BACK_DAYS = 35
+FILLED_BEFORE_DAYS = 62
+"""A tank filled longer ago than this before the month says nothing about it."""
 NORMS = {body: f"norm_{body}_l" for body in ("sedan", "suv", "small_bus", "medium_bus", "large_bus")}
 
 
@@ -65,10 +68,36 @@ def fuel_mismatch(context: RuleContext) -> Iterator[Hit]:
         for row in rows.order_by("at", "pk"):
             records[row.vehicle_id].append(row)
         noted = _odometers(list(vehicles), first, end, records)
+        before = _since_filled(list(records), first)
         for key in sorted(set(records) | set(noted)):
-            hit = _mismatch(month, known, vehicles[key], records[key], noted[key], metres.get(key, 0.0) / 1000)
+            burnt = _Burnt(metres.get(key, 0.0) / 1000, before.get(key))
+            hit = _mismatch(month, known, vehicles[key], records[key], noted[key], burnt)
             if hit is not None:
                 yield hit
+
+
+@dataclass(frozen=True)
+class _Burnt:
+    """Kilometres of the month, and those driven between the filling before it and its first day (None: not known)."""
+
+    month_km: float
+    before_km: float | None
+
+
+def _since_filled(vehicles: Sequence[int], first: date) -> dict[int, float]:
+    """Return the kilometres between the last filling before the month and the month: its first filling replaces them
+    as well."""
+    since = first - timedelta(days=FILLED_BEFORE_DAYS)
+    rows = EnergyRecord.objects.filter(
+        vehicle__in=vehicles, kind=EnergyKind.FUEL, at__gte=_start(since), at__lt=_start(first), voided_at__isnull=True
+    )
+    last = dict(rows.order_by("at").values_list("vehicle", "at"))
+    found = dict.fromkeys(last, 0.0)
+    driven = VehicleDay.objects.filter(vehicle__in=list(last), day__gte=since, day__lt=first)
+    for key, day, metres in driven.values_list("vehicle", "day", "distance_m"):
+        if day >= last[key].astimezone(SHANGHAI).date():
+            found[key] += metres / 1000
+    return found
 
 
 def _start(day: date) -> datetime:
@@ -117,16 +146,19 @@ def _mismatch(
     vehicle: Vehicle,
     records: list[EnergyRecord],
     spans: list[Span],
-    driven: float,
+    burnt: _Burnt,
 ) -> Hit | None:
     pos = vehicle.scope_pos
+    driven = burnt.month_km + (burnt.before_km or 0.0)
     gap, least_km = float(known.value("odometer_gap", pos)), float(known.value("odometer_min_km", pos))
     wrong = []
     for span in spans:
         _, _, _, odometer, positions = span
         if abs(odometer - positions) >= least_km and abs(odometer - positions) > gap * max(odometer, positions):
             wrong.append((span, abs(odometer - positions) / (gap * max(odometer, positions))))
-    litres = float(sum(row.quantity for row in records if row.kind == EnergyKind.FUEL))
+    filled = [float(row.quantity) for row in records if row.kind == EnergyKind.FUEL]
+    # What the first filling replaced was burnt before the month; when that is not known it cannot be counted.
+    litres = sum(filled if burnt.before_km is not None or len(filled) < 2 else filled[1:])
     norm = float(known.value(NORMS[vehicle.body], pos)) if vehicle.body in NORMS else 0.0
     fuel_gap = float(known.value("fuel_gap", pos))
     # Hybrids fill tank and battery: litres alone say nothing of them unless there are too many.

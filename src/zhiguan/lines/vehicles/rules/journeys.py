@@ -152,11 +152,13 @@ def _chains(rows: list[Any], known: reference.Thresholds, pos: int) -> list[list
     most, near_m = float(known.value("split_hours", pos)), float(known.value("destination_near_m", pos))
     chains: list[list[Any]] = []
     for row in sorted(rows, key=lambda each: (each.planned_from, each.pk)):
-        last = chains[-1][-1] if chains else None
-        apart = row.planned_from - last.planned_to if last is not None else gap * 2
-        # Cars for many people at one time are no splitting; orders that meet, or overlap by minutes, are.
-        if last is not None and -timedelta(minutes=15) <= apart <= gap and _same_place(last, row, near_m):
-            chains[-1].append(row)
+        # Cars for many people at one time are no splitting; orders that meet, or overlap by minutes, are. The same
+        # person may have asked for other things in between.
+        for chain in reversed(chains):
+            apart = row.planned_from - chain[-1].planned_to
+            if -timedelta(minutes=15) <= apart <= gap and _same_place(chain[-1], row, near_m):
+                chain.append(row)
+                break
         else:
             chains.append([row])
     return [

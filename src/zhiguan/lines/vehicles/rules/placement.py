@@ -24,12 +24,15 @@ from . import evidence as ev
 from .evidence import SHANGHAI, clock, figure, step
 from .frame import Day, by_slot, days, limits, moment, placed
 
+LEAVING_KMH = 5.0
+"""Two reports in a row of so much speed: a single one may be a receiver's, and a standing one makes up slower ones."""
+
 
 def moved_without_order(context: RuleContext) -> Iterator[Hit]:
     """Yield vehicle-days on which the vehicle left its place by more than the threshold with no order in force.
 
     Judged on positions, not trips: a hop too short for a trip counts. Some consecutive reports are asked for, so that
-    a drifting receiver accuses nobody, and one of them must move: a vehicle that stands where an order left it has not
+    a drifting receiver accuses nobody, and two in a row must move: a vehicle that stands where an order left it has not
     moved without one; standing still is the night rule's.
     """
     for day in days(context):
@@ -39,8 +42,14 @@ def moved_without_order(context: RuleContext) -> Iterator[Hit]:
         first, last = frame.runs(flagged)
         if not first.size:
             continue
-        needed = day.limit("away_points")[frame.points.slot[first]]
-        good = (last - first >= needed) & over(np.logical_or, frame.moving, first, last)
+        long = last - first >= np.maximum(day.limit("away_points")[frame.points.slot[first]], 2)
+        first, last = first[long], last[long]
+        if not first.size:
+            continue
+        leaving = frame.points.speed_kmh >= LEAVING_KMH
+        leaving[1:] &= leaving[:-1]
+        leaving[0] = False
+        good = over(np.logical_or, leaving, first + 1, last)  # the first one's neighbour lies before the run
         first, last = first[good], last[good]
         for slot, runs in by_slot(frame.points.slot[first]):
             yield _away(day, slot, first[runs], last[runs], float(away_m[slot]))

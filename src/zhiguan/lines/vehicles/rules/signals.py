@@ -22,6 +22,8 @@ ANTENNA = 0b1110000
 """Alarm bits: receiver faulty, antenna not connected or cut, antenna shorted (JT/T 808 报警标志 4–6)."""
 POWER = 0b100000000
 """Alarm bit 8: main power gone."""
+TOGETHER_S = 3600.0
+"""Stray points that are no receiver's ordinary fault come within so long."""
 
 # --- 天线或电源断开
 
@@ -122,9 +124,16 @@ def _jumped(day: Day, found: dict[int, list[Any]]) -> None:
                       haversine_m(points.lat[out], points.lon[out], points.lat[near], points.lon[near]), 0.0)  # fmt: skip
     far = metres >= day.limit("spoof_m")[points.slot[out]]
     out, metres = out[far], metres[far]
-    needed = day.limit("spoof_points")
-    for slot, own in by_slot(points.slot[out]):
-        if own.size < needed[slot]:
+    needed = day.limit("spoof_points").astype(np.int64)
+    for slot, every in by_slot(points.slot[out]):
+        at_s, least = points.time_s[out[every]], int(needed[slot])
+        close = (
+            np.flatnonzero(at_s[least - 1 :] - at_s[: at_s.size - least + 1] <= TOGETHER_S)
+            if at_s.size >= least
+            else []
+        )
+        own = every[np.unique(np.add.outer(close, np.arange(least)))] if len(close) else every[:0]
+        if not own.size:
             continue
         rows = out[own]
         swaps = np.count_nonzero(np.diff(rows) > 1)
