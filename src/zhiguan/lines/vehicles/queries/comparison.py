@@ -138,9 +138,8 @@ def table(actor: Actor, asked: Asked, rows: list[Row]) -> dict[str, Any]:
 
 
 def _cell(metric: Metric, value: Any, url: str) -> dict[str, Any]:
-    unit = f"（{metric.unit}）" if metric.unit else ""
     text = "—" if value is None else number_text(value, metric.kind, metric.digits)
-    return {"name": f"{metric.name}{unit}", "text": text, "url": url, "none": value is None}
+    return {"name": metric.name, "text": text, "url": url, "none": value is None}
 
 
 def trend(actor: Actor, asked: Asked) -> dict[str, Any] | None:
