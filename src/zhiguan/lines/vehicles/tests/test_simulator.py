@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,10 +16,12 @@ from django.utils import timezone
 
 from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.telemetry.gateway.config import Config
+from zhiguan.kernel.telemetry.gateway.rows import positions
 from zhiguan.kernel.telemetry.gateway.server import Gateway
 from zhiguan.kernel.telemetry.models import Source
 from zhiguan.kit.actor import system
-from zhiguan.lines.vehicles.demo import motion, simulator
+from zhiguan.lines.vehicles.demo import motion, roles, simulation, simulator
+from zhiguan.lines.vehicles.demo.device import Counts
 from zhiguan.lines.vehicles.demo.roads import RoadNet
 from zhiguan.lines.vehicles.domain import orders, register
 from zhiguan.lines.vehicles.models import DispatchOrder
@@ -69,6 +71,12 @@ def stored(urls) -> int:
 
     with psycopg.connect(urls.superuser) as connection:
         return connection.execute("SELECT count(*) FROM telemetry_position").fetchone()[0]
+
+
+def rows_of_bodies(bodies: list[bytes], car: int):
+    """What the gateway makes of them."""
+    now_us = int(time.time() * 1e6)
+    return positions(bodies, [car] * len(bodies), [now_us] * len(bodies), Config())
 
 
 async def until(done, wait: float = 25.0) -> None:
@@ -170,7 +178,11 @@ def test_a_terminal_that_is_shut_out_asks_seldom(terminals, tmp_path):
     async def whole() -> simulator.Counts:
         async with Serving(terminals.urls, tmp_path) as serving:
             fleet = simulator.Fleet(
-                wanted, host="127.0.0.1", port=serving.port, clock=motion.Clock(), memory=simulator.Memory(tmp_path / "f")
+                wanted,
+                host="127.0.0.1",
+                port=serving.port,
+                clock=motion.Clock(),
+                memory=simulator.Memory(tmp_path / "f"),
             )
             running = asyncio.create_task(fleet.run())
             await until(lambda: fleet.counts.refused == 1)
@@ -230,3 +242,36 @@ def test_simulated_time_catches_up_and_never_runs_ahead():
     time.sleep(0.15)
     assert abs(clock.now() - time.time()) < 0.01
     assert 4.5 < clock.wait(time.time() + 5) <= 5
+
+
+def test_a_simulation_with_truth_over_the_network_stores_every_report_once(committed_db, tmp_path):
+    """A day of three cars in some seconds: registered, authenticated, reported with noise, batches and repeats; cards
+    read too long ago are left out with their truth, the others arrive."""
+    from zhiguan.kernel.calendar import service as calendar
+
+    with system("tests").acting(), transaction.atomic():
+        calendar.sync()
+    day = timezone.localdate() - timedelta(days=1)
+    played = simulation.play(2, 3, day, 1, shares=roles.Shares(0.9, 0.1, 0.9, 0.1), parts=["ordinary"] * 3)
+    midnight = datetime.combine(day, datetime.min.time(), timezone.get_current_timezone()).timestamp()
+    played = simulation.as_heard_live(played, time.time() - 20 * 3600)
+
+    async def whole() -> tuple[Counts, int]:
+        counts = Counts()
+        async with Serving(committed_db, tmp_path) as serving:
+            lines = simulation.lines(
+                played, host="127.0.0.1", port=serving.port, clock=motion.Clock(20_000.0, midnight), counts=counts,
+                gate=asyncio.Semaphore(10),
+            )  # fmt: skip
+            wanted = set()
+            for line in lines:
+                block, _ = rows_of_bodies([bytes(body) for body in line.bodies], line.month.car.index)
+                wanted |= {row.tobytes() for row in block.rows[["source_id", "at", "digest"]]}
+            await asyncio.wait_for(simulation.report(lines, asyncio.Event()), 60)
+            assert not any(line.device.unsaid for line in lines)
+        return counts, len(wanted)
+
+    counts, wanted = asyncio.run(asyncio.wait_for(whole(), 90))
+    assert (counts.registered, counts.refused, counts.dropped) == (3, 0, 0)
+    assert counts.batches > 0
+    assert stored(committed_db) == wanted
