@@ -38,8 +38,13 @@ ALLOWANCE = ServiceItem(
                 Field("amount", "补贴金额", "money", required=True, unit="元", minimum=0, maximum=100_000_000, sensitive=True,
                       help="已按规定测算填入，须与测算结果一致；按月补贴为每月金额。"),
                 Field("note", "说明", max_length=200),
-            ), minimum=1, maximum=1000, totals=("amount",),
-               help="已按住房档案列出符合条件、尚未核定的人员。可以用 Excel 批量填写。"),
+            ), minimum=1, maximum=1000, help="已按住房档案列出符合条件、尚未核定的人员。可以用 Excel 批量填写。"),
+            Field("by_month", "按月补贴每月合计", "computed", unit="元",
+                  computed='sum(for row in rows return if row.amount != null and (row.kind = "rent" or row.kind = "monthly") '
+                           'then row.amount else 0)'),
+            Field("once", "一次性补贴合计", "computed", unit="元",
+                  computed='sum(for row in rows return if row.amount != null and row.kind != "rent" and row.kind != "monthly" '
+                           'then row.amount else 0)'),
         )),
     ),
     materials=(
@@ -56,9 +61,11 @@ PERMISSIONS = case_permissions("housing", "住房保障")
 ROLES = (
     RoleTemplate("housing.case_applicant", "住房保障事项申请人", ("housing.case.apply", "housing.case.view"), scope="organ"),
     RoleTemplate("housing.case_endorser", "住房保障事项单位审核人", ("housing.case.endorse", "housing.case.view"), scope="organ"),
-    RoleTemplate("housing.case_handler", "住房保障事项受理审查人员", ("housing.case.handle", "housing.case.view"), scope="city"),
+    RoleTemplate("housing.case_handler", "住房保障事项受理审查人员",
+                 ("housing.case.handle", "housing.case.view", "housing.record.view", "housing.record.reveal",
+                  "housing.allowance.view"), scope="city"),
     RoleTemplate("housing.case_decider", "住房保障事项审批领导",
-                 ("housing.case.decide", "housing.case.view", "housing.case.assign"), scope="city"),
+                 ("housing.case.decide", "housing.case.view", "housing.case.assign", "housing.allowance.view"), scope="city"),
     RoleTemplate("housing.case_supervisor", "住房保障事项监督人员", ("housing.case.supervise", "housing.case.view"),
                  scope="city"),
 )  # fmt: skip

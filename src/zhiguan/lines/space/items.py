@@ -114,12 +114,13 @@ SIZE = ServiceItem(
 )  # fmt: skip
 
 PERMISSIONS = case_permissions("space", "办公用房")
+_LEDGERS = ("space.building.view", "space.size.view", "space.repair.view")
 ROLES = (
     RoleTemplate("space.case_applicant", "办公用房事项申请人", ("space.case.apply", "space.case.view"), scope="organ"),
     RoleTemplate("space.case_endorser", "办公用房事项单位审核人", ("space.case.endorse", "space.case.view"), scope="organ"),
-    RoleTemplate("space.case_handler", "办公用房事项受理审查人员", ("space.case.handle", "space.case.view"), scope="city"),
-    RoleTemplate("space.case_decider", "办公用房事项审批领导", ("space.case.decide", "space.case.view", "space.case.assign"),
-                 scope="city"),
+    RoleTemplate("space.case_handler", "办公用房事项受理审查人员", ("space.case.handle", "space.case.view", *_LEDGERS), scope="city"),
+    RoleTemplate("space.case_decider", "办公用房事项审批领导",
+                 ("space.case.decide", "space.case.view", "space.case.assign", *_LEDGERS), scope="city"),
     RoleTemplate("space.case_supervisor", "办公用房事项监督人员", ("space.case.supervise", "space.case.view"), scope="city"),
 )  # fmt: skip
 DOCUMENTS = (

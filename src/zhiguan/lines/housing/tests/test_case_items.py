@@ -53,6 +53,7 @@ def test_the_application_is_filled_with_who_may_have_it_and_each_gets_a_record_o
     case = applies(office)
     rows = {row["person"]: (row["kind"], row["amount"]) for row in case.values["rows"]}
     assert rows == {plain.person_id: ("monthly", "1200.00"), senior.person_id: ("monthly", "1000.00")}
+    assert (case.values["by_month"], case.values["once"]) == ("2200.00", "0")
     case = office.goes(office.submits(case), "单位领导", "受理", "审查")
     assert case.stage == "领导审批" and case.decisions["route"]["second"] is False
     case = office.decides("决定", case)
