@@ -40,7 +40,8 @@ def bound(text: str, values: Mapping[str, float | int | datetime]) -> str:
             return f"TIMESTAMP '{value.astimezone(UTC).replace(tzinfo=None).isoformat(' ')}'"
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise TypeError(f"{match.group(1)}: only numbers and moments can be parameters")
-        return repr(value) if value >= 0 else f"({value!r})"
+        text = repr(float(value) if isinstance(value, float) else value)  # numpy's own say their type in repr
+        return text if value >= 0 else f"({text})"
 
     return _PARAMETER.sub(literal, text)
 

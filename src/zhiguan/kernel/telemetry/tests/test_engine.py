@@ -149,6 +149,7 @@ def test_range_is_half_open_and_must_carry_a_zone(fleet, lake):
 
 
 def test_parameters_are_numbers_and_moments_only():
+    assert dialect.bound(":a + :b", {"a": np.float64(1.5), "b": -2}) == "1.5 + (-2)"
     moment = datetime(2026, 1, 1, 8, tzinfo=SHANGHAI)
     assert dialect.bound("x > :a AND t < :t AND y::int = 1", {"a": -2, "t": moment}) == (
         "x > (-2) AND t < TIMESTAMP '2026-01-01 00:00:00' AND y::int = 1"
