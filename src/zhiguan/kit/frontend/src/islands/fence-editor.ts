@@ -33,6 +33,7 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
   read()
 
   const status = el('p', { class: 'zg-fence-status', role: 'status' })
+  const refused = bad ? (document.getElementById(`${area.id}_error`)?.textContent?.trim() ?? '') : ''
   const buttons = new Map<Mode, HTMLButtonElement>()
   const words: [Mode, string, string][] = [['polygon', 'pencil', '画边界'], ['hole', 'circle-minus', '挖内孔'], ['circle', 'circle-dot', '画圆'], ['move', 'current-location', '调整']]
   for (const [code, symbol, title] of words) {
@@ -46,7 +47,7 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
   const details = el('details', { class: 'zg-fence-text' }, el('summary', { text: '以文本查看或粘贴（GeoJSON）' }))
   root.prepend(el('div', { class: 'zg-fence-tools', role: 'group', 'aria-label': '绘制工具' }, ...buttons.values(), undo, clear, radiusBox), status, canvas, details)
   details.append(area)
-  if (bad) details.open = true
+  if (refused) status.before(el('p', { class: 'text-danger mt-2 mb-0', text: refused }))
 
   let map: MapLibre | null = null
   const fence = (): Fence | null => {
@@ -67,6 +68,8 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
     } else if (rings.length) {
       features.push({ type: 'Feature', properties: {}, geometry: { type: 'Polygon', coordinates: rings.map((ring) => [...ring, ring[0]!]) } })
     }
+    // A border that crosses itself has no surface to fill: its line must be seen all the same.
+    for (const ring of rings) features.push({ type: 'Feature', properties: {}, geometry: { type: 'LineString', coordinates: [...ring, ring[0]!] } })
     if (open.length > 1) features.push({ type: 'Feature', properties: {}, geometry: { type: 'LineString', coordinates: open } })
     for (const corner of [...rings.flat(), ...open]) features.push({ type: 'Feature', properties: { kind: 'corner' }, geometry: { type: 'Point', coordinates: corner } })
     return { type: 'FeatureCollection', features }
