@@ -127,11 +127,15 @@ PERMISSIONS = (
 _LOOK = (
     "space.building.view", "space.allocation.view", "space.occupant.view", "space.size.view", "space.repair.view",
 )  # fmt: skip
+_FINDINGS = ("supervision.finding.view",)
 ROLES = (
-    RoleTemplate("space.leader", "办公用房管理领导", _LOOK, scope="city"),
-    RoleTemplate("space.manager", "办公用房主管（机管局）", tuple(each.code for each in PERMISSIONS), scope="city"),
+    RoleTemplate("space.leader", "办公用房管理领导", (*_LOOK, *_FINDINGS), scope="city"),
     RoleTemplate(
-        "space.keeper", "单位办公用房管理员", (*_LOOK, "space.occupant.manage", "space.repair.propose"), scope="organ"
+        "space.manager", "办公用房主管（机管局）", (*(each.code for each in PERMISSIONS), *_FINDINGS), scope="city"
     ),
-    RoleTemplate("space.inspector", "监督人员（办公用房）", _LOOK, scope="city"),
-)
+    RoleTemplate(
+        "space.keeper", "单位办公用房管理员", (*_LOOK, "space.occupant.manage", "space.repair.propose", *_FINDINGS),
+        scope="organ",
+    ),
+    RoleTemplate("space.inspector", "监督人员（办公用房）", (*_LOOK, *_FINDINGS), scope="city"),
+)  # fmt: skip
