@@ -57,6 +57,14 @@ def sync_data() -> None:
         sync_flows(actor)
 
 
+def sync_calendar() -> int:
+    """Enter the holidays and office hours that we ship: without them no rule about working time can run."""
+    from zhiguan.kernel.calendar import service as calendar
+
+    with system("site.sync").acting(), transaction.atomic():
+        return calendar.sync()
+
+
 class Command(BaseCommand):
     help = "Migrate as the owner and synchronise row-level security and built-in roles."
 
@@ -65,5 +73,6 @@ class Command(BaseCommand):
             raise CommandError("未配置数据库所有者连接 DATABASE_OWNER_URL，无法升级数据库结构。")
         changed = prepare(settings.DATABASE_OWNER_URL, settings.DATABASE_APP_ROLE, verbosity=options["verbosity"])
         sync_data()
+        sync_calendar()
         if options["verbosity"]:
             self.stdout.write(f"数据库结构已是最新；{len(changed)} 张表的行级权限有更新。")
