@@ -7,20 +7,22 @@ from typing import Any
 
 from django.db import transaction
 
+from zhiguan.kernel.orgs import service as orgs
 from zhiguan.kernel.orgs.service import Person
 from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict, Denied, Invalid
 
-from . import applying, definitions, forms
+from . import applying, definitions, forms, queries
 from .applying import need
 from .clock import What
 from .codes import LEGAL_GROUNDS
+from .counting import OPEN_SEATS
 from .declare import ASSIGN, SUPERVISE, ServiceItem
 from .desk import Desk, on_desk
 from .engine import Process, Run
-from .handling import _someone, seat_of
-from .models import Case, Correction, Definition, Effect, Seat, Step
+from .handling import _not_in, _someone, seat_of
+from .models import Case, Correction, Definition, Seat, Step
 
 
 def returnable(case: Case, step: Step, process: Process) -> list[Step]:
@@ -37,7 +39,7 @@ def returnable(case: Case, step: Step, process: Process) -> list[Step]:
 def return_(actor: Actor, case: Case, *, seat: Seat, to: Step, reason: str) -> Case:
     """退回: to an earlier step, with everything as it was there.
 
-    The target opens again for those who handled it, on the version of the form it had; every step that comes after it in
+    The target opens again for those who handled it and are still where they were, on the version of the form it had; every step that comes after it in
     the process is undone, other branches keep what they decided; the clocks go on or begin anew as the policy says, their
     warnings stay. What took effect cannot be returned behind.
     """
@@ -47,11 +49,12 @@ def return_(actor: Actor, case: Case, *, seat: Seat, to: Step, reason: str) -> C
         target = next((each for each in returnable(desk.case, step, desk.process) if each.pk == to.pk), None)
         if target is None:
             raise Invalid("只能退回到本办件此前办理过的环节。", fields={"to": "请选择要退回的环节。"})
-        if Effect.objects.filter(case=desk.case).exists():
+        if desk.in_effect():
             raise Conflict("办件已经生效，不能退回。", code="in_effect")
         people = [
             each.person
             for each in target.seats.filter(kind="main", state="done").select_related("person__unit").order_by("order")
+            if each.person.active and each.organ_id == (orgs.organ_of(each.person.unit) or each.person.unit).pk
         ]
         _undo(desk, target, people)
         desk.told.append(("applicant", ("flow.case.send_back", f"退回到“{target.name}”：{desk.case.title}", reason)))
@@ -79,7 +82,7 @@ def _undo(desk: Desk, target: Step, people: list[Any]) -> None:
     run = Run.replay(desk.process, kept, desk.context(), desk.perform)
     if target.node not in run.open:
         raise Conflict("按现在的台账情况，流程走不到要退回的环节，请选择更早的环节。", code="not_reached")
-    desk.open_step(target.node, [person for person in people if person.active] or None)
+    desk.open_step(target.node, people or None)
     if desk.case.clock:
         desk.mark(What.RETURN)
     desk.settle(run)
@@ -91,7 +94,7 @@ def send_back(actor: Actor, case: Case, *, seat: Seat, reason: str) -> Case:
     reason = need(reason, "退回事由", "reason")
     with on_desk(actor, case) as desk:
         seat_of(desk, seat, "send_back", "working", "offered")
-        if Effect.objects.filter(case=desk.case).exists():
+        if desk.in_effect():
             raise Conflict("办件已经生效，不能退回。", code="in_effect")
         desk.close_steps(desk.steps("open"), "undone")
         Step.objects.filter(case=desk.case, state="done").update(state="undone")
@@ -155,7 +158,8 @@ def suspend(actor: Actor, case: Case, *, seat: Seat, ground: str, reason: str) -
 def resume(actor: Actor, case: Case, *, reason: str = "") -> Case:
     """恢复办理: by whoever holds a seat of the case, or its manager."""
     with on_desk(actor, case) as desk:
-        mine = Seat.objects.filter(case=desk.case, step__state="open", person=actor.person_id or 0)
+        people = [actor.person_id or 0, *queries.stands_in_for(actor, desk.case.item)]
+        mine = Seat.objects.filter(case=desk.case, step__state="open", state__in=OPEN_SEATS, person__in=people)
         if not mine.exists():
             actor.require(f"{desk.case.area}.case.{ASSIGN}", desk.case)
         if desk.case.clock:
@@ -170,7 +174,7 @@ def terminate(actor: Actor, case: Case, *, reason: str) -> Case:
     """终止: by the case's manager, when it can go no further (the applicant is gone, the matter has become void)."""
     with on_desk(actor, case) as desk:
         actor.require(f"{desk.case.area}.case.{ASSIGN}", desk.case)
-        if Effect.objects.filter(case=desk.case).exists():
+        if desk.in_effect():
             raise Conflict("办件已经生效，不能终止。", code="in_effect")
         desk.close_steps(desk.steps("open"), "cancelled")
         desk.told.append(("applicant", ("flow.case.end", f"终止办理：{desk.case.title}", reason)))
@@ -192,10 +196,13 @@ def reassign(actor: Actor, case: Case, *, step: Step, people: Iterable[Person], 
         Seat.objects.filter(step=found, state__in=("offered", "waiting", "working")).update(
             state="moved", closed_at=desk.now
         )
+        if found.mode != "one":  # a countersigner's vote stands; nobody votes twice
+            for person in chosen:
+                _not_in(found, person, votes=True)
         desk.seat(found, chosen)
         if found.clock:
             desk.mark(What.REASSIGN)
-        desk.changes["stuck"] = False
+        desk.changes["stuck"] = desk.stuck()
         names = "、".join(person.name for person in chosen)
         return desk.flush("reassign", f"{names}：{reason}" if reason.strip() else "")
 

@@ -25,12 +25,11 @@ from zhiguan.kit.errors import Conflict, NotFound
 
 from . import candidates, definitions, forms, limits, queries, telling
 from .clock import What
+from .counting import OPEN_SEATS
 from .declare import CaseView, ItemWork, ServiceItem
 from .engine import FlowFault, Process, Run, plain
 from .lifecycle import ENDED
 from .models import Case, Effect, Seat, Step, Submission
-
-OPEN_SEATS = ("offered", "waiting", "working")
 
 
 def item_of(code: str) -> ServiceItem:
@@ -101,7 +100,8 @@ class Desk:
     def handlers(self) -> dict[str, list[int]]:
         """Step → who handled it, over the steps that still stand."""
         found: dict[str, list[int]] = {}
-        done = Seat.objects.filter(case=self.case, state="done", step__state__in=("done", "open"), kind="main")
+        done = Seat.objects.filter(case=self.case, state="done", step__state__in=("done", "open"),
+                                   kind__in=("main", "after"))  # fmt: skip
         for node, person, acted in done.order_by("closed_at").values_list("step__node", "person_id", "acted_by_id"):
             found.setdefault(node, []).append(person)
             if acted and acted != person:
@@ -162,8 +162,11 @@ class Desk:
                 self.open_step(node)
         names = [self.process.plan.steps[node].name for node in run.open]
         self.changes["stage"] = "、".join(names)[:200]
-        stuck = Step.objects.filter(case=self.case, state="open").exclude(seats__state__in=OPEN_SEATS).exists()
-        self.changes["stuck"] = stuck
+        self.changes["stuck"] = self.stuck()
+
+    def stuck(self) -> bool:
+        """Tell whether a step is open that nobody has a seat in."""
+        return Step.objects.filter(case=self.case, state="open").exclude(seats__state__in=OPEN_SEATS).exists()
 
     def perform(self, node: str, act: str, run: Run) -> None:
         """What a service task of the process does."""
@@ -190,8 +193,8 @@ class Desk:
         self.later.append(("accept", {}, ""))
 
     def take_effect(self, node: str) -> None:
-        """台账生效: once for each case and act; the row that says so is written before the ledgers are."""
-        if Effect.objects.filter(case=self.case, act=node).exists():
+        """台账生效: once for each case, also where a process or a version it was moved to has two places for it."""
+        if Effect.objects.filter(case=self.case).exists():
             return
         problems = list(self.work.check(self.flow, self.case.unit, self.value("values")))
         if problems:
@@ -200,6 +203,10 @@ class Desk:
         told = self.work.effect(self.flow, self.view())
         Effect.objects.create(case=self.case, act=node, text=told.get("text", ""), links=list(told.get("links", ())),
                               at=self.now)  # fmt: skip
+
+    def in_effect(self) -> bool:
+        """Tell whether ledgers were changed or a document was issued: from then on there is no way back."""
+        return bool(self.value("document_no")) or Effect.objects.filter(case=self.case).exists()
 
     def issue(self) -> None:
         """制发文书: the outcome document, numbered in this transaction."""
@@ -269,7 +276,10 @@ class Desk:
         if not steps:
             return
         Seat.objects.filter(step__in=steps, state__in=OPEN_SEATS).update(state="withdrawn", closed_at=self.now)
-        Step.objects.filter(pk__in=[step.pk for step in steps]).update(state=state, closed_at=self.now, look_at=None)
+        for step in steps:
+            closed = limits.event(self.now, What.CLOSE)
+            Step.objects.filter(pk=step.pk).update(state=state, closed_at=self.now, look_at=None,
+                                                   clock=[*step.clock, closed] if step.clock else [])  # fmt: skip
 
     def complete(self, step: Step, outcome: str) -> None:
         """Close a step with its outcome and let the process go on."""

@@ -215,6 +215,7 @@ class Run:
         if task is None:
             raise Conflict("该步骤已经办理，请刷新后再试。", code="step_done")
         self.context["outcomes"][step] = outcome
+        self._steps = 0  # the limit is on what one decision may cause; a replay makes many
         self._run(task)
         self._forward()
 

@@ -17,13 +17,18 @@ from zhiguan.kernel.trace import service as trace
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict, Denied, Invalid, NotFound
 
-from . import candidates, forms, queries
+from . import candidates, counting, forms, queries
 from .applying import need, refused, title_of
 from .desk import OPEN_SEATS, Desk, on_desk
 from .models import Case, Seat, Step
 from .plan import StepPlan
 
-ALL_OPS = frozenset("decide delegate transfer add_sign_before add_sign_after reduce_sign return_ send_back correct suspend copy_to open_subcase".split())  # fmt: skip
+ALL_OPS = frozenset(
+    (
+        "decide delegate transfer add_sign_before add_sign_after reduce_sign return_ send_back correct suspend copy_to "
+        "open_subcase"
+    ).split()
+)
 AT_BUREAU = frozenset(("accept", "review", "site", "expert", "decide", "deliver"))
 BY_STAGE = {
     "organ": ALL_OPS - {"correct", "suspend", "open_subcase"},
@@ -142,16 +147,8 @@ def decide(
             _edit(desk, plan, values)
         if desk.case.children.exclude(state__in=("granted", "refused", "withdrawn", "terminated")).exists():
             raise Conflict("还有子办件没有办结，不能办理本环节。", code="subcase_open")
-        if Seat.objects.filter(behind=found, kind__in=("before", "delegate"), state__in=OPEN_SEATS).exists():
-            raise Conflict("前加签或受委派的人员尚未办理。", code="signing")
         _said(desk, found, outcome, opinion)
-        if found.kind in ("before", "delegate") and found.behind_id:
-            Seat.objects.filter(pk=found.behind_id, state="waiting").update(state="working")
-            back = Seat.objects.select_related("step", "person").get(pk=found.behind_id)
-            desk.told.append(("todo", [back]))
-        else:
-            _after(desk, found)
-            _count(desk, step, plan)
+        counting.pass_on(desk, found, step, plan)
         return desk.flush("decide", f"{plan.outcomes[outcome]}：{opinion}" if opinion else plan.outcomes[outcome])
 
 
@@ -161,14 +158,6 @@ def _said(desk: Desk, seat: Seat, outcome: str, opinion: str) -> None:
     )
     if not done:
         raise Conflict("您已经办理过，请勿重复提交。", code="seat_changed")
-
-
-def _after(desk: Desk, seat: Seat) -> None:
-    """Those who sign after this seat have their turn now."""
-    Seat.objects.filter(behind=seat, kind="after", state="waiting").update(state="working", claimed_at=desk.now)
-    opened = list(Seat.objects.select_related("step", "person").filter(behind=seat, kind="after", state="working"))
-    if opened:
-        desk.told.append(("todo", opened))
 
 
 def _edit(desk: Desk, plan: StepPlan, values: Mapping[str, Any]) -> None:
@@ -189,52 +178,6 @@ def _flat(desk: Desk, values: Mapping[str, Any]) -> dict[str, Any]:
     return {part.name: values.get(part.name) for part in forms.parts(desk.item)}
 
 
-def _count(desk: Desk, step: Step, plan: StepPlan) -> None:
-    """Close the step when those who decide it have decided: the last signature of each seat counts."""
-    seats = list(Seat.objects.filter(step=step, kind__in=("main", "after")).exclude(
-        state__in=("lapsed", "moved", "withdrawn")).order_by("order", "pk"))  # fmt: skip
-    votes: list[str | None] = []
-    for seat in (each for each in seats if each.kind == "main"):
-        last = seat
-        while follower := next((each for each in seats if each.behind_id == last.pk and each.kind == "after"), None):
-            last = follower
-        votes.append(last.outcome if last.state == "done" else None)
-    first = next(iter(plan.outcomes))
-    agreed, against = votes.count(first), [vote for vote in votes if vote not in (None, first)]
-    open_votes = votes.count(None)
-    outcome: str | None = None
-    if step.mode == "one":
-        outcome = next((vote for vote in votes if vote is not None), None)
-    elif step.mode == "any":
-        outcome = first if agreed else against[-1] if against and not open_votes else None
-    elif step.mode == "ratio":
-        needed = step.ratio * len(votes)
-        if agreed >= needed - 1e-9:
-            outcome = first
-        elif agreed + open_votes < needed - 1e-9:
-            outcome = against[-1] if against else None
-    elif against:  # all, in turn: one refusal refuses
-        outcome = against[-1]
-    elif not open_votes and votes:
-        outcome = first
-    if outcome is not None:
-        desk.complete(step, outcome)
-    elif step.mode == "turn":
-        _next_turn(desk, step)
-
-
-def _next_turn(desk: Desk, step: Step) -> None:
-    if Seat.objects.filter(step=step, state__in=("working", "offered")).exists():
-        return
-    following = (
-        Seat.objects.select_related("step", "person").filter(step=step, kind="main", state="waiting").order_by("order")
-    )
-    seat = following.first()
-    if seat is not None:
-        Seat.objects.filter(pk=seat.pk).update(state="working", claimed_at=desk.now)
-        desk.told.append(("todo", [seat]))
-
-
 # --- other people -----------------------------------------------------------------------------------------------------
 
 
@@ -253,9 +196,13 @@ def _someone(desk: Desk, person: Person, plan: StepPlan) -> Person:
     return found
 
 
-def _not_in(step: Step, person: Person) -> None:
-    if Seat.objects.filter(step=step, person=person, state__in=OPEN_SEATS).exists():
+def _not_in(step: Step, person: Person, *, votes: bool) -> None:
+    """Refuse whoever is in the step already; for a seat that ``votes``, also whoever has voted in this step."""
+    seats = Seat.objects.filter(step=step, person=person)
+    if seats.filter(state__in=OPEN_SEATS).exists():
         raise Conflict(f"{person.name}已在本环节办理人之中。", code="already_there")
+    if votes and seats.filter(kind__in=("main", "after"), state="done").exists():
+        raise Conflict(f"{person.name}已在本环节签署过意见，不能再签一次。", code="already_signed")
 
 
 @transaction.atomic
@@ -264,7 +211,7 @@ def transfer(actor: Actor, case: Case, *, seat: Seat, person: Person, reason: st
     with on_desk(actor, case) as desk:
         found, step, plan = seat_of(desk, seat, "transfer", "working", "offered")
         person = _someone(desk, person, plan)
-        _not_in(step, person)
+        _not_in(step, person, votes=found.kind in ("main", "after"))
         if found.state == "offered":
             _claimed(desk, found)
         Seat.objects.filter(pk=found.pk).update(state="moved", closed_at=desk.now, acted_by=actor.person_id)
@@ -295,7 +242,7 @@ def _ahead(actor: Actor, case: Case, seat: Seat, people: list[Person], act: str,
         if found.state == "offered":
             _claimed(desk, found)
         for person in people:
-            _not_in(step, person)
+            _not_in(step, person, votes=False)
         kind = "delegate" if act == "delegate" else "before"
         made = desk.seat(step, people, kind=kind, state="working")
         Seat.objects.filter(pk__in=[each.pk for each in made]).update(behind=found)
@@ -318,7 +265,7 @@ def add_sign_after(actor: Actor, case: Case, *, seat: Seat, people: Iterable[Per
         while follower := Seat.objects.filter(behind=behind, kind="after", state__in=OPEN_SEATS).first():
             behind = follower
         for person in chosen:
-            _not_in(step, person)
+            _not_in(step, person, votes=True)
             made = desk.seat(step, [person], kind="after", state="waiting")[0]
             Seat.objects.filter(pk=made.pk).update(behind=behind)
             behind = made
@@ -342,17 +289,14 @@ def reduce_sign(actor: Actor, case: Case, *, seat: Seat, other: Seat, reason: st
                 raise Conflict("会签至少保留一人。", code="last_seat")
         elif gone.behind_id != found.pk and not _chain(found, gone):
             raise Denied("只能减去由您加签的人员。", code="not_your_sign")
-        Seat.objects.filter(behind=gone, kind="after").update(behind=gone.behind_id)
-        Seat.objects.filter(behind=gone, kind__in=("before", "delegate"), state__in=OPEN_SEATS).update(
-            state="withdrawn", closed_at=desk.now
-        )
-        Seat.objects.filter(pk=gone.pk).update(state="withdrawn", closed_at=desk.now)
-        if gone.kind in ("before", "delegate"):
-            ahead = Seat.objects.filter(behind=found, kind__in=("before", "delegate"), state__in=OPEN_SEATS)
-            if not ahead.exists():
-                Seat.objects.filter(pk=found.pk, state="waiting").update(state="working")
-        else:
-            _count(desk, step, plan)
+        counting.take_away(desk, gone, with_followers=gone.kind != "after")
+        before = Seat.objects.filter(pk=gone.behind_id).first() if gone.behind_id else None
+        if gone.kind in counting.AHEAD and before is not None:
+            counting.wake(desk, before.pk)
+        elif before is None:
+            counting.count(desk, step, plan)
+        elif before.state == "done":
+            counting.pass_on(desk, before, step, plan)
         return desk.flush("reduce_sign", f"{gone.person.name}：{reason}" if reason.strip() else "")
 
 

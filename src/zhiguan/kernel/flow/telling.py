@@ -29,7 +29,7 @@ def tell(desk: Desk) -> None:
             notices.notify(
                 [seat.person for seat in about], "flow.step.open", f"待办：{case.title}",
                 f"{case.unit.name}，{desk.item.name}，环节“{step.name}”。", page_of(case), subject=case,
-                dedupe_key=f"flow.step/{step.pk}/open/{about[0].pk}",
+                dedupe_key=f"flow.step/{step.pk}/open/{about[0].pk}/{case.version}",
             )  # fmt: skip
         elif what == "stuck":
             notices.notify(
