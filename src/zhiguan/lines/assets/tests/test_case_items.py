@@ -201,7 +201,7 @@ def test_what_is_lined_up_is_applied_for_decided_and_written_off_once(office, wo
     ]  # never asked for
     assert case.title == "市甲局国有资产报废1件"
     case = office.goes(office.submits(case), "单位领导", "受理", "审查")
-    assert case.stage == "处室负责人审批" and case.decisions["level"]["who"] == "chief"
+    assert case.stage == "处室负责人审批" and case.decisions["level"]["who"] == "处室负责人"
     case = office.goes(case, "处长")
     disposal = Disposal.objects.get()
     assert case.state == "granted" and (disposal.case, disposal.document_no) == (case.code, case.document_no)
