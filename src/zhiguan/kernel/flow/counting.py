@@ -71,7 +71,7 @@ def wake(desk: Desk, key: int) -> None:
 
 
 def _tell(desk: Desk, seats: Iterable[Seat]) -> None:
-    found = list(seats.select_related("step", "person"))  
+    found = list(seats.select_related("step", "person"))
     if found:
         desk.told.append(("todo", found))
 
