@@ -277,3 +277,49 @@ def test_impossible_points_are_counted_in_the_output():
 @given(st.lists(st.text() | st.binary() | st.recursive(st.none() | st.floats() | st.text(), st.lists).map(json.dumps)))
 def test_any_lines_are_answered(lines):
     assert all(row["kind"] == "error" for row in _run(lines))
+
+
+# --- stray points that no impossible speed gives away
+
+
+def strayed(every_s, points, speeds=True, kmh=0.0):
+    """A car that stands for hours, some reports of which are kilometres away; ``points``: (report, metres)."""
+    day = Day(every_s).stay(4 * 3600)
+    for number, metres in points:
+        time, east, north, _ = day.rows[number]
+        day.rows[number] = (time, east + metres, north, kmh)
+    return detect(*day.columns(speeds))
+
+
+@pytest.mark.parametrize("kmh", [0.0, 40.0])
+@pytest.mark.parametrize("points", [[(20, 5_000)], [(20, 250)], [(20, 5_000), (30, -7_000)], [(20, 5_000), (21, -6_000)],
+                                    [(0, 3_000)], [(47, 3_000)]])  # fmt: skip
+def test_a_parked_car_with_a_stray_report_made_no_trip(points, kmh):
+    """Reports five minutes apart: there and back at a possible speed."""
+    track = strayed(300.0, points, kmh=kmh)
+    assert not track.trips and len(track.stops) == 1
+    assert track.dropped == {"jump": len(points)}
+
+
+def test_where_no_speed_is_told_and_where_two_reports_agree_nothing_is_left_out():
+    assert strayed(300.0, [(20, 5_000)], speeds=False).dropped == {}
+    assert strayed(300.0, [(20, 5_000), (21, 5_010)]).dropped == {}
+
+
+def test_a_stray_report_between_standing_and_driving_off_is_left_out():
+    """It could be reached since the last report, but the next one could not be reached from it."""
+    day = Day(20.0).stay(1200)
+    day.silence(150)
+    day.rows.append((day.now, 3_500.0, 0.0, 0.0))
+    track = detect(*day.drive(6_000).stay(1200).columns())
+    assert track.dropped == {"jump": 1}
+    assert [round(trip.distance_m, -2) for trip in track.trips] == [6_000]
+
+
+def test_a_car_that_moved_in_a_silence_did_not_stand_all_the_time():
+    """Also when the speed told next is out of nowhere: the stay ends where the silence began."""
+    day = Day(300.0).stay(7200).silence(1500, east_m=6_500)
+    day.stay(300).stay(300, speed=170.0).stay(3000)
+    track = detect(*day.columns())
+    assert len(track.stops) == 2 and len(track.trips) == 1
+    assert abs(haversine_m(track.stops[0].lat, track.stops[0].lon, *HOME)) < 30
