@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import TextChoices
 
+from zhiguan.kernel.notices.declare import DIGEST, NoticeKind
 from zhiguan.kernel.trace.declare import TraceCode
 from zhiguan.kit.manifest import Permission, RoleTemplate
 
@@ -154,4 +155,8 @@ ROLES = (
     RoleTemplate("assets.inspector", "监督人员（资产）", _LOOK, scope="city"),
 )  # fmt: skip
 
+NOTICES = (
+    NoticeKind("assets.holder.receive", "资产划入", mail=DIGEST, icon="switch-horizontal"),
+    NoticeKind("assets.disposal.execute", "资产处置批复", mail=DIGEST, icon="recycle"),
+)
 TRACED = (TraceCode("assets.asset.print", "打印资产标签"),)

@@ -21,6 +21,7 @@ from ..models import Asset, Disposal, DisposalItem
 from ..queries.values import net_on
 from .holders import carry_over
 from .numbering import numbered
+from .telling import tell_decided, tell_receiver
 
 APPRAISED = (DisposalKind.TRANSFER, DisposalKind.EXCHANGE)
 """转让、置换须评估 (reference fact ``assets.law.appraisal``)."""
@@ -109,7 +110,8 @@ def enter_disposal(
         if asset.state != "awaiting_disposal":
             ledger.move(asset, "await_disposal", actor, reason=f"处置批复 {document_no}", case=case)
     if kind == DisposalKind.LOSS:
-        disposal = _carry_out(actor, disposal, executed_on=decided_on, proceeds=ZERO, values={})
+        return _carry_out(actor, disposal, executed_on=decided_on, proceeds=ZERO, values={})
+    tell_decided(disposal)
     return disposal
 
 
@@ -134,6 +136,11 @@ def _carry_out(
                 disposal_kind=disposal.kind, custodian=None,
             )  # fmt: skip
     disposal.items.filter(open=True).update(open=False)
+    if disposal.to_unit is not None:
+        tell_receiver(
+            len(items), from_unit=disposal.unit, to_unit=disposal.to_unit, document_no=disposal.document_no,
+            key=disposal.code,
+        )  # fmt: skip
     disposal = ledger.move(
         disposal, "execute", actor, case=case, executed_on=executed_on, proceeds_yuan=proceeds, **values
     )
@@ -156,7 +163,7 @@ def execute_disposal(
     if disposal.kind == DisposalKind.TRANSFER and (not proceeds_yuan or not certificate_no):
         message = "转让须填写处置收入和成交凭证号。"
         raise Invalid(message, fields={"proceeds_yuan": message})
-    Disposal.objects.select_for_update(no_key=True).filter(pk=disposal.pk).first()
+    disposal = Disposal.objects.select_for_update(no_key=True).get(pk=disposal.pk)  # as it is once others are done
     if disposal.state != "approved":
         raise Conflict(f"当前状态为“{disposal.state_name}”，不能办理“处置实施”。", code="state_changed")
     values = {"cost_yuan": cost_yuan, "certificate_no": certificate_no, "receiver": receiver or disposal.receiver}

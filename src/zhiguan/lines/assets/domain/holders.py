@@ -15,6 +15,7 @@ from zhiguan.kit.errors import Invalid
 from ..lifecycle import HOLD
 from ..models import Asset, HolderChange
 from ..queries.values import net_on
+from .telling import tell_receiver
 
 
 @transaction.atomic
@@ -27,10 +28,13 @@ def change_holder(
     The permission is asked over the giving organ; the receiving one's consent is among the papers of the decision.
     """
     actor.require(HOLD, asset)
-    return carry_over(
+    before = asset.unit
+    asset = carry_over(
         asset, actor, to_unit=to_unit, cause=cause, changed_on=changed_on, reason=reason, document_no=document_no,
         case=case,
     )  # fmt: skip
+    tell_receiver(1, from_unit=before, to_unit=to_unit, document_no=document_no, key=f"{asset.pk}/{asset.version}")
+    return asset
 
 
 @transaction.atomic

@@ -20,6 +20,7 @@ from ..models import Asset, TitleRegistration
 from ..queries.holdings import totals, values_by_class
 from . import case_rows, titles
 from .holders import carry_over
+from .telling import tell_receiver
 
 REGISTERED = ("A01", "A02")
 """Classes with assets whose title is registered one by one: buildings, vehicles among the equipment."""
@@ -227,6 +228,9 @@ def _change_effect(actor: Actor, case: CaseView) -> Mapping[str, Any]:
                 asset, actor, to_unit=to_unit, cause=values["cause"], changed_on=case_rows.day_of(values["changed_on"]),
                 reason=reason, document_no=values["document_no"], case=case.code,
             )  # fmt: skip
+        tell_receiver(
+            len(assets), from_unit=case.unit, to_unit=to_unit, document_no=values["document_no"], key=case.code
+        )
         told = f"划转 {len(assets)} 件资产至{to_unit.name}（{HolderCause(values['cause']).label}）；"
     new = titles.replace_title(
         actor, title, certificate_no=case.document_no, as_of=today, registered_on=today, reason=reason,

@@ -2,6 +2,7 @@
 
 from .cards import ASSET, ASSET_EDIT, ASSET_IMPORTING, ASSET_NEW, ASSETS, HOLDER, HOLDERS
 from .decisions import DISPOSAL, DISPOSAL_NEW, DISPOSALS, TITLE, TITLE_NEW, TITLES
+from .desk import DESK
 from .labels import LABEL, LABEL_LIST, LABELS, SCAN
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "ASSET_EDIT",
     "ASSET_IMPORTING",
     "ASSET_NEW",
+    "DESK",
     "DISPOSAL",
     "DISPOSALS",
     "DISPOSAL_NEW",

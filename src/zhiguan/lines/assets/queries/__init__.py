@@ -10,7 +10,7 @@ from ..models import Asset, Disposal, DisposalItem, HolderChange, TitleRegistrat
 from .story import history
 from .values import valued
 
-__all__ = ["assets", "cards", "disposals", "history", "holder_changes", "items_of", "titles"]
+__all__ = ["assets", "cards", "disposals", "disposals_of", "history", "holder_changes", "items_of", "titles"]
 
 
 def assets(actor: Actor) -> QuerySet[Asset]:
@@ -29,6 +29,12 @@ def titles(actor: Actor) -> QuerySet[TitleRegistration]:
 
 def disposals(actor: Actor) -> QuerySet[Disposal]:
     return Disposal.objects.visible_to(actor, "assets.disposal.view")
+
+
+def disposals_of(actor: Actor, permission: str, state: str) -> QuerySet[Disposal]:
+    """Return the disposals in a state that the permission reaches, the oldest decision first."""
+    rows = Disposal.objects.visible_to(actor, permission).filter(state=state)
+    return rows.select_related("unit").order_by("decided_on", "pk")
 
 
 def holder_changes(actor: Actor) -> QuerySet[HolderChange]:

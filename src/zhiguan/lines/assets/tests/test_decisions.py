@@ -7,7 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from zhiguan.kernel.identity.models import Account, Grant, Role
 from zhiguan.kernel.ledger.models import LedgerEvent
+from zhiguan.kernel.notices import service as notices
 from zhiguan.kit.errors import Conflict, Denied, Invalid
 from zhiguan.lines.assets.domain import cards, disposals, holders, titles
 from zhiguan.lines.assets.models import Asset, Disposal, DisposalItem, HolderChange, TitleRegistration
@@ -169,6 +171,21 @@ def test_a_free_transfer_moves_the_assets_to_the_receiving_organ(world, make_dis
     disposals.execute_disposal(world.manager, given, executed_on=date(2026, 9, 10))
     card = anew(DisposalItem.objects.get().asset)
     assert (card.unit, card.state, HolderChange.objects.get().document_no) == (world.other, "idle", given.document_no)
+
+
+def test_keepers_are_told_once_of_decisions_and_of_what_they_receive(world, make_asset, make_disposal):
+    keepers = {}
+    role = Role.objects.create(
+        code="t.keeper", name="保管", permissions=["assets.asset.manage", "assets.disposal.execute"]
+    )
+    for name, unit in (("甲", world.organ), ("乙", world.other)):
+        keepers[name] = Account.objects.create(username=name, unit=unit)
+        Grant.objects.create(account=keepers[name], role=role, scope="organ", unit=unit, state="active",
+                             valid_from=date(2020, 1, 1))  # fmt: skip
+    given = make_disposal(kind="free_transfer", to_unit=world.other, assets=[make_asset(), make_asset()])
+    disposals.execute_disposal(world.manager, given, executed_on=date(2026, 9, 10))
+    titles_of = {name: [notice.title for notice in notices.told(account.pk)] for name, account in keepers.items()}
+    assert titles_of == {"甲": ["资产无偿划转已批复，待实施"], "乙": ["市甲局划入资产 2 件"]}
 
 
 def test_a_loss_leaves_the_books_with_the_decision(make_disposal):
