@@ -26,6 +26,8 @@ def names(row: Definition, process: engine.Process) -> list[dict[str, str]]:
     """What conditions and tables ask for: code, name and kind of value; the form's own fields among them by their labels."""
     fields = {each["code"]: each for each in processes.fields_of(processes.item_of(row.item))}
     asked: dict[str, str] = {}
+    labels = {column.text: column.label for model in process.tables.values() for each in model.tables for column in each.columns}
+    labels |= {code: about["name"] for code, about in fields.items()}
     for table, decision in process.plan.decisions.values():
         model = process.tables[table]
         types = {
@@ -40,7 +42,7 @@ def names(row: Definition, process: engine.Process) -> list[dict[str, str]]:
         for name in feel.check((condition.text or "").strip()):
             asked.setdefault(name, FROM_FIELD.get(fields.get(name, {}).get("kind", ""), "text"))
     return [
-        {"code": name, "name": fields[name]["name"] if name in fields else "", "kind": kind}
+        {"code": name, "name": labels.get(name, ""), "kind": kind}
         for name, kind in asked.items() if name not in GIVEN
     ]  # fmt: skip
 

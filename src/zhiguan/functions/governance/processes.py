@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -74,7 +75,7 @@ def who_in_words(text: str, known: Mapping[str, Mapping[str, str]]) -> str:
 def _term(term: terms.Term, known: Mapping[str, Mapping[str, str]]) -> str:
     place = terms.WHERE[term.where]
     within = f"{place}中" if place else ""
-    name = known.get(term.kind, {}).get(term.what, term.what)
+    name = known.get(term.kind, {}).get(term.what, f"{term.what}（未登记）" if term.kind in known else term.what)
     if term.kind == "permission":
         return f"{within}有“{name}”权限的人员"
     if term.kind == "role":
@@ -138,10 +139,11 @@ def steps(row: Definition) -> list[dict[str, Any]]:
 
 def acts(row: Definition) -> list[dict[str, str]]:
     """What the system does on the way, by itself."""
-    process = process_of(row).plan
+    whole = process_of(row)
+    process = whole.plan
     found = [{"name": process.names[node], "text": plan.ACTS[act]} for node, act in process.acts.items()]
     return found + [
-        {"name": process.names[node], "text": f"按决策表“{table}”决定"}
+        {"name": process.names[node], "text": f"按决策表“{whole.tables[table].name or table}”决定"}
         for node, (table, _) in process.decisions.items()
     ]
 
@@ -149,18 +151,59 @@ def acts(row: Definition) -> list[dict[str, str]]:
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
+def titles(process: engine.Process, table: str) -> dict[str, str]:
+    """What people call the decisions of a file: by the step of the process that asks for them; otherwise by their name."""
+    model = process.tables[table]
+    found = {each.id: each.name for each in model.decisions()}
+    for node, (file, wanted) in process.plan.decisions.items():
+        element = model.find(wanted) if file == table else None
+        if element is not None:
+            found[element.id] = process.plan.names[node]
+    return found
+
+
+def told(finding: dmn.Finding, model: dmn.Model, names: Mapping[str, str]) -> str:
+    """A doubt about a table, with the name people know the decision by."""
+    text = finding.message
+    for each in model.decisions():
+        text = text.replace(f"决策“{each.name}”", f"“{names[each.id]}”")
+    return text
+
+
+def choices_of(item: ServiceItem | None) -> dict[str, dict[str, str]]:
+    """For the form's fields with fixed choices: code → what the applicant sees."""
+    return {field.name: dict(field.choices) for field in item.fields() if field.choices} if item is not None else {}
+
+
+def _cell(text: str, names: Mapping[str, str]) -> tuple[str, bool]:
+    """Return a cell for reading, and whether it is plain words: 任意, 是, texts without their quotes, choices by name."""
+    if text in ("-", "true", "false"):
+        return {"-": "任意", "true": "是", "false": "否"}[text], True
+    if re.fullmatch(r'("[^"\\]*")(\s*,\s*"[^"\\]*")*', text):
+        return "、".join(names.get(word, word) for word in re.findall(r'"([^"]*)"', text)), True
+    return text, False
+
+
 def tables(row: Definition) -> list[dict[str, Any]]:
     """The decision tables with their doubts, as they are shown for reading."""
+    process, choices = process_of(row), choices_of(item_of(row.item))
     found = []
-    for name, model in process_of(row).tables.items():
+    for name, model in process.tables.items():
+        names = titles(process, name)
         shown = [
-            {"name": table.name.removeprefix("决策“").removesuffix("”"), "policy": POLICIES.get(table.policy, table.policy),
-             "aggregation": AGGREGATIONS.get(table.aggregation, ""), "table": table,
-             "rows": [{"place": rule.place, "cells": rule.cells, "outputs": rule.texts, "note": rule.annotation} for rule in table.rules]}
-            for table in model.tables
+            {"name": names[each.id], "policy": POLICIES.get(each.table.policy, each.table.policy), "table": each.table,
+             "aggregation": AGGREGATIONS.get(each.table.aggregation, ""),
+             "rows": [
+                 {"place": rule.place, "note": rule.annotation,
+                  "cells": [_cell(cell, choices.get(column.text, {})) for column, cell in zip(each.table.columns, rule.cells, strict=True)],
+                  "outputs": [_cell(text, {}) for text in rule.texts]}
+                 for rule in each.table.rules
+             ]}
+            for each in model.decisions() if each.table is not None
         ]  # fmt: skip
         found.append({
-            "name": name, "title": model.name or name, "tables": shown, "findings": dmn.lint(model),
+            "name": name, "title": model.name or name, "tables": shown,
+            "findings": [told(each, model, names) for each in dmn.lint(model)],
             "others": [each.name for each in model.decisions() if each.table is None],
         })  # fmt: skip
     return found
@@ -179,9 +222,9 @@ def differences(old: Definition, new: Definition) -> list[dict[str, str]]:
     first, second = process_of(old), process_of(new)
     item, known = item_of(new.item), named_words()
     found: list[dict[str, str]] = []
-    told = partial(_steps_of, item=item, known=known)
+    said = partial(_steps_of, item=item, known=known)
     for a, b, what in (
-        (told(first.plan), told(second.plan), "步骤"),
+        (said(first.plan), said(second.plan), "步骤"),
         (_flows_of(old, first.plan), _flows_of(new, second.plan), "连线"),
         (_acts_of(first.plan), _acts_of(second.plan), "系统动作"),
         (_rules_of(first), _rules_of(second), "决策表"),
@@ -244,10 +287,12 @@ def _acts_of(process: plan.Plan) -> Told:
 def _rules_of(process: engine.Process) -> Told:
     found: Told = {}
     for name, model in process.tables.items():
+        names = titles(process, name)
         for decision in model.decisions():
             table = decision.table
             if table is None:
                 continue
+            title = names[decision.id]
             key = f"{name}:{decision.id}"
             heads = "、".join([column.label for column in table.columns] + [result.label for result in table.results])
             found[key] = (
@@ -264,7 +309,7 @@ def _rules_of(process: engine.Process) -> Told:
                     f"{result.label} {text}" for result, text in zip(table.results, rule.texts, strict=True)
                 )
                 about = {"条件": conditions or "任何情形", "结果": results, "说明": rule.annotation}
-                found[f"{key}:{rule.id or rule.place}"] = (f"{name} {decision.name} 规则 {rule.place}", about)
+                found[f"{key}:{rule.id or rule.place}"] = (f"{title} 规则 {rule.place}", about)
     return found
 
 
@@ -284,9 +329,8 @@ def doubts(row_item: str, process: plan.Plan) -> list[plan.Fault]:
         for term, last in ((each, at is alternatives[-1]) for at in alternatives for each in at):
             names = {**known, "handler": process.steps, "field": people}.get(term.kind)
             if names is not None and term.what not in names:
-                found.append(
-                    plan.Fault(f"{step.name}：没有{terms.KINDS[term.kind]}“{term.what}”，该步骤会无人可办", step.id)
-                )
+                then = "可能无人可办" if last else "将由下一规则的人员办理"
+                found.append(plan.Fault(f"{step.name}：没有{terms.KINDS[term.kind]}“{term.what}”，{then}", step.id))
         if step.days and not step.days.replace(".", "", 1).isdigit():
             try:
                 reference.fact(step.days)

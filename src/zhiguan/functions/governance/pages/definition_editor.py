@@ -78,7 +78,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
         "xml": layout.with_drawing(row.bpmn), "version": row.version, "save_url": reverse("governance.definition.save", args=[pk]),
         "stages": plan.STAGES, "modes": plan.MODES, "acts": plan.ACTS, "kinds": terms.KINDS, "places": terms.WHERE,
         "placed": sorted(terms.PLACED), "known": processes.named_words(), "fields": processes.fields_of(processes.item_of(row.item)),
-        "tables": {name: [[each.id, each.name] for each in model.decisions()] for name, model in process.tables.items()},
+        "tables": {name: [[each.id, processes.titles(process, name)[each.id]] for each in model.decisions()] for name, model in process.tables.items()},
         "names": process_checks.names(row, process),
     }  # fmt: skip
     context = {"row": row, "title": title, "config": config, "back": reverse("governance.definition.detail", args=[pk]),
@@ -137,21 +137,18 @@ def table(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     row = _draft(request, pk)
     data = _file(row, name)
     _crumbs(request, row, "编辑决策表")
-    model = dmn.read(data.encode())
+    process = processes.process_of(row)
+    model, names = process.tables[name], processes.titles(process, name)
     config = {
-        "grids": decision_grids.read(data), "version": row.version, "url": reverse("governance.definition.table_save", args=[pk, name]),
+        "grids": decision_grids.read(data), "titles": names, "version": row.version, "url": reverse("governance.definition.table_save", args=[pk, name]),
         "policies": processes.POLICIES, "aggregations": processes.AGGREGATIONS | {"": "列出全部"},
         "types": {"": "不限", "string": "文字", "number": "数字", "boolean": "是否", "date": "日期", "dateTime": "日期时间", "time": "时间"},
         "inputs": {each.id: _inputs(model, each.id) for each in model.decisions()},
-        "findings": [vars_of(each) for each in dmn.lint(model)],
+        "findings": [processes.told(each, model, names) for each in dmn.lint(model)],
     }  # fmt: skip
     context = {"row": row, "title": model.name or name, "config": config,
                "back": f"{reverse('governance.definition.detail', args=[pk])}?tab=决策表"}  # fmt: skip
     return render(request, "governance/definition_table.html", context)
-
-
-def vars_of(finding: dmn.Finding) -> dict[str, Any]:
-    return {"table": finding.table, "code": finding.code, "message": finding.message, "rules": list(finding.rules)}
 
 
 def _inputs(model: dmn.Model, decision: str) -> list[dict[str, str]]:
@@ -182,8 +179,9 @@ def table_save(request: HttpRequest, pk: int, name: str) -> HttpResponse:
             )
         text = decision_grids.write(data, grids)
         model = dmn.read(text.encode())
+        names = {each.id: each.name for each in model.decisions()} | processes.titles(processes.process_of(row), name)
         answer: dict[str, Any] = {
-            "faults": [], "findings": [vars_of(each) for each in dmn.lint(model)],
+            "faults": [], "findings": [processes.told(each, model, names) for each in dmn.lint(model)],
             "inputs": {each.id: _inputs(model, each.id) for each in model.decisions()},
         }  # fmt: skip
         if request.POST.get("act") == "try":
@@ -208,11 +206,12 @@ def _tried(model: dmn.Model, given: Any) -> dict[str, Any]:
     }
     outcome = model.decide(decision, jsonform.from_json(model, values))
     ids = {each.name: each.id for each in model.decisions()}
-    labels = {result.name: result.label for each in model.tables for result in each.results}
+    element = model.find(decision)
+    labels = {each.name: each.label for each in element.table.results} if element is not None and element.table is not None else {}
     value = jsonform.to_json(outcome.value)
     shown = value.items() if isinstance(value, Mapping) else [("", value)]
     return {
-        "value": [[labels.get(name, name) or "结果", _said(each)] for name, each in shown],
+        "value": [[labels.get(name, name) or next(iter(labels.values()), ""), _said(each)] for name, each in shown],
         "hits": [{"decision": ids.get(step.decision, ""), "rules": [hit.rule for hit in step.hits]} for step in outcome.steps],
         "because": [hit.explanation for step in outcome.steps for hit in step.hits] + list(outcome.notes),
     }  # fmt: skip

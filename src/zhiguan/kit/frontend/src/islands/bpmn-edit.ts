@@ -65,12 +65,19 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
   panel.show(undefined)
   services.eventBus.on('selection.changed', (event) => panel.show(event.newSelection?.length === 1 ? event.newSelection[0] : undefined))
 
-  const fit = (): void => {
-    if (canvasAt.clientWidth) services.canvas.zoom('fit-viewport', 'auto')
+  const beside = locked ? 10 : 110 // what the palette covers, in pixels
+  /** Shows the whole drawing, or from its beginning where the whole would be too small to read. */
+  const fit = (least = 0): void => {
+    const { inner, outer } = services.canvas.viewbox()
+    if (!outer.width || !inner.width) return
+    const scale = Math.max(least, Math.min(1, (outer.width - beside - 20) / inner.width, (outer.height - 40) / inner.height))
+    const tall = inner.height * scale > outer.height - 40
+    const y = tall ? inner.y - 20 / scale : inner.y + inner.height / 2 - outer.height / scale / 2
+    services.canvas.viewbox({ x: inner.x - beside / scale, y, width: outer.width / scale, height: outer.height / scale })
   }
-  fit()
+  fit(0.65)
   const button = (text: string, sign: string, act: () => void, extra = ''): HTMLButtonElement => el('button', { type: 'button', class: `btn ${extra}`, onclick: act }, icon(sign), text)
-  const zooms = [button('放大', 'zoom-in', () => services.canvas.zoom(services.canvas.zoom() * 1.25)), button('缩小', 'zoom-out', () => services.canvas.zoom(services.canvas.zoom() / 1.25)), button('适应窗口', 'maximize', fit)]
+  const zooms = [button('放大', 'zoom-in', () => services.canvas.zoom(services.canvas.zoom() * 1.25)), button('缩小', 'zoom-out', () => services.canvas.zoom(services.canvas.zoom() / 1.25)), button('看全图', 'maximize', () => fit())]
   if (locked) {
     bar.append(...zooms)
     return () => drawing.destroy()

@@ -37,12 +37,6 @@ interface Grid {
   rules: Rule[]
 }
 
-interface Finding {
-  table: string
-  message: string
-  rules: number[]
-}
-
 interface Asked {
   code: string
   name: string
@@ -51,13 +45,14 @@ interface Asked {
 
 interface Config {
   grids: Grid[]
+  titles: Record<string, string>
   version: number
   url: string
   policies: Record<string, string>
   aggregations: Record<string, string>
   types: Record<string, string>
   inputs: Record<string, Asked[]>
-  findings: Finding[]
+  findings: string[]
 }
 
 interface Fault {
@@ -75,7 +70,7 @@ interface Tried {
 
 interface Answer {
   faults?: Fault[]
-  findings?: Finding[]
+  findings?: string[]
   inputs?: Record<string, Asked[]>
   version?: number
   grids?: Grid[]
@@ -161,13 +156,13 @@ class Editor {
     const head = el('tr', {}, el('th', { scope: 'col', class: 'zg-grid-no', text: '规则' }))
     grid.inputs.forEach((column, at) => head.append(this.inputHead(grid, column, at)))
     grid.outputs.forEach((column, at) => head.append(this.outputHead(grid, column, at)))
-    head.append(el('th', { scope: 'col', class: 'zg-grid-note', text: '说明' }), el('th', { scope: 'col' }, el('span', { class: 'zg-sr', text: '操作' })))
+    head.append(el('th', { scope: 'col', class: 'zg-grid-note', text: '规则说明' }), el('th', { scope: 'col' }, el('span', { class: 'zg-sr', text: '操作' })))
     const body = el('tbody', {}, ...grid.rules.map((rule, at) => this.rule(grid, rule, at, hits.includes(at + 1))))
     const add = (text: string, act: () => void): HTMLElement => el('button', { type: 'button', class: 'btn btn-sm', onclick: act }, icon('plus'), text)
     const policy = el('label', { class: 'zg-grid-policy' }, '命中方式', this.pick(this.config.policies, grid.policy, '命中方式', (code) => { grid.policy = code; this.redraw() }))
     const whole = this.fault(grid, null, null)
-    return el('section', { class: 'card zg-block', 'aria-label': grid.name, 'data-decision': grid.id },
-      el('div', { class: 'card-header zg-grid-head' }, el('h2', { class: 'card-title', text: `决策 ${grid.name}` }), policy,
+    return el('section', { class: 'card zg-block', 'aria-label': this.config.titles[grid.id] ?? grid.name, 'data-decision': grid.id },
+      el('div', { class: 'card-header zg-grid-head' }, el('h2', { class: 'card-title', text: this.config.titles[grid.id] ?? grid.name }), policy,
         grid.policy === 'COLLECT' ? el('label', { class: 'zg-grid-policy' }, '汇总', this.pick(this.config.aggregations, grid.aggregation, '汇总', (code) => { grid.aggregation = code; this.redraw() })) : null),
       whole ? el('div', { class: 'zg-field-error px-3 pt-2', role: 'alert', text: whole.text }) : null,
       el('div', { class: 'table-responsive', tabindex: 0, role: 'region', 'aria-label': `${grid.name}的规则` }, el('table', { class: 'table table-sm zg-grid' }, el('thead', {}, head), body)),
@@ -241,12 +236,12 @@ class Editor {
     return el('div', { class: 'card-footer' }, el('h3', { class: 'h4', text: '试算' }), box, result)
   }
 
-  private show(findings: Finding[]): void {
+  private show(findings: string[]): void {
     const count = this.faults.length
     this.found.hidden = !count && !findings.length
     this.found.replaceChildren(el('ul', {},
       count ? el('li', {}, el('span', { class: 'badge bg-red-lt me-2', text: '问题' }), `${count} 个单元格写法有误，已在表中标出。`) : null,
-      ...findings.map((each) => el('li', {}, el('span', { class: 'badge bg-yellow-lt me-2', text: '提醒' }), each.message))))
+      ...findings.map((each) => el('li', {}, el('span', { class: 'badge bg-yellow-lt me-2', text: '提醒' }), each))))
   }
 
   private async send(act: 'check' | 'save' | 'try', grid?: Grid): Promise<void> {

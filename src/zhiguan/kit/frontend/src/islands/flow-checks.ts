@@ -85,8 +85,8 @@ export function mount(root: HTMLElement, config: Config): () => void {
       const value = given.kind === 'boolean'
         ? pick([['true', '是'], ['false', '否']], given.text === 'true' ? 'true' : 'false', `${label}的值`, (text) => { given.text = text; changed() })
         : given.kind === 'empty' ? el('span', { class: 'text-secondary', text: '空值' }) : input(given.text, `${label}的值`, (text) => { given.text = text })
-      box.append(el('div', { class: 'zg-check-row' }, about ? el('span', { text: label, title: given.code }) : input(given.code, '数据的代码', (text) => { given.code = text.trim() }),
-        pick(Object.entries(config.kinds), given.kind, `${label}的类型`, (kind) => { Object.assign(given, { kind, text: kind === 'boolean' ? 'false' : '' }); redraw() }), value, remove(`去掉${label}`, () => { check.context.splice(at, 1); redraw() })))
+      box.append(el('div', { class: 'zg-check-given' }, about ? el('span', { text: label, title: given.code }) : input(given.code, '数据的代码', (text) => { given.code = text.trim() }),
+        value, pick(Object.entries(config.kinds), given.kind, `${label}的类型`, (kind) => { Object.assign(given, { kind, text: kind === 'boolean' ? 'false' : '' }); redraw() }), remove(`去掉${label}`, () => { check.context.splice(at, 1); redraw() })))
     })
     const left = config.names.filter((each) => !check.context.some((given) => given.code === each.code))
     const more = pick([['', '添加数据…'], ...left.map((each): [string, string] => [each.code, each.name || each.code]), ['*', '其他数据']], '', '添加数据', (code) => {

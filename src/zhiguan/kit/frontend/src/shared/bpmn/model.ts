@@ -33,8 +33,15 @@ export interface Shape {
   labelTarget?: Shape
 }
 
+export interface Box {
+  x: number
+  y: number
+  width: number
+  height: number
+}
+
 export interface Services {
-  canvas: { zoom: (to?: string | number, at?: unknown) => number; addMarker: (id: string, name: string) => void; removeMarker: (id: string, name: string) => void; scrollToElement: (id: string) => void; getRootElement: () => Shape }
+  canvas: { zoom: (to?: string | number, at?: unknown) => number; addMarker: (id: string, name: string) => void; removeMarker: (id: string, name: string) => void; scrollToElement: (id: string) => void; getRootElement: () => Shape; viewbox: (box?: Box) => Box & { inner: Box; outer: Box } }
   elementRegistry: { get: (id: string) => Shape | undefined; filter: (test: (shape: Shape) => boolean) => Shape[] }
   selection: { get: () => Shape[]; select: (shape: Shape) => void }
   modeling: { updateProperties: (shape: Shape, values: Record<string, unknown>) => void }
