@@ -75,7 +75,8 @@ def evaluation(request: HttpRequest) -> HttpResponseBase:
     return render(request, "vehicles/evaluation.html", {
         "asked": asked, "table": comparison.table(actor, asked, rows[:SHOWN]), "cut": max(0, len(rows) - SHOWN),
         "bys": comparison.BY.items(), "by_title": comparison.BY[asked.by], "organs": organs, "kinds": VehicleKind.choices,
-        "months": _months(asked), "start": f"{asked.start:%Y-%m}", "end": f"{asked.end:%Y-%m}", "metrics": found, "chosen": chosen, "trend": comparison.trend(actor, asked) if rows else None,
+        "months": _months(asked), "start": f"{asked.start:%Y-%m}", "end": f"{asked.end:%Y-%m}",
+        "metrics": found, "chosen": chosen, "trend": comparison.trend(actor, asked) if rows else None,
         "bars": comparison.bars(asked, rows, chosen),
         "exports": [(f"{asked.address()}&_export={kind}", name) for kind, name in (("xlsx", "导出 Excel"), ("csv", "导出 CSV"))],
     })  # fmt: skip

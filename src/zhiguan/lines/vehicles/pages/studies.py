@@ -184,7 +184,8 @@ STUDY = DetailPage(
         Custom("vehicles/study_electric.html", context=candidates, title="测算结果",
                when=lambda row: row.state == "done" and row.kind == StudyKind.ELECTRIC),
         Panel("测算条件", fields=(
-            Column("summary", "结论", wide=True), SUBJECT, Date("period_from", "起始日期"), Date("period_to", "截止日期"), Column("asked_by", "测算人"),
+            Column("summary", "结论", wide=True), SUBJECT,
+            Date("period_from", "起始日期"), Date("period_to", "截止日期"), Column("asked_by", "测算人"),
             DateTime("created_at", "提交时间"), DateTime("finished_at", "完成时间"),
         )),
         Custom("vehicles/study_inputs.html", title="测算参数与依据"),

@@ -137,8 +137,9 @@ def test_every_figure_says_what_it_is():
 
 def test_electricity_counts_with_the_factor_of_its_year(month, organ):
     for year, factor in ((2021, 0.5568), (2022, 0.5366), (2023, 0.5306), (2025, 0.5306)):
-        costs.record_energy(BOSS, vehicle=month.electric, at=at(WORKDAY.replace(year=year, month=6, day=1), "12:00"), kind="charge",
-                            quantity=Decimal(100), amount_yuan=Decimal(year))  # fmt: skip
+        noon = at(WORKDAY.replace(year=year, month=6, day=1), "12:00")
+        sums = {"quantity": Decimal(100), "amount_yuan": Decimal(year)}
+        costs.record_energy(BOSS, vehicle=month.electric, at=noon, kind="charge", **sums)
         value = metrics.value("vehicles.emissions", organ, month=f"{year}-06")
         assert float(value) == pytest.approx(100 * factor), year
 

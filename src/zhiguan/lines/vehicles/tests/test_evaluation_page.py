@@ -138,7 +138,8 @@ def test_the_trend_is_the_metric_by_month(month, organ):
 
 
 def test_more_cars_are_no_more_queries(month, city):
-    visitor, url = Visitor(city), f"{reverse('vehicles.evaluation')}?by=car&from=2026-03&to=2026-03&organ={month.petrol.unit.code}"
+    period = f"by=car&from=2026-03&to=2026-03&organ={month.petrol.unit.code}"
+    visitor, url = Visitor(city), f"{reverse('vehicles.evaluation')}?{period}"
     visitor.get(url)
     before = queries(visitor, url)
     for _ in range(3):
