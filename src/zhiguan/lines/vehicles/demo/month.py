@@ -152,7 +152,8 @@ class Month:
     ) -> Named:  # fmt: skip
         """A place at that distance, reached by an ordinary way. Raises :class:`NoWay` when there is none."""
         origin = origin or self.line.where
-        metres = haversine_m(*np.array([row.place for row in rows]).T, *origin)
+        lat, lon = np.array([row.place for row in rows]).T
+        metres = haversine_m(lat, lon, *origin)
         fitting = np.flatnonzero((metres >= near_m) & (metres <= far_m))
         for n in self.rng.permutation(fitting)[:40].tolist():
             place = rows[n].place

@@ -163,7 +163,8 @@ def _place(net: RoadNet, rng: np.random.Generator, others: list[Place] | None = 
     """A place near a street, not near any of the others."""
     while True:
         found = net.place_in(str(rng.choice(INNER)), rng)
-        if not others or float(haversine_m(*np.array(others).T, *found).min()) > apart_m:
+        lat, lon = np.array(others or [found]).T
+        if not others or float(haversine_m(lat, lon, *found).min()) > apart_m:
             return found
 
 
@@ -171,7 +172,8 @@ def _yard(scene: Scene, rng: np.random.Generator, spots: list[Place]) -> Place:
     """Where an organ's cars stand: with a good many goals around it."""
     while True:
         place = _place(scene.net, rng, spots, 700.0)
-        metres = haversine_m(*np.array([each.place for each in scene.goals]).T, *place)
+        lat, lon = np.array([each.place for each in scene.goals]).T
+        metres = haversine_m(lat, lon, *place)
         if np.count_nonzero((metres > 2_500) & (metres < 8_000)) >= GOALS_AROUND:
             return place
 
