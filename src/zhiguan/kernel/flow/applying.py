@@ -103,12 +103,7 @@ def save(actor: Actor, case: Case, *, values: Mapping[str, Any], version: int | 
     """保存草稿: kinds are checked, what is missing is not. Also while answering a correction, within what may be changed."""
     with on_desk(actor, case) as desk:
         _own(desk, *WRITABLE)
-        made, problems = forms.clean(
-            desk.item, values, before=desk.case.values, editable=editable(desk.case), whole=False
-        )
-        wrong = [problem for problem in problems if not problem.text.startswith("请填写")]
-        if wrong:
-            raise refused(wrong)
+        made = _taken(desk, values)
         return ledger.change(
             desk.case, actor, {"values": made, "title": title_of(desk.item, made, desk.case.unit)}, name="保存草稿",
             code="save", version=version, case=desk.case.code,
@@ -144,6 +139,14 @@ def problems_of(actor: Actor, case: Case) -> list[Problem]:
     return found
 
 
+def _taken(desk: Desk, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the form with what was sent; a value that is none of its kind is refused, never replaced by the old one."""
+    made, problems = forms.clean(desk.item, values, before=desk.case.values, editable=editable(desk.case), whole=False)
+    if wrong := [problem for problem in problems if not problem.text.startswith("请填写")]:
+        raise refused(wrong)
+    return made
+
+
 def _checked(desk: Desk) -> dict[str, Any]:
     values, _ = forms.clean(desk.item, desk.case.values, before=desk.case.values)
     if problems := problems_of(desk.flow, desk.case):
@@ -159,7 +162,7 @@ def submit(actor: Actor, case: Case, *, values: Mapping[str, Any] | None = None,
         if version is not None and version != desk.case.version:
             raise Conflict("草稿已在别处修改，请刷新后再提交。", code="stale")
         if values is not None:
-            desk.case.values, _ = forms.clean(desk.item, values, before=desk.case.values, whole=False)
+            desk.case.values = _taken(desk, values)
         desk.changes["values"] = made = _checked(desk)
         desk.changes["title"] = title_of(desk.item, made, desk.case.unit)
         latest = queries.published(desk.case.item)
@@ -179,9 +182,7 @@ def resubmit(actor: Actor, case: Case, *, values: Mapping[str, Any] | None = Non
     with on_desk(actor, case) as desk:
         _own(desk, "correcting", "returned")
         if values is not None:
-            desk.case.values, _ = forms.clean(
-                desk.item, values, before=desk.case.values, editable=editable(desk.case), whole=False
-            )
+            desk.case.values = _taken(desk, values)
         desk.changes["values"] = _checked(desk)
         corrected = desk.case.state == "correcting"
         if corrected:

@@ -7,10 +7,10 @@ card warns those who handle, those above them and those who supervise. Nothing i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from zhiguan.kernel.notices import service as notices
@@ -20,10 +20,11 @@ from . import limits
 from .declare import ASSIGN, SUPERVISE
 from .desk import days, item_of
 from .lifecycle import OPEN
-from .models import Card, Case, Seat, Step
+from .models import Case, Seat, Step
 from .telling import in_charge, page_of
 
 BATCH = 500
+MOMENT = timedelta(seconds=1)
 
 
 def raise_due(now: datetime | None = None) -> int:
@@ -32,19 +33,23 @@ def raise_due(now: datetime | None = None) -> int:
     made = 0
     with system("flow.cards").acting():
         for model in (Case, Step):
-            while rows := _due(model, now):
-                made += _look(rows, now)
+            while True:
+                with transaction.atomic():  # without a transaction nobody's scope is in force, and no row is seen
+                    rows = _due(model, now)
+                    made += _look(rows, now)
                 if len(rows) < BATCH:
                     break
     return made
 
 
 def _due(model: type[Any], now: datetime) -> list[Any]:
-    rows = model.objects.filter(look_at__lte=now).order_by("look_at")
+    # One order for all workers: none waits in turn for another that waits for it.
+    rows = model.objects.filter(look_at__lte=now).order_by("look_at", "pk")
     related = ("unit", "applicant") if model is Case else ("case", "case__unit", "case__applicant")
     return list(rows.select_related(*related)[:BATCH])
 
 
+@transaction.atomic
 def look_again(now: datetime | None = None) -> int:
     """Work out anew when each open clock is to be looked at (nightly, and after the calendar changed); return how many."""
     now = now or timezone.now()
@@ -62,7 +67,6 @@ def look_again(now: datetime | None = None) -> int:
     return changed
 
 
-@transaction.atomic
 def _look(rows: Iterable[Any], now: datetime) -> int:
     """Raise the cards of these rows and say when to look at each again."""
     snapshot, made = days(), 0
@@ -73,18 +77,20 @@ def _look(rows: Iterable[Any], now: datetime) -> int:
             made += _raise(row, card.rung.code, card.at or now, now)
         again = limits.look_at(row.clock, row.policy, now, snapshot)
         if again is not None and again <= now:  # reached this very moment: it is not over before the next
-            again = None if any(card.rung.remaining == 0 for card in reached) else now + limits.AGAIN
+            again = None if any(card.rung.remaining == 0 for card in reached) else now + MOMENT
         type(row).objects.filter(pk=row.pk, look_at=row.look_at).update(look_at=again)
     return made
 
 
 def _raise(row: Any, rung: str, reached: datetime, now: datetime) -> int:
     case, step = (row, None) if isinstance(row, Case) else (row.case, row)
-    fresh = Card.objects.bulk_create(
-        [Card(case=case, step=step, rung=rung, reached_at=reached, raised_at=now)], ignore_conflicts=True
-    )
-    # With ignore_conflicts the database does not say which row was new: ours has this very moment.
-    mine = Card.objects.filter(case=case, step=step, rung=rung, raised_at=now).first() if fresh else None
+    with connection.cursor() as cursor:  # the ORM does not say whether a row that may be there already was new
+        cursor.execute(
+            "INSERT INTO flow_card (case_id, step_id, rung, reached_at, raised_at) VALUES (%s, %s, %s, %s, %s) "
+            "ON CONFLICT DO NOTHING RETURNING id",
+            [case.pk, step.pk if step is not None else None, rung, reached, now],
+        )
+        mine = cursor.fetchone()
     if mine is None:
         return 0
     name = limits.RUNGS[rung]
@@ -99,6 +105,6 @@ def _raise(row: Any, rung: str, reached: datetime, now: datetime) -> int:
     words = "已超过时限" if rung == "red" else "即将到期"
     notices.notify(
         people, "flow.case.card", f"{name}：{case.title}", f"{what}{words}。", page_of(case), subject=case,
-        dedupe_key=f"flow.card/{mine.pk}",
+        dedupe_key=f"flow.card/{mine[0]}",
     )  # fmt: skip
     return 1

@@ -46,6 +46,8 @@ STAGES = {
 MODES = {"one": "一人办理", "all": "全部同意", "any": "任一同意", "turn": "依次会签", "ratio": "按比例通过"}
 ACTS = {"accept": "受理", "effect": "台账生效", "document": "制发文书", "grant": "办结生效", "refuse": "不予批准"}
 OUTCOMES = {"agree": "同意", "refuse": "不同意"}
+MOST_NODES, MOST_FLOWS = 300, 900
+"""A process that people follow is far smaller; the library reads a graph by recursion, and ours looks along every way."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,10 @@ def _examined(root: Any, faults: _Faults) -> Plan | None:
         faults.add(f"流程文件须恰好包含一个流程，实际有 {len(processes)} 个。")
         return None
     unknown = bool(faults)
+    kinds = Counter(_local(node.tag)[1] for node in processes[0])
+    if sum(kinds[kind] for kind in NODES) > MOST_NODES or kinds["sequenceFlow"] > MOST_FLOWS:
+        faults.add(f"流程过大：最多 {MOST_NODES} 个节点、{MOST_FLOWS} 条连线")
+        return None
     plan = _plan_of(processes[0], faults)
     if not unknown:  # around elements we do not run, everything would look cut off
         _check_graph(plan, faults)
@@ -164,7 +170,12 @@ def _refused(faults: _Faults) -> Invalid:
 
 
 def _only_what_runs(root: Any, faults: _Faults) -> None:
+    seen: set[str] = set()
     for node in root.iter():
+        code = node.get("id") if isinstance(node.tag, str) else None
+        if code and code in seen:
+            faults.add(f"元素标识 {code} 重复", code)
+        seen.add(code or "")
         space, name = _local(node.tag)
         if not name or space in DRAWING:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -145,11 +145,12 @@ class Acts(RuleBasedStateMachine):
             self.sit(name, service.decide, outcome="agree", opinion="可")
 
     def act(self, who: str, verb: Any, **values: Any) -> None:
-        before = Case.objects.get(pk=self.case.pk).version
+        case = Case.objects.get(pk=self.case.pk)
+        before = case.version
         actor = self.office.actor(who)
         try:
             with transaction.atomic(), actor.acting():
-                verb(actor, Case.objects.get(pk=self.case.pk), **values)
+                verb(actor, case, **values)
             type(self).accepted[verb.__name__] = type(self).accepted.get(verb.__name__, 0) + 1
         except Refusal:
             assert Case.objects.get(pk=self.case.pk).version == before
@@ -273,4 +274,4 @@ class Acts(RuleBasedStateMachine):
             check(self.case)
 
 
-__all__ = ["Acts", "check", "date", "told"]
+__all__ = ["Acts", "check", "told"]
