@@ -52,7 +52,7 @@ class TripPolicy:
     max_speed_kmh: float = 200.0  # faster between two positions is impossible
     jump_slack_m: float = 100.0  # scatter allowed on top of max_speed_kmh
     jump_run_points: float = 5.0  # an impossible island of fewer points is dropped, a larger one kept
-    lone_m: float = 200.0  # a single point so far from where a vehicle stands, before and after, is a receiver's
+    lone_m: float = 150.0  # a single point so far from where a vehicle stands, before and after, is a receiver's
     earliest_s: float = 631_152_000.0  # 1990-01-01 UTC; receivers without a fix send 1980 or 1970
     latest_s: float = 4_102_444_800.0  # 2100-01-01 UTC; callers with a clock pass now + one day
 
@@ -185,7 +185,7 @@ def _lone(points: Points, policy: TripPolicy) -> NDArray[np.bool_]:
             (stands[p] | stands[n]) & (points.time_s[n] - points.time_s[p] >= policy.dwell_s)
         )
         p, n = (rows[(points.vehicle[p] == points.vehicle[n]) & slow] for rows in (p, n))
-        good = metres(p, n) < lone_m / 2.0
+        good = metres(p, n) < 100.0
         for step in range(width):
             good &= (metres(p + step + 1, p) > lone_m) & (metres(p + step + 1, n) > lone_m)
         if width == 2:

@@ -97,7 +97,7 @@ def _while_driving(day: Day) -> dict[int, list[Silence]]:
         slot = int(points.slot[at])
         heard = frame.heard.time_s[frame.heard_edges[slot] : frame.heard_edges[slot + 1]]
         between = np.count_nonzero((heard > points.time_s[at]) & (heard < points.time_s[to]))
-        if metres > 500.0 and not between:
+        if metres > 500.0 and between <= STRAY_REPORTS:
             found[slot].append(("行驶中失联", float(points.time_s[at]), float(points.time_s[to]), threshold))
     return found
 
