@@ -153,8 +153,8 @@ def test_people_come_by_workbook_and_every_bad_cell_is_named(office, world, make
     case = office.submits(case, rows=rows)
     assert len(case.values["rows"]) == 2 and case.state == "running"
     with pytest.raises(Invalid) as refused:
-        read(["王伟", monthly, "", "", 1200, ""], [foreign.person.code, monthly, "", "", 1200, ""], [str(world.me.pk), monthly, "", "", 1, ""],
-             ["本人甲", "车补", "", "", "一千", ""])  # fmt: skip
+        read(["王伟", monthly, "", "", 1200, ""], [foreign.person.code, monthly, "", "", 1200, ""],
+             [str(world.me.pk), monthly, "", "", 1, ""], ["本人甲", "车补", "", "", "一千", ""])  # fmt: skip
     faults = refused.value.fields
     assert "有多人同名" in faults["2.人员"] and "没有找到" in faults["3.人员"] and "没有找到" in faults["4.人员"]
     assert {"5.补贴种类", "5.补贴金额（元）"} <= set(faults)

@@ -53,7 +53,9 @@ def test_who_moved_to_another_organ_is_seen_and_who_stayed_is_not(world, make_al
     moved, stayed = seat(world, make_allocated(), "甲处长"), seat(world, make_allocated(), "甲局长")
     person = world.people["甲处长"]
     Appointment.objects.filter(person=person).update(valid_to=date(2026, 3, 1))
-    Appointment.objects.create(person=person, unit=world.other, post="处长", rank=person.rank, kind="main", valid_from=date(2026, 3, 1))
+    Appointment.objects.create(
+        person=person, unit=world.other, post="处长", rank=person.rank, kind="main", valid_from=date(2026, 3, 1)
+    )
     Person.objects.filter(pk=person.pk).update(unit=world.other, scope_pos=world.other.pos)
     hits = found("space.room_not_given_back")
     assert set(hits) == {moved.pk} and "应于 2026-04-01 前收回" in hits[moved.pk].summary and stayed.state == "active"
