@@ -71,6 +71,8 @@ def build(size: str) -> dict[str, int]:
             made_titles += 1
         if number % 5 == 1:
             made_disposals += _disposal(boss, organ, number, held, today)
+        elif number % 2 == 0:
+            _line_up(boss, held, today)
     return {"资产卡片": made, "产权登记": made_titles, "资产处置": made_disposals}
 
 
@@ -126,10 +128,21 @@ def _title(boss: Actor, organ: Unit, number: int, today: date) -> None:
     )  # fmt: skip
 
 
+def _oldest(held: Sequence[Asset], today: date) -> list[Asset]:
+    """Return the computers past their years, the oldest first."""
+    old = sorted((asset for asset in held if asset.depreciation_kind == "computer"), key=lambda each: each.acquired_on)
+    return [asset for asset in old if today - asset.acquired_on > timedelta(days=6 * 366)]
+
+
+def _line_up(boss: Actor, held: Sequence[Asset], today: date) -> None:
+    """Line the oldest up for disposal: an application finds them."""
+    for asset in _oldest(held, today)[:3]:
+        cards.await_disposal(boss, Asset.objects.get(pk=asset.pk), reason="超过使用年限，拟报废（演示数据）")
+
+
 def _disposal(boss: Actor, organ: Unit, number: int, held: Sequence[Asset], today: date) -> int:
     """Scrap the oldest computers; of one organ in three the disposal is executed, of another the proceeds are due."""
-    old = sorted((asset for asset in held if asset.depreciation_kind == "computer"), key=lambda each: each.acquired_on)
-    chosen = [asset for asset in old if today - asset.acquired_on > timedelta(days=6 * 366)][:4]
+    chosen = _oldest(held, today)[:4]
     if not chosen:
         return 0
     decided = today - timedelta(days=30 + number % 40)
