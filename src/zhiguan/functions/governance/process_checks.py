@@ -57,15 +57,15 @@ def value_from(kind: str, text: str, what: str) -> Any:
         try:
             number = Decimal(text.strip())
         except InvalidOperation:
-            raise Invalid(f"“{what}”须填写数字。", fields={what: "请填写数字。"}) from None
+            raise Invalid(f"“{what}”须填写数字。") from None
         if not number.is_finite() or abs(number) > Decimal(10) ** 15:
-            raise Invalid(f"“{what}”的数字过大。", fields={what: "数字过大。"})
+            raise Invalid(f"“{what}”的数字过大。")
         return int(number) if number == number.to_integral_value() else float(number)
     if kind == "feel":
         try:
             return to_json(feel.evaluate(text, {}, strict=True))
         except feel.FeelError as error:
-            raise Invalid(f"“{what}”的写法有误：{error}", fields={what: str(error)}) from error
+            raise Invalid(f"“{what}”的写法有误：{error}") from error
     return text
 
 

@@ -156,7 +156,7 @@ class Editor {
     const head = el('tr', {}, el('th', { scope: 'col', class: 'zg-grid-no', text: '规则' }))
     grid.inputs.forEach((column, at) => head.append(this.inputHead(grid, column, at)))
     grid.outputs.forEach((column, at) => head.append(this.outputHead(grid, column, at)))
-    head.append(el('th', { scope: 'col', class: 'zg-grid-note', text: '规则说明' }), el('th', { scope: 'col' }, el('span', { class: 'zg-sr', text: '操作' })))
+    head.append(el('th', { scope: 'col', class: 'zg-grid-note', text: '规则说明' }), el('th', { scope: 'col' }, el('span', { class: 'visually-hidden', text: '操作' })))
     const body = el('tbody', {}, ...grid.rules.map((rule, at) => this.rule(grid, rule, at, hits.includes(at + 1))))
     const add = (text: string, act: () => void): HTMLElement => el('button', { type: 'button', class: 'btn btn-sm', onclick: act }, icon('plus'), text)
     const policy = el('label', { class: 'zg-grid-policy' }, '命中方式', this.pick(this.config.policies, grid.policy, '命中方式', (code) => { grid.policy = code; this.redraw() }))
@@ -210,7 +210,7 @@ class Editor {
     rule.cells.forEach((cell, place) => row.append(el('td', {}, this.cell(cell, `规则 ${at + 1} ${grid.inputs[place]?.label ?? ''}`, (text) => { rule.cells[place] = text }, this.fault(grid, at, place)))))
     rule.outputs.forEach((cell, place) => row.append(el('td', { class: 'zg-def-out' }, this.cell(cell, `规则 ${at + 1} ${grid.outputs[place]?.label ?? ''}`, (text) => { rule.outputs[place] = text }, this.fault(grid, at, grid.inputs.length + place), 2))))
     row.append(
-      el('td', { class: 'zg-grid-note' }, this.cell(rule.note, `规则 ${at + 1} 说明`, (text) => { rule.note = text }, undefined, 2)),
+      el('td', { class: 'zg-grid-note' }, this.cell(rule.note, `规则 ${at + 1} 的规则说明`, (text) => { rule.note = text }, undefined, 2)),
       el('td', { class: 'zg-grid-acts' }, this.small('arrow-up', `规则 ${at + 1} 上移`, () => move(at - 1), at === 0), this.small('arrow-down', `规则 ${at + 1} 下移`, () => move(at + 1), at === grid.rules.length - 1),
         this.small('copy', `复制规则 ${at + 1}`, () => { grid.rules.splice(at + 1, 0, { id: '', cells: [...rule.cells], outputs: [...rule.outputs], note: rule.note }); this.redraw() }),
         this.small('trash', `删除规则 ${at + 1}`, () => { grid.rules.splice(at, 1); this.redraw() })),
