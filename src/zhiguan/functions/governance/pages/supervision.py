@@ -35,9 +35,10 @@ def overview(request: HttpRequest) -> HttpResponse:
     period = request.GET.get("period", "90")
     period = period if period in course_figures.PERIODS else "90"
     actor = request.actor
+    kept = course_figures.kept
     context = {
-        "heat": course_figures.heat(actor), "figures": course_figures.figures(actor, period),
-        "organs": course_figures.organs(actor, period), "steps": course_figures.steps(actor, period), "period": period,
+        "heat": kept(course_figures.heat, actor), "figures": kept(course_figures.figures, actor, period),
+        "organs": kept(course_figures.organs, actor, period), "steps": kept(course_figures.steps, actor, period), "period": period,
         "periods": course_figures.PERIODS, "list_url": reverse("governance.supervised"), "cards_url": reverse("governance.card"),
     }  # fmt: skip
     return render(request, "governance/supervision.html", context)

@@ -70,6 +70,8 @@ class Case(LedgerRecord):
             models.Index(fields=["item", "-id"], name="flow_case_item"),
             models.Index(fields=["-id"], condition=Q(state__in=lifecycle.OPEN), name="flow_case_open"),
             GinIndex(fields=["persons"], name="flow_case_persons", fastupdate=False),
+            models.Index(fields=["-ended_at"], condition=Q(ended_at__isnull=False), name="flow_case_ended_at"),
+            models.Index(fields=["-submitted_at"], condition=Q(submitted_at__isnull=False), name="flow_case_submitted_at"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -165,6 +167,7 @@ class Step(models.Model):
         indexes = [
             models.Index(fields=["look_at"], condition=Q(look_at__isnull=False), name="flow_step_look"),
             models.Index(fields=["node", "-opened_at"], name="flow_step_node"),
+            models.Index(fields=["-closed_at"], condition=Q(closed_at__isnull=False), name="flow_step_closed_at"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["case", "round"], name="flow_step_round"),
@@ -259,6 +262,10 @@ class Card(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = "时限预警"
         ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["-reached_at"], name="flow_card_reached"),
+            models.Index(fields=["rung", "-raised_at"], name="flow_card_raised"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["case", "step", "rung"], nulls_distinct=False, name="flow_card_once"),
         ]

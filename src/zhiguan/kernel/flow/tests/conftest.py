@@ -13,7 +13,6 @@ from django.utils import timezone
 
 from zhiguan.kernel.calendar.service import YearNotLoaded, add_working_days, load_year
 from zhiguan.kernel.flow import definitions, engine, service
-from zhiguan.kernel.flow.declare import ItemWork, ServiceItem
 from zhiguan.kernel.flow.models import Definition, Seat
 from zhiguan.kernel.identity.models import Account, Grant, Role
 from zhiguan.kernel.identity.service import actor_for
@@ -126,22 +125,7 @@ def publish(bpmn: str, tables: dict[str, str] | None = None, number: int = 1) ->
 @pytest.fixture
 def items(monkeypatch: pytest.MonkeyPatch) -> None:
     """The registry with the sample item in it."""
-    current = registry.current()
-    known = {ServiceItem: sample.ITEM, ItemWork: sample.WORK}
-
-    class WithSample:
-        def all(self, kind: type) -> list[Any]:
-            return [*current.all(kind), *(value for base, value in known.items() if issubclass(base, kind))]
-
-        def get(self, kind: type, code: str) -> Any:
-            if kind in known and code == sample.ITEM.code:
-                return known[kind]
-            return current.get(kind, code)
-
-        def owner(self, declaration: Any) -> str:
-            return current.owner(declaration)
-
-    monkeypatch.setattr(registry, "_current", WithSample())
+    monkeypatch.setattr(registry, "_current", sample.Known(registry.current()))
     sample.DONE.clear()
     sample.BROKEN.clear()
 

@@ -57,6 +57,24 @@ WORK = ItemWork(code="vehicles.sample", effect=_effect, check=_check, facts=_fac
                 prefill=lambda actor, unit: {"reason": f"{unit.name}申请", "unknown": 1})  # fmt: skip
 
 
+class Known:
+    """A registry with the sample item in it."""
+
+    def __init__(self, current: Any) -> None:
+        self.current = current
+
+    def all(self, kind: type) -> list[Any]:
+        return [*self.current.all(kind), *(each for each in (ITEM, WORK) if isinstance(each, kind))]
+
+    def get(self, kind: type, code: str) -> Any:
+        if code == ITEM.code and kind in (ServiceItem, ItemWork):
+            return ITEM if kind is ServiceItem else WORK
+        return self.current.get(kind, code)
+
+    def owner(self, declaration: Any) -> str:
+        return self.current.owner(declaration)
+
+
 def bpmn(mode: str = "all", *, parallel: bool = False, **attributes: str) -> str:
     """The process: 审核 → 受理 → 审查 (countersign ``mode``), in parallel with 核查 on request → 决定 → 办结."""
     more = " ".join(f'zg:{name.rstrip("_")}="{value}"' for name, value in attributes.items())

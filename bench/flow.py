@@ -1,0 +1,273 @@
+"""Cases: what a step costs, lists and supervision at full size, clocks, and a race of two hundred on the same cases.
+
+Prints one JSON line per figure (`name`, `value`, `unit`, `baseline`, `ratio`); exits 1 when the race tore, lost or doubled
+anything. Parts: steps (against SpiffWorkflow with its own serializer: load, complete, save as a committed row), race, full.
+
+    python bench/flow.py [--parts steps,race,full] [--closed 1000000] [--open 50000] [--cases 60] [--var FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from scene.cases import acting, agree, bureau, fill, submitted
+
+WAY = ("李领导", "王受理", "赵审查", "吴决定")
+ACTORS, SECONDS = 200, 60
+
+
+def say(name: str, value: float, unit: str, baseline: float = 0.0) -> None:
+    line: dict[str, Any] = {"name": name, "value": round(value, 3), "unit": unit, "baseline": round(baseline, 3)}
+    print(json.dumps({**line, "ratio": round(value / baseline, 3) if baseline else None}), flush=True)
+
+
+# --- a step -----------------------------------------------------------------------------------------------------------
+
+
+def steps(scene: Any, count: int) -> None:
+    office = scene.office
+    cases = [submitted(office, scene.sample.ITEM) for _ in range(count)]
+    actors = {name: acting(office, name) for name in WAY}
+    for name in WAY:  # warm: caches of this process, plans of the database
+        agree(office, name, cases[0], actors[name])
+    asked = statements(lambda: agree(office, "李领导", cases[1], actors["李领导"]))
+    ours, ours_cpu = [], []
+    for case in cases[2:]:
+        for name in WAY:
+            begun, cpu = time.perf_counter(), time.process_time()
+            agree(office, name, case, actors[name])
+            ours.append(time.perf_counter() - begun)
+            ours_cpu.append(time.process_time() - cpu)
+    bare, bare_cpu = spiff(scene, max(5, count // 4))
+    say("flow.step_wall", statistics.median(ours) * 1000, "ms", statistics.median(bare) * 1000)
+    say("flow.step_cpu", statistics.mean(ours_cpu) * 1000, "ms CPU of this process", statistics.mean(bare_cpu) * 1000)
+    say("flow.steps_per_second", len(ours) / sum(ours), "steps/s, one after another", len(bare) / sum(bare))
+    say("flow.step_statements", asked, "statements")
+
+
+def statements(act: Any) -> int:
+    from django.db import connection
+
+    asked: Counter[str] = Counter()
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        asked[sql] += 1
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        act()
+    for sql, number in asked.most_common():
+        print(number, sql[:160].replace("\n", " "), file=sys.stderr)
+    return asked.total()
+
+
+def spiff(scene: Any, count: int) -> tuple[list[float], list[float]]:
+    """The same graph under SpiffWorkflow alone: service tasks do nothing, the state is one row."""
+    import psycopg
+    from lxml import etree
+    from SpiffWorkflow.bpmn.parser.BpmnParser import BpmnParser, full_tag
+    from SpiffWorkflow.bpmn.parser.TaskParser import TaskParser
+    from SpiffWorkflow.bpmn.serializer import BpmnWorkflowSerializer
+    from SpiffWorkflow.bpmn.specs.defaults import ManualTask
+    from SpiffWorkflow.bpmn.specs.defaults import NoneTask as Nothing
+    from SpiffWorkflow.bpmn.workflow import BpmnWorkflow
+    from SpiffWorkflow.util.task import TaskState
+
+    class Parser(BpmnParser):
+        OVERRIDE_PARSER_CLASSES = {full_tag("serviceTask"): (TaskParser, Nothing), full_tag("userTask"): (TaskParser, ManualTask)}
+
+    text = scene.sample.bpmn("one").replace('outcomes.accept = "agree"', "True")
+    text = text.replace('outcomes.decision = "agree" and outcomes.review = "agree"', "True")
+    parser = Parser()
+    parser.add_bpmn_xml(etree.fromstring(text).getroottree())
+    spec, keeper = parser.get_spec("sample"), BpmnWorkflowSerializer()
+    wall, cpu = [], []
+    with psycopg.connect(scene.urls.owner, autocommit=True) as database:
+        database.execute("CREATE TABLE bare (id int PRIMARY KEY, state text)")
+        for key in range(count):
+            flow = BpmnWorkflow(spec)
+            flow.do_engine_steps()
+            database.execute("INSERT INTO bare VALUES (%s, %s)", [key, keeper.serialize_json(flow)])
+            for _ in WAY:
+                begun, used = time.perf_counter(), time.process_time()
+                flow = keeper.deserialize_json(database.execute("SELECT state FROM bare WHERE id = %s", [key]).fetchone()[0])
+                task = next(each for each in flow.get_tasks(state=TaskState.READY) if each.task_spec.manual)
+                task.run()
+                flow.do_engine_steps()
+                database.execute("UPDATE bare SET state = %s WHERE id = %s", [keeper.serialize_json(flow), key])
+                wall.append(time.perf_counter() - begun)
+                cpu.append(time.process_time() - used)
+            if not flow.is_completed():
+                raise SystemExit("the bare process did not come to its end")
+    return wall, cpu
+
+
+# --- the race ---------------------------------------------------------------------------------------------------------
+
+
+def race(scene: Any, seconds: float) -> None:
+    """Two hundred people, each with a thread, do anything they may to the same twelve cases; then all is counted."""
+    from django.db import connection, transaction
+
+    from zhiguan.kernel.flow import service
+    from zhiguan.kernel.flow.models import Case, Effect, Seat, Step
+    from zhiguan.kernel.flow.tests import machine
+    from zhiguan.kernel.ledger.models import LedgerEvent
+    from zhiguan.kit.actor import system
+    from zhiguan.kit.errors import Refusal
+
+    office, item = scene.office, scene.sample.ITEM
+    cases = [submitted(office, item) for _ in range(12)]
+    actors = {name: acting(office, name) for name in machine.EVERYBODY}
+    told: Counter[str] = Counter()
+    lock, room, stop = threading.Lock(), threading.BoundedSemaphore(80), time.monotonic() + seconds
+    broken: list[str] = []
+
+    def once(dice: random.Random) -> str:
+        case, name = dice.choice(cases), dice.choice(machine.EVERYBODY)
+        actor = actors[name]
+        with actor.acting(), transaction.atomic():
+            case = Case.objects.filter(pk=case.pk).first()
+            if case is None:
+                return "not seen"
+            seat = Seat.objects.filter(case=case, person=office.people[name], state__in=machine.OPEN_SEATS).first()
+        people = [office.people[dice.choice(machine.BUREAU)]]
+        verbs: list[tuple[Any, dict[str, Any]]] = [(service.comment, {"text": "看过"})]
+        if name == "张申请":
+            verbs = [(service.resubmit, {}), (service.urge, {})] * 4 + ([(service.withdraw, {})] if dice.random() < 0.02 else [])
+        if seat is not None:
+            done = Step.objects
+            with actor.acting(), transaction.atomic():
+                done = list(Step.objects.filter(case=case, state="done"))
+            verbs = [(service.decide, {"seat": seat, "outcome": "agree", "opinion": "可"})] * 6 + [
+                (service.claim, {"seat": seat}), (service.release, {"seat": seat}),
+                (service.transfer, {"seat": seat, "person": people[0], "reason": "换"}),
+                (service.add_sign_before, {"seat": seat, "people": people}), (service.add_sign_after, {"seat": seat, "people": people}),
+                (service.correct, {"seat": seat, "items": [{"path": "reason", "text": "写明"}]}),
+                *[(service.return_, {"seat": seat, "to": each, "reason": "再看"}) for each in done[:1]],
+            ]  # fmt: skip
+        verb, values = dice.choice(verbs)
+        with actor.acting():
+            verb(actor, case, **values)
+        return verb.__name__
+
+    def work(number: int) -> None:
+        dice = random.Random(number)
+        while time.monotonic() < stop:
+            with room:  # the server has 120 connections; who waits for one is still in the race
+                try:
+                    said = once(dice)
+                except Refusal as refusal:
+                    said = f"refused: {refusal.code}"
+                except Exception as error:
+                    said = "error"
+                    broken.append(f"{type(error).__name__}: {error}"[:300])
+                finally:
+                    connection.close()
+            with lock:
+                told[said] += 1
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(ACTORS)]
+    begun = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    took = time.monotonic() - begun
+    with system("bench").acting(), transaction.atomic():
+        keys = [case.pk for case in cases]
+        scene.sample.DONE[:] = [(row.case.code, "") for row in Effect.objects.filter(case__in=keys).select_related("case")]
+        for case in cases:
+            try:
+                machine.check(case)
+            except AssertionError as error:
+                broken.append(f"case {case.pk} is not whole: {error}")
+        written = Counter(LedgerEvent.objects.filter(subject_type="flow.case", subject_id__in=keys).values_list("code", flat=True))
+        states = Counter(Case.objects.filter(pk__in=keys).values_list("state", flat=True))
+    for verb in ("decide", "claim", "transfer", "return_", "correct", "withdraw", "comment"):
+        if written[verb] != told[verb]:
+            broken.append(f"{verb}: {told[verb]} acknowledged, {written[verb]} in the ledger")
+    done = sum(number for said, number in told.items() if not said.startswith(("refused", "error", "not seen")))
+    print(json.dumps({"told": told, "states": states, "broken": broken[:20]}, ensure_ascii=False), file=sys.stderr)
+    say("flow.race_acts", done, f"acts acknowledged by {ACTORS} actors in {took:.0f} s", sum(told.values()))
+    say("flow.race_violations", len(broken), "violations")
+    if broken:
+        raise SystemExit(1)
+
+
+# --- full size --------------------------------------------------------------------------------------------------------
+
+
+def full(scene: Any, closed: int, opened: int) -> None:
+    from django.db import transaction
+
+    from zhiguan.kernel.flow import cards
+    from zhiguan.kernel.identity.models import Grant
+    from zhiguan.kit.actor import system
+    from zhiguan.kit.pages.conformance import Visitor
+
+    office = scene.office
+    fill(scene, closed, opened)
+    with system("bench").acting(), transaction.atomic():
+        accounts = {name: office.accounts[name] for name in ("吴决定", "冯监督")}
+        assert Grant.objects.filter(account=accounts["冯监督"]).exists()
+    pages = (
+        ("todo", "吴决定", "/governance/todo/"), ("todo_filtered", "吴决定", "/governance/todo/?state=offered&item=vehicles.vehicle_quota"),
+        ("todo_searched", "吴决定", "/governance/todo/?q=修车"), ("overview", "冯监督", "/governance/supervision/"),
+        ("overview_year", "冯监督", "/governance/supervision/?period=365"), ("supervised", "冯监督", "/governance/supervised/"),
+        ("supervised_running", "冯监督", "/governance/supervised/?state=running"),
+        ("supervised_yellow", "冯监督", "/governance/supervised/?yellow=1"), ("cards", "冯监督", "/governance/card/"),
+    )  # fmt: skip
+    for name, who, url in pages:
+        visitor = Visitor(acting(office, who))
+        took = []
+        for _ in range(22):
+            begun = time.perf_counter()
+            answer = visitor.get(url)
+            took.append((time.perf_counter() - begun) * 1000)
+            if answer.status_code != 200:
+                raise SystemExit(f"{url}: {answer.status_code}")
+            if sum(took) > 30_000:
+                break
+        say(f"flow.page_{name}", sorted(took[1:] or took)[int(0.95 * (len(took) - 1)) - 1], f"ms p95; first {took[0]:.0f}", 100)
+    begun = time.perf_counter()
+    changed = cards.look_again()
+    say("flow.look_again", time.perf_counter() - begun, f"s for {opened} open cases, {changed} changed", 10)
+    begun = time.perf_counter()
+    made = cards.raise_due()
+    say("flow.raise_due", time.perf_counter() - begun, f"s, {made} cards", 10)
+    begun = time.perf_counter()
+    cards.raise_due()
+    say("flow.raise_due_nothing", (time.perf_counter() - begun) * 1000, "ms when nothing is due")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--parts", default="steps,race,full")
+    parser.add_argument("--closed", type=int, default=1_000_000)
+    parser.add_argument("--open", type=int, default=50_000)
+    parser.add_argument("--cases", type=int, default=60)
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--var", type=Path, default=Path(__file__).resolve().parents[1] / "var")
+    given = parser.parse_args()
+    parts = given.parts.split(",")
+    with bureau(given.var) as scene:
+        if "steps" in parts:
+            steps(scene, given.cases)
+        if "race" in parts:
+            race(scene, given.seconds)
+        if "full" in parts:
+            full(scene, given.closed, given.open)
+
+
+if __name__ == "__main__":
+    main()
