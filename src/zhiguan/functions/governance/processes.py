@@ -213,8 +213,9 @@ def tables(row: Definition) -> list[dict[str, Any]]:
 
 
 def before(row: Definition) -> Definition | None:
-    """The version a definition is compared with: the one with the next lower number of the same item."""
-    return Definition.objects.filter(item=row.item, number__lt=row.number).order_by("-number").first()
+    """The version a definition is compared with: the last one before it that was in force, of the same item."""
+    rows = Definition.objects.filter(item=row.item, number__lt=row.number, state__in=("published", "retired"))
+    return rows.order_by("-number").first()
 
 
 def differences(old: Definition, new: Definition) -> list[dict[str, str]]:

@@ -199,11 +199,11 @@ def _tried(model: dmn.Model, given: Any) -> dict[str, Any]:
     if not isinstance(given, Mapping) or not isinstance(given.get("values"), Mapping):
         raise Invalid("试算的内容格式不正确。", code="given")
     decision = str(given.get("decision", ""))
-    kinds = {each["code"]: each["kind"] for each in _inputs(model, decision)}
+    typed = given["values"]
     values = {
-        name: process_checks.value_from(kind, str(given["values"].get(name, ""))[:3000], name)
-        for name, kind in kinds.items()
-    }
+        each["code"]: process_checks.value_from(each["kind"], str(typed.get(each["code"], ""))[:3000], each["name"] or each["code"])
+        for each in _inputs(model, decision)
+    }  # fmt: skip
     outcome = model.decide(decision, jsonform.from_json(model, values))
     ids = {each.name: each.id for each in model.decisions()}
     element = model.find(decision)
