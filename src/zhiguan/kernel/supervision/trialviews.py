@@ -109,7 +109,8 @@ def context(trial: ThresholdTrial, actor: Actor, request: HttpRequest) -> Mappin
     return {
         "result": result, "lines": lines, "lists": lists, "precision_before": share(result["before"]),
         "precision_after": share(result["after"]),
-        "decided": result["before"]["precision"] is not None or result["after"]["precision"] is not None, "risk": risk, "saved": result["gone"]["dismissed"],
+        "decided": any(result[name]["precision"] is not None for name in ("before", "after")),
+        "risk": risk, "saved": result["gone"]["dismissed"],
     }  # fmt: skip
 
 

@@ -192,7 +192,8 @@ def test_from_the_idea_to_the_value_in_force(tuner, account, tuned, judged):
 
 def test_setting_needs_the_permission_to_set(tuner, account, tuned, judged):
     actor, trial = finished(tuner, account)
-    only = replace(actor, permissions={code: scope for code, scope in actor.permissions.items() if code != "reference.fact.manage"})
+    held = {code: scope for code, scope in actor.permissions.items() if code != "reference.fact.manage"}
+    only = replace(actor, permissions=held)
     with pytest.raises(Denied):
         trials.apply(only, trial, valid_from=TODAY, reason="按试算调整")
     assert ThresholdTrial.objects.get().state == "done" and reference.value(AWAY) == 50
@@ -209,7 +210,8 @@ def test_a_value_that_changed_meanwhile_is_not_overwritten(tuner, account, tuned
 
 @pytest.mark.parametrize(
     ("values", "refused"),
-    [({"value": 5}, Invalid), ({"value": 50}, Invalid), ({"value": "远"}, Invalid), ({"days": 0}, Invalid), ({"days": 93}, Invalid),
+    [({"value": 5}, Invalid), ({"value": 50}, Invalid), ({"value": "远"}, Invalid), ({"days": 0}, Invalid),
+     ({"days": 93}, Invalid),
      ({"why": " "}, Invalid), ({"fact": "vehicles.detection.night_from"}, NotFound), ({"rule": "orgs.moved"}, NotFound),
      ({"rule": "no.rule"}, NotFound)],
 )  # fmt: skip

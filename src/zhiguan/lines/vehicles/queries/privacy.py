@@ -224,7 +224,9 @@ def _switched(known: Guard) -> Q | Case:
     )
 
 
-def without_kept(rows: QuerySet, actor: Actor, start: str = "start_at", end: str = "end_at", *, ordered: Q | None = None) -> QuerySet:  # fmt: skip
+def without_kept(
+    rows: QuerySet, actor: Actor, start: str = "start_at", end: str = "end_at", *, ordered: Q | None = None
+) -> QuerySet:
     """Leave out the rows (with ``vehicle`` and ``scope_pos``) that reach outside duty and are kept from the actor.
 
     ``start`` and ``end`` name their moments; ``ordered`` is the condition that a row belongs to an order.

@@ -218,7 +218,8 @@ class _Sensitive:
                     '"center":[121.47,31.23],"radius_m":90}', "datum": "wgs84"}  # fmt: skip
 
         return Case(
-            warden, make, lambda: make(districts[1]), text=lambda row: row.name, values=values, count=SensitivePlace.objects.count,
+            warden, make, lambda: make(districts[1]), text=lambda row: row.name, values=values,
+            count=SensitivePlace.objects.count,
             import_rows=[{"场所类别": "学校、幼儿园", "名称": f"小学{n}", "登记单位": "某5区", "经度": 121.4 + n / 100, "纬度": 31.2}
                          for n in range(3)],
             bad_row={"场所类别": "学校、幼儿园", "名称": "别区小学", "登记单位": "某6区", "经度": 121.4, "纬度": 31.2},

@@ -187,7 +187,8 @@ def here(judge, car, held, world):
     """The car's latest position is fresh, and it is not within office hours."""
     now = timezone.localtime()
     Latest.objects.create(
-        source_id=judge.pair[1], at=now, received_at=now, fix_at=now, lat=round(FAR[0] * 1e6), lon=round(FAR[1] * 1e6), speed=400, alarm=0
+        source_id=judge.pair[1], at=now, received_at=now, fix_at=now, lat=round(FAR[0] * 1e6), lon=round(FAR[1] * 1e6),
+        speed=400, alarm=0,
     )
     hour = 23 if now.hour < 12 else 0
     calendar.set_office_hours(
