@@ -125,11 +125,11 @@ def fill(scene: SimpleNamespace, closed: int, opened: int) -> None:
     with psycopg.connect(scene.urls.superuser, autocommit=True) as database:
         database.execute("SET synchronous_commit = off; SET session_replication_role = replica; SET maintenance_work_mem = '128MB'")
         database.execute(
-            "CREATE TEMP TABLE organ AS SELECT row_number() OVER (ORDER BY u.id) - 1 AS n, u.id, u.pos, p.id AS person "
+            "CREATE TEMP TABLE organ AS SELECT row_number() OVER (ORDER BY u.id) - 1 AS k, u.id, u.pos, p.id AS person "
             "FROM orgs_unit u JOIN orgs_person p ON p.unit_id = u.id AND p.code LIKE 'A%'"
         )
         database.execute(
-            "CREATE TEMP TABLE hand AS SELECT row_number() OVER (ORDER BY id) - 1 AS n, id FROM orgs_person WHERE code LIKE 'H%'"
+            "CREATE TEMP TABLE hand AS SELECT row_number() OVER (ORDER BY id) - 1 AS k, id FROM orgs_person WHERE code LIKE 'H%'"
         )
         with system("bench").acting(), transaction.atomic():
             made = [(granted.pk, closed, 10_000_000, "done"), (waiting.pk, opened, 20_000_000, "offered")]
@@ -169,8 +169,8 @@ def _copy(database: Any, table: str, columns: list[str], which: str, count: int,
     values = ", ".join(given.get(column, f"one.{column}").replace("%%", "%") for column in columns)
     database.execute(
         f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM generate_series(1, {count}) n "
-        f"CROSS JOIN (SELECT * FROM {table} one {which}) one JOIN organ ON organ.n = n % {ORGANS} "
-        f"JOIN hand ON hand.n = n % {HANDLERS}"
+        f"CROSS JOIN (SELECT * FROM {table} one {which}) one JOIN organ ON organ.k = n % {ORGANS} "
+        f"JOIN hand ON hand.k = n % {HANDLERS}"
     )
 
 

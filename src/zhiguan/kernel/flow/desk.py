@@ -347,7 +347,9 @@ class Desk:
         if self.case.lifecycle.move(code).target in ENDED and "ended_at" not in values:
             self.case.clock = values.get("clock", self.case.clock)
             values |= self._ending()
+        unit, applicant = self.case.unit, self.case.applicant
         self.case = ledger.move(self.case, code, self.actor, reason=reason, case=self.case.code, **values)
+        self.case.unit, self.case.applicant = unit, applicant  # read anew it has lost them; no act changes them
 
 
 @contextmanager
@@ -356,11 +358,14 @@ def on_desk(actor: Actor, case: Case) -> Iterator[Desk]:
 
     Raises ``NotFound`` for a case the actor does not see: asked before the flow's own reach is in force.
     """
-    with transaction.atomic():
+    # Every verb has begun a transaction of its own (or a savepoint), which a refusal undoes as a whole.
+    with transaction.atomic(savepoint=False):
         if not queries.cases(actor).filter(pk=case.pk).exists():
             raise NotFound("没有找到该办件，或不在您的数据权限范围内。")
         with as_flow(actor).acting():
-            locked = Case.objects.select_for_update(no_key=True, of=("self",)).select_related("unit", "definition")
+            locked = Case.objects.select_for_update(no_key=True, of=("self",)).select_related(
+                "unit", "definition", "applicant__unit"
+            )
             yield Desk(actor, locked.get(pk=case.pk))
 
 
