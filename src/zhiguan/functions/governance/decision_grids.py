@@ -53,7 +53,8 @@ def read(data: str) -> list[dict[str, Any]]:
             for each in table.findall(f"{space}input") if each.find(f"{space}inputExpression") is not None
         ]  # fmt: skip
         outputs = [
-            {"id": each.get("id", ""), "name": each.get("name", ""), "label": each.get("label", ""), "type": each.get("typeRef") or ""}
+            {"id": each.get("id", ""), "name": each.get("name", ""), "label": each.get("label", ""),
+             "type": each.get("typeRef") or ""}
             for each in table.findall(f"{space}output")
         ]  # fmt: skip
         rules = [

@@ -18,8 +18,8 @@ MOST, LONGEST = 100, 300
 GIVEN = ("outcomes", "decisions")
 """Names the engine itself fills in."""
 KINDS = {"text": "文字", "number": "数字", "boolean": "是否", "empty": "空值", "feel": "列表或其他（FEEL）"}
-FROM_FIELD = {"integer": "number", "decimal": "number", "money": "number", "boolean": "boolean", "table": "feel", "unit": "number",
-              "person": "number"}  # fmt: skip
+FROM_FIELD = {"integer": "number", "decimal": "number", "money": "number", "boolean": "boolean", "table": "feel",
+              "unit": "number", "person": "number"}  # fmt: skip
 
 
 def names(row: Definition, process: engine.Process) -> list[dict[str, str]]:
@@ -95,7 +95,8 @@ def for_form(checks: list[Any]) -> list[dict[str, Any]]:
         expect = check.get("expect") or {}
         found.append({
             "name": check.get("name", ""),
-            "context": [{"code": code, "kind": kind_of(value), "text": text_of(value)} for code, value in (check.get("context") or {}).items()],
+            "context": [{"code": code, "kind": kind_of(value), "text": text_of(value)}
+                        for code, value in (check.get("context") or {}).items()],
             "acts": [dict(act) for act in check.get("acts") or ()],
             "open": expect.get("open"), "result": expect.get("result"), "decisions": expect.get("decisions") or {},
         })  # fmt: skip

@@ -22,6 +22,8 @@ ATTRIBUTES = {
     "edit": "可填写", "hide": "不显示", "never_same": "不得同一人", "ops": "可用操作", "opinion": "办理意见", "bulk": "批量办理",
     "help": "办理说明",
 }  # fmt: skip
+HEADED = ("name", "stage", "help")
+"""What stands over a step and not in the list of what it says."""
 POLICIES = {
     "UNIQUE": "唯一命中", "ANY": "任一命中（结果须相同）", "PRIORITY": "按结果优先级", "FIRST": "取第一条命中的规则",
     "RULE ORDER": "全部命中，按规则顺序", "OUTPUT ORDER": "全部命中，按结果顺序", "COLLECT": "全部命中，汇总",
@@ -131,7 +133,7 @@ def steps(row: Definition) -> list[dict[str, Any]]:
     process = process_of(row).plan
     item, known = item_of(row.item), named_words()
     return [
-        {"id": step.id, "facts": [(ATTRIBUTES[name], text) for name, text in facts.items() if text and name not in ("name", "stage", "help")],
+        {"id": step.id, "facts": [(ATTRIBUTES[name], text) for name, text in facts.items() if text and name not in HEADED],
          "name": step.name, "stage": facts["stage"], "help": step.help}
         for step in process.steps.values() for facts in [step_facts(step, process, item, known)]
     ]  # fmt: skip
@@ -195,7 +197,8 @@ def tables(row: Definition) -> list[dict[str, Any]]:
              "aggregation": AGGREGATIONS.get(each.table.aggregation, ""),
              "rows": [
                  {"place": rule.place, "note": rule.annotation,
-                  "cells": [_cell(cell, choices.get(column.text, {})) for column, cell in zip(each.table.columns, rule.cells, strict=True)],
+                  "cells": [_cell(cell, choices.get(column.text, {}))
+                            for column, cell in zip(each.table.columns, rule.cells, strict=True)],
                   "outputs": [_cell(text, {}) for text in rule.texts]}
                  for rule in each.table.rules
              ]}

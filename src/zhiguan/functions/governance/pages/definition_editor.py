@@ -75,10 +75,12 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
     process = processes.process_of(row)
     title = _crumbs(request, row, "编辑流程")
     config = {
-        "xml": layout.with_drawing(row.bpmn), "version": row.version, "save_url": reverse("governance.definition.save", args=[pk]),
+        "xml": layout.with_drawing(row.bpmn), "version": row.version,
+        "save_url": reverse("governance.definition.save", args=[pk]),
         "stages": plan.STAGES, "modes": plan.MODES, "acts": plan.ACTS, "kinds": terms.KINDS, "places": terms.WHERE,
-        "placed": sorted(terms.PLACED), "known": processes.named_words(), "fields": processes.fields_of(processes.item_of(row.item)),
-        "tables": {name: [[each.id, processes.titles(process, name)[each.id]] for each in model.decisions()] for name, model in process.tables.items()},
+        "placed": sorted(terms.PLACED), "known": processes.named_words(),
+        "fields": processes.fields_of(processes.item_of(row.item)),
+        "tables": {name: [[key, title] for key, title in processes.titles(process, name).items()] for name in process.tables},
         "names": process_checks.names(row, process),
     }  # fmt: skip
     context = {"row": row, "title": title, "config": config, "back": reverse("governance.definition.detail", args=[pk]),
@@ -140,7 +142,8 @@ def table(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     process = processes.process_of(row)
     model, names = process.tables[name], processes.titles(process, name)
     config = {
-        "grids": decision_grids.read(data), "titles": names, "version": row.version, "url": reverse("governance.definition.table_save", args=[pk, name]),
+        "grids": decision_grids.read(data), "titles": names, "version": row.version,
+        "url": reverse("governance.definition.table_save", args=[pk, name]),
         "policies": processes.POLICIES, "aggregations": processes.AGGREGATIONS | {"": "列出全部"},
         "types": {"": "不限", "string": "文字", "number": "数字", "boolean": "是否", "date": "日期", "dateTime": "日期时间", "time": "时间"},
         "inputs": {each.id: _inputs(model, each.id) for each in model.decisions()},
@@ -200,14 +203,15 @@ def _tried(model: dmn.Model, given: Any) -> dict[str, Any]:
         raise Invalid("试算的内容格式不正确。", code="given")
     decision = str(given.get("decision", ""))
     typed = given["values"]
-    values = {
-        each["code"]: process_checks.value_from(each["kind"], str(typed.get(each["code"], ""))[:3000], each["name"] or each["code"])
-        for each in _inputs(model, decision)
-    }  # fmt: skip
+    values = {}
+    for asked in _inputs(model, decision):
+        code, text = asked["code"], str(typed.get(asked["code"], ""))[:3000]
+        values[code] = process_checks.value_from(asked["kind"], text, asked["name"] or code)
     outcome = model.decide(decision, jsonform.from_json(model, values))
     ids = {each.name: each.id for each in model.decisions()}
     element = model.find(decision)
-    labels = {each.name: each.label for each in element.table.results} if element is not None and element.table is not None else {}
+    table = element.table if element is not None else None
+    labels = {each.name: each.label for each in table.results} if table is not None else {}
     value = jsonform.to_json(outcome.value)
     shown = value.items() if isinstance(value, Mapping) else [("", value)]
     return {
@@ -274,8 +278,9 @@ def condition(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _page(code: str, path: str, title: str, view: Any, *methods: str) -> ViewPage:
-    return ViewPage(code=f"governance.definition.{code}", path=f"governance/definition/<int:pk>/{path}/", title=title, permission=EDIT,
-                    view=view, parent="governance.definition", **({"methods": methods} if methods else {}))  # fmt: skip
+    return ViewPage(code=f"governance.definition.{code}", path=f"governance/definition/<int:pk>/{path}/", title=title,
+                    permission=EDIT, view=view, parent="governance.definition",
+                    **({"methods": methods} if methods else {}))  # fmt: skip
 
 
 EDITOR = _page("edit", "edit", "编辑流程", edit)

@@ -25,7 +25,8 @@ from zhiguan.kit.pages.conformance import Case, DetailPageConformance, ListPageC
 
 ITEM = "vehicles.vehicle_quota"
 CHECK = {
-    "name": "不予受理", "context": {"increase": 0, "special": False}, "acts": [{"step": "lead"}, {"step": "acceptance", "outcome": "refuse"}],
+    "name": "不予受理", "context": {"increase": 0, "special": False},
+    "acts": [{"step": "lead"}, {"step": "acceptance", "outcome": "refuse"}],
     "expect": {"open": [], "result": "refused"},
 }  # fmt: skip
 
@@ -34,7 +35,8 @@ CHECK = {
 def world(as_system: Any, make_actor: Any) -> SimpleNamespace:
     """Shipped definitions of a city; one who draws, one who reviews, one who does both."""
     city = Unit.objects.create(code="310000", name="测试市", kind="city", pos=0, pos_end=99, valid_from=date(2020, 1, 1))
-    other = Unit.objects.create(code="310000001", name="市甲局", kind="organ", parent=city, pos=10, pos_end=19, valid_from=date(2020, 1, 1))
+    other = Unit.objects.create(code="310000001", name="市甲局", kind="organ", parent=city, pos=10, pos_end=19,
+                                valid_from=date(2020, 1, 1))  # fmt: skip
     reference.sync()
     definitions.sync(system("tests"))
 
@@ -129,7 +131,8 @@ def test_a_table_that_is_not_there_and_a_permission_nobody_has(world, draft):
 
 @pytest.mark.parametrize("text", [
     "", "<a/>", "<definitions", "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "<?xml-stylesheet href='x'?><a/>", "<a>" * 5000,
-    '<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"><process id="p"><scriptTask id="s"/></process></definitions>',
+    '<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"><process id="p"><scriptTask id="s"/></process>'
+    "</definitions>",
 ])  # fmt: skip
 def test_hostile_and_broken_files_are_refused(world, draft, text):
     status, answer = post(world.designer, draft, "save", act="save", bpmn=text, version=version(draft))
@@ -175,7 +178,8 @@ def test_a_table_is_edited_and_keeps_its_ids(world, draft):
     grid = grids[0]
     ids = [rule["id"] for rule in grid["rules"]]
     grid["rules"] = [grid["rules"][-1], *grid["rules"][:-1]]
-    grid["rules"].insert(0, {"id": "", "cells": ["-"] * len(grid["inputs"]), "outputs": list(grid["rules"][0]["outputs"]), "note": "新规则"})
+    new = {"id": "", "cells": ["-"] * len(grid["inputs"]), "outputs": list(grid["rules"][0]["outputs"]), "note": "新规则"}
+    grid["rules"].insert(0, new)
     grid["inputs"].append({"id": "", "label": "车辆数", "text": "cars_wanted", "type": "number"})
     for rule in grid["rules"]:
         rule["cells"].append("> 3" if rule["note"] == "新规则" else "-")
@@ -207,7 +211,10 @@ def test_a_table_is_tried_as_it_stands_in_the_browser(world, draft):
     assert post(world.designer, draft, "table_save", name, act="try", grids=json.dumps(grids), given=json.dumps(given))[0] == 422
 
 
-@pytest.mark.parametrize("sent", ["", "{", "{}", "[1]", '[{"id": 1}]', "[" * 3000, '[{"id":"route","policy":"EVIL","inputs":[],"outputs":[],"rules":[]}]'])
+@pytest.mark.parametrize("sent", [
+    "", "{", "{}", "[1]", '[{"id": 1}]', "[" * 3000,
+    '[{"id":"route","policy":"EVIL","inputs":[],"outputs":[],"rules":[]}]',
+])  # fmt: skip
 def test_what_is_no_grid_is_refused(world, draft, sent):
     name = next(iter(draft.tables))
     assert post(world.designer, draft, "table_save", name, act="save", grids=sent, version=version(draft))[0] == 422
@@ -217,7 +224,8 @@ def test_what_is_no_grid_is_refused(world, draft, sent):
 
 
 FORM = [{
-    "name": "不予受理", "context": [{"code": "increase", "kind": "number", "text": "0"}, {"code": "special", "kind": "boolean", "text": "false"}],
+    "name": "不予受理",
+    "context": [{"code": "increase", "kind": "number", "text": "0"}, {"code": "special", "kind": "boolean", "text": "false"}],
     "acts": [{"step": "lead", "outcome": "agree"}, {"step": "acceptance", "outcome": "refuse"}], "open": [], "result": "refused",
 }]  # fmt: skip
 
@@ -240,8 +248,10 @@ def test_test_cases_are_written_run_and_needed(world, draft):
 
 
 @pytest.mark.parametrize(("path", "value"), [
-    ("acts", [{"step": "nowhere", "outcome": "agree"}]), ("acts", [{"step": "lead", "outcome": "maybe"}]), ("acts", 3), ("result", "lost"),
-    ("context", [{"code": "outcomes", "kind": "text", "text": ""}]), ("context", [{"code": "a", "kind": "number", "text": "NaN"}]), ("name", " "),
+    ("acts", [{"step": "nowhere", "outcome": "agree"}]), ("acts", [{"step": "lead", "outcome": "maybe"}]),
+    ("acts", 3), ("result", "lost"), ("name", " "),
+    ("context", [{"code": "outcomes", "kind": "text", "text": ""}]),
+    ("context", [{"code": "a", "kind": "number", "text": "NaN"}]),
 ])  # fmt: skip
 def test_a_test_case_that_means_nothing_is_refused(world, draft, path, value):
     bad = json.loads(json.dumps(FORM))
