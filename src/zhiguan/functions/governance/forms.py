@@ -249,6 +249,21 @@ def record_names(item: Any, field: Field, keys: set[Any], actor: Any) -> dict[tu
     return {}
 
 
+def redacted(item: Any, values: Any, hide: Any = (), *, sensitive: bool = True) -> dict[str, Any]:
+    """Return a form's values without the parts in ``hide`` and, where ``sensitive``, without what is marked so."""
+
+    def kept(fields: Any, row: Any) -> dict[str, Any]:
+        gone = {field.name for field in fields if sensitive and isinstance(field, Field) and field.sensitive}
+        return {name: value for name, value in row.items() if name not in gone}
+
+    parts = tuple(flow_forms.parts(item))
+    found = {name: value for name, value in kept(parts, values).items() if name not in set(hide)}
+    for table in parts:
+        if isinstance(table, Table) and found.get(table.name):
+            found[table.name] = [kept(table.fields, row) for row in found[table.name]]
+    return found
+
+
 def totals(table: Table, rows: Any) -> list[str]:
     """Return the foot of a table: the sums of the columns that have one."""
     if not table.totals or not rows:

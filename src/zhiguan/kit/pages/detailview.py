@@ -26,6 +26,8 @@ from .scope import one, slim, visible
 
 HISTORY_LIMIT = 200
 PRINT_LIMIT = 500
+# Acts beyond this many fold into one menu (更多操作); one more than this is still shown.
+ACTS_SHOWN = 6
 
 
 @dataclass
@@ -58,6 +60,8 @@ def view(request: HttpRequest, page: DetailPage, actor: Actor, pk: int) -> HttpR
     tab = tab if tab in tabs else (tabs[0] if tabs else "")
     is_history = page.history is not None and tab == page.history_title
     base = request.path
+    acts = acts_for(page, actor, obj)
+    shown = len(acts) if len(acts) <= ACTS_SHOWN + 1 else ACTS_SHOWN
     context = {
         "page": page,
         "obj": obj,
@@ -67,7 +71,8 @@ def view(request: HttpRequest, page: DetailPage, actor: Actor, pk: int) -> HttpR
         "tabs": [{"title": t, "url": base if t == tabs[0] else f"?tab={t}", "active": t == tab} for t in tabs],
         "blocks": [draw(block, obj, actor, request) for block in blocks if _tab(block) == tab],
         "history": list(islice(page.history(obj, actor), HISTORY_LIMIT)) if is_history and page.history else None,
-        "acts": acts_for(page, actor, obj),
+        "acts": acts[:shown],
+        "more_acts": acts[shown:],
         "links": [link for action in page.page_actions if (link := action_link(action, actor, obj))],
         "print_url": "?print=1" if page.print else "",
     }

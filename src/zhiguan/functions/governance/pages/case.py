@@ -26,6 +26,8 @@ from zhiguan.kit.pages import SIGNED_IN, Badge, Custom, DetailPage, HistoryEntry
 
 from .. import diagrams, forms, queries
 
+MASKED = "（已隐去）"
+NUMBERS = ("integer", "decimal", "money")
 STATE = Badge("state", "状态", LIFE.colours, choices=LIFE.choices)
 
 
@@ -62,7 +64,7 @@ def sections(case: Any, actor: Actor, hidden: Iterable[str] = ()) -> list[dict[s
     """Return the form for reading: sections of labelled values and tables, without what the step hides."""
     item, values, skip = service.item_of(case.item), case.values, set(hidden)
     names = names_in(item, values, actor)
-    mask = not (actor.person_id is not None and actor.person_id in case.persons)
+    mask = _masked(case, actor)
     found = []
     for section in item.sections:
         blocks: list[dict[str, Any]] = []
@@ -70,18 +72,38 @@ def sections(case: Any, actor: Actor, hidden: Iterable[str] = ()) -> list[dict[s
             if part.name in skip:
                 continue
             if isinstance(part, Table):
-                rows = values.get(part.name) or ()
-                blocks.append({
-                    "table": part, "heads": part.fields,
-                    "rows": [[flow_forms.in_words(field, row.get(field.name), names) for field in part.fields] for row in rows],
-                    "totals": forms.totals(part, rows),
-                })  # fmt: skip
+                blocks.append(_table(part, values.get(part.name) or (), names, mask=mask))
                 continue
             text = flow_forms.in_words(part, values.get(part.name), names)
             if text:
-                blocks.append({"field": part, "text": "（已隐去）" if part.sensitive and mask else text})
+                blocks.append({"field": part, "text": MASKED if part.sensitive and mask else text})
         found.append({"title": section.title, "blocks": blocks})
     return found
+
+
+def _table(table: Table, rows: Any, names: Any, *, mask: bool) -> dict[str, Any]:
+    """A table for reading: heads and cells with whether they are figures, sensitive columns masked as fields are."""
+    figures = [field.kind in NUMBERS or field.name in table.totals for field in table.fields]
+
+    def line(texts: Iterable[str]) -> list[tuple[str, bool]]:
+        shown = zip(texts, table.fields, figures, strict=True)
+        return [(MASKED if text and field.sensitive and mask else text, figure) for text, field, figure in shown]
+
+    foot = forms.totals(table, rows)
+    return {
+        "table": table, "heads": list(zip(table.fields, figures, strict=True)), "totals": line(foot) if foot else [],
+        "rows": [line(flow_forms.in_words(field, row.get(field.name), names) for field in table.fields) for row in rows],
+    }  # fmt: skip
+
+
+def _masked(case: Any, actor: Actor) -> bool:
+    """Whether the actor reads a case without its sensitive parts: only those with a part in it see them."""
+    return not (actor.person_id is not None and actor.person_id in case.persons)
+
+
+def values_for_programs(case: Any) -> dict[str, Any]:
+    """The form without what the reader's step hides and without sensitive parts: programs have no part in a case."""
+    return forms.redacted(service.item_of(case.item), case.values, _hidden(case))
 
 
 def _hidden(case: Any) -> tuple[str, ...]:
@@ -137,7 +159,11 @@ def form_view(case: Any, actor: Actor, request: HttpRequest) -> dict[str, Any]:
         last = chosen or versions[-1]
         before = next((each for each in reversed(versions) if each.number < last.number), None)
         if before is not None:
-            differences = flow_forms.differences(item, before.values, last.values)
+            was, now = (
+                forms.redacted(item, each.values, _hidden(case), sensitive=_masked(case, actor))
+                for each in (before, last)
+            )
+            differences = flow_forms.differences(item, was, now)
     return {"sections": sections(shown, actor, _hidden(case)), "versions": versions, "chosen": chosen,
             "differences": differences}  # fmt: skip
 

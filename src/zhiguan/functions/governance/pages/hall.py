@@ -40,7 +40,7 @@ def hall(request: HttpRequest) -> HttpResponse:
     actor = request.actor
     mine = [
         ("待办", flow.todo(actor)[:100].count(), reverse("governance.todo")),
-        ("我的草稿", flow.applications(actor).filter(state="draft")[:100].count(), 
+        ("我的草稿", flow.applications(actor).filter(state="draft")[:100].count(),
          f"{reverse('governance.application')}?state=draft"),
         ("办理中", flow.applications(actor).filter(state__in=("running", "correcting", "returned", "suspended"))[:100].count(),
          f"{reverse('governance.application')}?state=running"),

@@ -258,7 +258,7 @@ class CaseTable {
     this.rows = config.rows.map((row) => ({ ...row }))
     this.labels = config.labels
     if (!this.rows.length && !config.locked) this.add()
-    const head = el('thead', {}, el('tr', {}, el('th', { scope: 'col', text: '序号' }), ...config.columns.map((column) => el('th', { scope: 'col', class: column.required ? 'required' : '', title: column.help, text: column.label + (column.unit ? `（${column.unit}）` : '') })), config.locked ? null : el('th', { scope: 'col' }, el('span', { class: 'zg-sr', text: '操作' }))))
+    const head = el('thead', {}, el('tr', {}, el('th', { scope: 'col', text: '序号' }), ...config.columns.map((column) => el('th', { scope: 'col', class: `${column.required ? 'required' : ''}${this.config.totals.includes(column.name) ? ' num' : ''}`, title: column.help, text: column.label + (column.unit ? `（${column.unit}）` : '') })), config.locked ? null : el('th', { scope: 'col' }, el('span', { class: 'visually-hidden', text: '操作' }))))
     const table = el('table', { class: 'table zg-edit-table' }, head, this.body, this.foot)
     place.append(el('div', { class: 'table-responsive', tabindex: 0, role: 'region', 'aria-label': config.label }, table))
     if (!config.locked) place.append(this.tools())
@@ -267,7 +267,7 @@ class CaseTable {
   }
 
   private tools(): HTMLElement {
-    const file = el('input', { type: 'file', class: 'zg-sr', accept: '.xlsx,.xls,.csv,.ods', 'aria-label': `从工作簿填写${this.config.label}`, tabindex: -1 })
+    const file = el('input', { type: 'file', hidden: true, accept: '.xlsx,.xls,.csv,.ods', 'aria-label': `从工作簿填写${this.config.label}` })
     file.addEventListener('change', () => void this.upload(file))
     const url = `${this.urls.table_url}?table=${this.name}`
     return el(
@@ -338,7 +338,7 @@ class CaseTable {
         const shown = column.kind === 'computed' ? this.body.querySelector(`tr:nth-child(${number + 1}) [data-computed="${column.name}"]`)?.textContent : row[column.name]
         return total + (Number(String(shown ?? '').replace(/[^\d.-]/g, '')) || 0)
       }, 0)
-      return el('td', { class: 'num', text: whole.toLocaleString('zh-CN', { maximumFractionDigits: 2 }) })
+      return el('td', { class: 'num', 'data-label': column.label, text: whole.toLocaleString('zh-CN', { maximumFractionDigits: 2 }) })
     })
     this.foot.replaceChildren(el('tr', {}, el('th', { scope: 'row', text: '合计' }), ...cells, this.config.locked ? null : el('td')))
   }
@@ -351,7 +351,7 @@ class CaseTable {
   private row(row: Row, number: number): HTMLElement {
     const cells = this.config.columns.map((column) => {
       const wrong = this.config.errors[`${number + 1}.${column.name}`]
-      const cell = el('td', { 'data-label': column.label, class: wrong ? 'zg-cell-wrong' : '' }, this.cell(row, number, column))
+      const cell = el('td', { 'data-label': column.label, class: `zg-cell-${column.kind}${wrong ? ' zg-cell-wrong' : ''}` }, this.cell(row, number, column))
       if (wrong) cell.append(el('div', { class: 'zg-field-error', role: 'alert', text: wrong }))
       return cell
     })
@@ -370,7 +370,7 @@ class CaseTable {
   private cell(row: Row, number: number, column: Column): HTMLElement {
     const value = row[column.name]
     const label = `第 ${number + 1} 行${column.label}`
-    if (column.kind === 'computed') return el('output', { 'data-computed': column.name, 'aria-label': label, text: this.labels[number]?.[column.name] || (value === null || value === undefined ? '—' : String(value)) })
+    if (column.kind === 'computed') return el('output', { class: this.config.totals.includes(column.name) ? 'num' : '', 'data-computed': column.name, 'aria-label': label, text: this.labels[number]?.[column.name] || (value === null || value === undefined ? '—' : String(value)) })
     if (this.config.locked) return el('span', { text: this.labels[number]?.[column.name] || String(value ?? '') })
     if (column.kind === 'choice') {
       const select = el('select', { class: 'form-select', 'aria-label': label, onchange: () => this.set(number, column.name, select.value) }, el('option', { value: '', text: '请选择' }), ...column.choices.map(([code, title]) => el('option', { value: code, selected: code === value, text: title })))
