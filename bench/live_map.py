@@ -263,7 +263,7 @@ def main() -> int:
     from django.core.management import call_command
     from django.db import connection
 
-    from zhiguan.site.management.commands.migrate_all import prepare
+    from zhiguan.site.management.commands.migrate_all import prepare, sync_data
     from zhiguan.site.runtime.children import answers_http
     from zhiguan.site.runtime.paths import var_dir
     from zhiguan.site.runtime.postgres import bootstrap, drop_database, ensure_cluster, stop
@@ -277,6 +277,7 @@ def main() -> int:
         prepare(urls.owner, "zhiguan_app", verbosity=0)
         fresh = database(urls.app)
         connection.settings_dict |= {key: fresh[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
+        sync_data()
         call_command("collectstatic", interactive=False, verbosity=0)
         session = fill(options.cars, urls.superuser)
         connection.close()

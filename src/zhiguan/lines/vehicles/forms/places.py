@@ -21,10 +21,10 @@ from .register import person_named
 
 
 class FenceInput(IslandInput):
-    """The map on which an area is drawn; readable as GeoJSON where scripts do not run."""
+    """The map on which an area (only a ``circle``) is drawn; readable as GeoJSON where scripts do not run."""
 
-    def __init__(self) -> None:
-        super().__init__("fence-editor", map=True)
+    def __init__(self, *, circle: bool = False) -> None:
+        super().__init__("fence-editor", map=True, circle=circle)
         self.attrs["rows"] = "4"
 
     def format_value(self, value: Any) -> str:

@@ -64,10 +64,10 @@ NEARBY_SEARCHES = ListPage(
     search=("reason",), search_hint="事由",
     filters=(DateRangeFilter("created_at", "查询时间"),),
     default_sort="-created_at", export_name="车辆周边查询",
-    page_actions=(PageAction("查询", "vehicles.nearbysearch.create", icon="search", style="primary"),),
+    page_actions=(PageAction("新建查询", "vehicles.nearbysearch.create", icon="search", style="primary"),),
     note="查询某时段内到过某地附近的车辆。只列出您本人的查询；每次查询的事由和结果都记入痕迹。",
     empty=EmptyState("还没有查询过", "在地图上画出地点，选择时间，查询当时在附近的车辆。",
-                     PageAction("查询", "vehicles.nearbysearch.create")),
+                     PageAction("新建查询", "vehicles.nearbysearch.create")),
 )  # fmt: skip
 NEARBY = DetailPage(
     code="vehicles.nearbysearch", path="vehicles/nearby/<int:pk>/", title="车辆周边查询结果", permission=SEARCH,
@@ -84,5 +84,6 @@ NEARBY_NEW = FormPage(
     code="vehicles.nearbysearch.create", path="vehicles/nearby/new/", title="查询车辆周边", permission=SEARCH,
     form=NearbyForm, verb=making(nearby.search), success=address_of("vehicles.nearbysearch.detail"),
     sections=(Section("地点", ("fence",)), Section("时间和事由", ("day", "start", "end", "reason"))),
+    submit="查询", done="已查询，结果如下",
     help="查询数据权限内的车辆。登记了固定使用人的车辆，非工作时间的位置受隐私保护，不参加查询。",
 )  # fmt: skip

@@ -9,6 +9,8 @@ type Mode = 'move' | 'polygon' | 'hole' | 'circle'
 
 interface Config {
   map: BaseMapConfig
+  /** Only a circle can be drawn. */
+  circle?: boolean
 }
 
 const NEAR_PX = 12
@@ -36,7 +38,8 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
   const refused = bad ? (document.getElementById(`${area.id}_error`)?.textContent?.trim() ?? '') : ''
   const buttons = new Map<Mode, HTMLButtonElement>()
   const words: [Mode, string, string][] = [['polygon', 'pencil', '画边界'], ['hole', 'circle-minus', '挖内孔'], ['circle', 'circle-dot', '画圆'], ['move', 'current-location', '调整']]
-  for (const [code, symbol, title] of words) {
+  const first: Mode = config.circle ? 'circle' : 'polygon'
+  for (const [code, symbol, title] of words.filter(([code]) => !config.circle || code === 'circle' || code === 'move')) {
     buttons.set(code, el('button', { type: 'button', class: 'btn', 'data-mode': code, 'aria-pressed': 'false', onclick: () => choose(code) }, icon(symbol), title))
   }
   const undo = el('button', { type: 'button', class: 'btn', onclick: () => stepBack() }, icon('arrow-back-up'), '退一步')
@@ -79,12 +82,13 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
     else if (mode === 'circle') status.textContent = circle ? '再点一次改变半径，或填写半径。' : '先点圆心，再点圆上任意一点。'
     else if (circle) status.textContent = `圆，半径 ${Math.round(circle.radius)} 米。`
     else if (rings.length) status.textContent = `外边界 ${rings[0]!.length} 个点${rings.length > 1 ? `，内孔 ${rings.length - 1} 个` : ''}；拖动各点可以调整。`
-    else status.textContent = '还没有画范围：选“画边界”或“画圆”。'
+    else status.textContent = config.circle ? '还没有画圆。' : '还没有画范围：选“画边界”或“画圆”。'
     for (const [code, button] of buttons) {
       button.classList.toggle('btn-primary', code === mode)
       button.setAttribute('aria-pressed', String(code === mode))
     }
-    buttons.get('hole')!.disabled = !rings.length
+    const hole = buttons.get('hole')
+    if (hole) hole.disabled = !rings.length
     undo.disabled = !open.length && !rings.length && !circle
     clear.disabled = undo.disabled
     radiusBox.hidden = !circle
@@ -113,7 +117,7 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
     open = []
     circle = null
     write()
-    choose('polygon')
+    choose(first)
   }
   function close(): void {
     if (mode === 'polygon') {
@@ -188,6 +192,6 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
   map.doubleClickZoom.disable()
   map.on('click', click)
   for (const [name, act] of [['mousedown', press], ['touchstart', press], ['mousemove', drag], ['touchmove', drag], ['mouseup', release], ['touchend', release]] as const) map.on(name, act as () => void)
-  choose(drawn ? 'move' : 'polygon')
+  choose(drawn ? 'move' : first)
   return () => map?.remove()
 }
