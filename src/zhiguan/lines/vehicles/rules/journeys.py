@@ -153,12 +153,14 @@ def _chains(rows: list[Any], known: reference.Thresholds, pos: int) -> list[list
     chains: list[list[Any]] = []
     for row in sorted(rows, key=lambda each: (each.planned_from, each.pk)):
         # Cars for many people at one time are no splitting; orders that meet, or overlap by minutes, are. The same
-        # person may have asked for other things in between.
-        for chain in reversed(chains):
-            apart = row.planned_from - chain[-1].planned_to
-            if -timedelta(minutes=15) <= apart <= gap and _same_place(chain[-1], row, near_m):
-                chain.append(row)
-                break
+        # person may have asked for other things, or other cars, in between.
+        fitting = [
+            chain for chain in chains
+            if -timedelta(minutes=15) <= row.planned_from - chain[-1].planned_to <= gap
+            and _same_place(chain[-1], row, near_m)
+        ]  # fmt: skip
+        if fitting:
+            min(fitting, key=lambda chain: chain[-1].vehicle_id != row.vehicle_id).append(row)
         else:
             chains.append([row])
     return [

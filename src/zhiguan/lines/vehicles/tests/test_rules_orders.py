@@ -121,6 +121,16 @@ def test_other_places_are_other_needs(judge, past_order, values):
     assert "order_splitting" not in judge.day(Track().outing(WORKDAY, FIVE_KM, "10:00", "12:00"))
 
 
+def test_other_orders_of_the_same_person_in_between_hide_nothing(judge, past_order, make_car):
+    """One to another place, and another car to the same place that ends just before the second part begins."""
+    other, _ = make_car("沪A99999")
+    past_order(judge.car, at(WORKDAY, "08:00"), at(WORKDAY, "13:00"), **to(FIVE_KM))
+    past_order(other, at(WORKDAY, "09:00"), at(WORKDAY, "10:00"), **to(TEN_KM))
+    past_order(other, at(WORKDAY, "11:30"), at(WORKDAY, "13:10"), **to(FIVE_KM))
+    past_order(judge.car, at(WORKDAY, "13:15"), at(WORKDAY, "18:00"), **to(FIVE_KM))
+    assert "order_splitting" in judge.day(Track().outing(WORKDAY, FIVE_KM, "10:00", "12:00"))
+
+
 # --- 驾驶员与派车单不符
 
 
