@@ -166,9 +166,10 @@ def _who(scene: SimpleNamespace, whole: bool) -> str:
 
 
 def _copy(database: Any, table: str, columns: list[str], which: str, count: int, given: dict[str, str]) -> None:
-    values = ", ".join(given.get(column, f"one.{column}").replace("%%", "%") for column in columns)
+    names = [f'"{column}"' for column in columns]  # "order" is a word of SQL
+    values = ", ".join(given.get(column, f'one."{column}"').replace("%%", "%") for column in columns)
     database.execute(
-        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM generate_series(1, {count}) n "
+        f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM generate_series(1, {count}) n "
         f"CROSS JOIN (SELECT * FROM {table} one {which}) one JOIN organ ON organ.k = n % {ORGANS} "
         f"JOIN hand ON hand.k = n % {HANDLERS}"
     )
