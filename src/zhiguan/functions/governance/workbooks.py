@@ -47,7 +47,8 @@ def _column(field: Field, case: Any) -> ImportColumn:
 
     choices = field.choices if field.kind == "choice" else None
     return ImportColumn(
-        field.name, field.label + (f"（{field.unit}）" if field.unit else ""), required=field.required, parser=None if choices else parser,
+        field.name, field.label + (f"（{field.unit}）" if field.unit else ""), required=field.required,
+        parser=None if choices else parser,
         kind="choice" if choices else "text", choices=choices, help=field.help, aliases=(field.label,) if field.unit else (),
     )  # fmt: skip
 

@@ -8,23 +8,17 @@ EDIT = "flow.definition.edit"
 REVIEW = "flow.definition.review"
 DEFINITION_VIEW = "flow.definition.view"
 GROUP = "flow.group.manage"
-WATCH = "flow.case.supervise"
-"""Sees what the patterns over all lines' cases show (findings of the area ``flow``)."""
 
 PERMISSIONS = (
     Permission(DEFINITION_VIEW, "查看流程定义"),
     Permission(EDIT, "编制流程定义"),
     Permission(REVIEW, "复核发布流程定义"),
     Permission(GROUP, "维护办理工作组"),
-    Permission(WATCH, "监督全部办件的办理规律"),
 )
 ROLES = (
     RoleTemplate("flow.designer", "流程编制人员", (DEFINITION_VIEW, EDIT, GROUP), scope="city"),
     RoleTemplate(
-        "flow.supervisor",
-        "办件监督人员",
-        (WATCH, DEFINITION_VIEW, "supervision.finding.view", "trace.entry.view"),
-        scope="city",
+        "flow.supervisor", "办件监督人员", (DEFINITION_VIEW, "supervision.finding.view", "trace.entry.view"), scope="city"
     ),
     RoleTemplate("flow.reviewer", "流程复核人员", (DEFINITION_VIEW, REVIEW), scope="city"),
 )

@@ -39,9 +39,9 @@ def returnable(case: Case, step: Step, process: Process) -> list[Step]:
 def return_(actor: Actor, case: Case, *, seat: Seat, to: Step, reason: str) -> Case:
     """退回: to an earlier step, with everything as it was there.
 
-    The target opens again for those who handled it and are still where they were, on the version of the form it had; every step that comes after it in
-    the process is undone, other branches keep what they decided; the clocks go on or begin anew as the policy says, their
-    warnings stay. What took effect cannot be returned behind.
+    The target opens again for those who handled it and are still where they were, on the version of the form it had;
+    every step that comes after it in the process is undone, other branches keep what they decided; the clocks go on
+    or begin anew as the policy says, their warnings stay. What took effect cannot be returned behind.
     """
     reason = need(reason, "退回事由", "reason")
     with on_desk(actor, case) as desk:

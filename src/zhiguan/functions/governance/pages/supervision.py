@@ -38,7 +38,8 @@ def overview(request: HttpRequest) -> HttpResponse:
     kept = course_figures.kept
     context = {
         "heat": kept(course_figures.heat, actor), "figures": kept(course_figures.figures, actor, period),
-        "organs": kept(course_figures.organs, actor, period), "steps": kept(course_figures.steps, actor, period), "period": period,
+        "organs": kept(course_figures.organs, actor, period), "steps": kept(course_figures.steps, actor, period),
+        "period": period,
         "periods": course_figures.PERIODS, "list_url": reverse("governance.supervised"), "cards_url": reverse("governance.card"),
     }  # fmt: skip
     return render(request, "governance/supervision.html", context)

@@ -59,9 +59,15 @@ class Office:
 
     def add_material(self, name, case, *codes):
         for number, code in enumerate(codes):
-            content = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n" \
-                b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF" + bytes(f"%{number}{code}", "ascii")  # fmt: skip
+            content = PAPER + bytes(f"%{number}{code}", "ascii")
             self.acts(name, service.add_file, case, material=code, content=content, name=f"{code}.pdf")
+
+
+PAPER = (
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"
+)
+"""A PDF of one empty page."""
 
 
 @pytest.fixture
