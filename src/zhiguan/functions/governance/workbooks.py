@@ -5,6 +5,7 @@ The reading and checking are the kit's bulk import; here a table of a form only 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.files import File
@@ -23,21 +24,26 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SHOWN = 20
 
 
-def importer(table: Table, case: Any) -> Importer:
+Chosen = dict[tuple[str, Any], Mapping[str, Any]]
+"""What the ledger's rows found while reading fill in beside themselves, by field and key."""
+
+
+def importer(table: Table, case: Any, chosen: Chosen | None = None) -> Importer:
     """Return the kit's import of a table's rows."""
+    chosen = {} if chosen is None else chosen
     return Importer(
-        columns=tuple(_column(field, case) for field in table.fields if field.kind != "computed"),
+        columns=tuple(_column(field, case, chosen) for field in table.fields if field.kind != "computed"),
         apply=lambda rows, actor, progress: len(rows), sheet=table.label[:31], row_limit=table.maximum,
         notes=(table.help,) if table.help else (),
     )  # fmt: skip
 
 
-def _column(field: Field, case: Any) -> ImportColumn:
+def _column(field: Field, case: Any, chosen: Chosen) -> ImportColumn:
     """A column whose cells are read by the form's own reader: one rule for page, workbook and API."""
 
     def parser(text: str, actor: Actor) -> Any:
         if field.kind == "record":
-            return _record(field, case, actor, text)
+            return _record(field, case, actor, text, chosen)
         if field.kind == "person":
             return _person(case, text)
         try:
@@ -53,11 +59,12 @@ def _column(field: Field, case: Any) -> ImportColumn:
     )  # fmt: skip
 
 
-def _record(field: Field, case: Any, actor: Actor, text: str) -> Any:
+def _record(field: Field, case: Any, actor: Actor, text: str, chosen: Chosen) -> Any:
     found = service.work_of(case.item).lookups[field.lookup](actor, case.unit, text)
     exact = [choice for choice in found if choice.label == text]
     if len(exact) != 1:
         raise ValueError("在台账中没有找到这一条" if not exact else "在台账中有多条，请写完整编号")
+    chosen[field.name, exact[0].value] = exact[0].fills
     return exact[0].value
 
 
@@ -85,7 +92,8 @@ def _quoted(name: str) -> str:
 
 def rows(table: Table, sent: File, case: Any, actor: Actor) -> list[dict[str, Any]]:
     """Return the rows of a filled workbook; raises Invalid naming every bad cell (the first twenty in words)."""
-    rules = importer(table, case)
+    chosen: Chosen = {}
+    rules = importer(table, case, chosen)
     outcome = checking.dry_run(rules, checking.load(rules, sent.read(), sent.name or ""), actor)
     if outcome.problems:
         words = [
@@ -94,4 +102,12 @@ def rows(table: Table, sent: File, case: Any, actor: Actor) -> list[dict[str, An
         more = f"；……共 {len(words)} 处" if len(words) > SHOWN else ""
         raise Invalid("没有导入：" + "；".join(text.rstrip("。") for text in words[:SHOWN]) + more + "。", code="import",
                       fields={f"{each.row}.{each.column}": each.message for each in outcome.problems[:200]})  # fmt: skip
-    return [dict(row.values) for row in outcome.rows]
+    return [_filled(dict(row.values), chosen) for row in outcome.rows]
+
+
+def _filled(row: dict[str, Any], chosen: Chosen) -> dict[str, Any]:
+    """A row with its blank cells filled from the ledger's rows it names, as choosing them on the page fills them."""
+    for name in {name for name, _ in chosen}:
+        fills = chosen.get((name, row.get(name)), {})
+        row |= {key: each for key, each in fills.items() if row.get(key) in (None, "")}
+    return row

@@ -15,8 +15,6 @@ from .codes import GrantState
 from .models import Account, Grant, Role
 
 ALPHABET = string.ascii_letters + string.digits
-
-# (account, roles, word in the organ's name, which of its people)
 LINES = ("vehicles", "assets", "space", "housing")
 
 
@@ -25,6 +23,7 @@ def _cases(role: str) -> tuple[str, ...]:
     return tuple(f"{line}.case_{role}" for line in LINES)
 
 
+# (account, roles, word in the organ's name, which of its people)
 WHO = (
     ("leader", ("vehicles.leader", "assets.leader", "space.leader", "housing.leader", "documents.reader",
                 "documents.seal_approver", *_cases("decider")), "机关事务管理局", 0),

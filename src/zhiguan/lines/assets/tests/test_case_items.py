@@ -361,5 +361,6 @@ def test_a_workbook_names_every_row_that_is_wrong_or_becomes_the_list(office, wo
         read([good[0].code, None], [other.code, None], ["没有这件", None], [good[1].code, "长" * 201])
     assert {place.split(".")[0] for place in refused.value.fields} == {"3", "4", "5"}
     rows = read(*([asset.code, "已损坏"] for asset in good))
+    assert rows[0]["name"].startswith(good[0].name)  # what the page fills in beside the number is filled in here, too
     case = office.goes(office.submits(case, rows=rows), "单位领导", "受理", "审查", "处长")
     assert case.state == "granted" and Disposal.objects.get().count == 20
