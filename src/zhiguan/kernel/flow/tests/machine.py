@@ -165,7 +165,8 @@ class Acts(RuleBasedStateMachine):
     def someone(self, wanted: int) -> str:
         """One of those who have an open seat, so that most acts mean something."""
         with system("tests").acting():
-            open_ = list(Seat.objects.filter(case=self.case, state__in=OPEN_SEATS).order_by("pk").values_list("person__name", flat=True))
+            rows = Seat.objects.filter(case=self.case, state__in=OPEN_SEATS).order_by("pk")
+            open_ = list(rows.values_list("person__name", flat=True))
         return open_[wanted % len(open_)] if open_ else EVERYBODY[wanted % len(EVERYBODY)]
 
     def person(self, name: str) -> Any:

@@ -55,7 +55,8 @@ class TestOnce:
         clock_of(case, began)
         yellow, red = last_midnight(began, 3), last_midnight(began, 5)
         for now, made, have in (
-            (began, 0, []), (yellow - timedelta(seconds=1), 0, []), (yellow, 0, []), (yellow + timedelta(minutes=1), 1, ["yellow"]),
+            (began, 0, []), (yellow - timedelta(seconds=1), 0, []), (yellow, 0, []),
+            (yellow + timedelta(minutes=1), 1, ["yellow"]),
             (yellow + timedelta(minutes=2), 0, ["yellow"]), (red + timedelta(minutes=1), 1, ["red", "yellow"]),
             (red + timedelta(days=30), 0, ["red", "yellow"]),
         ):  # fmt: skip

@@ -52,7 +52,8 @@ def process(inside: str = "", *, task: str = "", condition: str = "", flow: str 
     <startEvent id="s"/><sequenceFlow id="a" sourceRef="s" targetRef="u"/>
     <userTask id="u" name="办理" zg:who="applicant">{task}</userTask>
     <sequenceFlow id="b" sourceRef="u" targetRef="g"/><exclusiveGateway id="g" default="d2"/>
-    <sequenceFlow id="d1" sourceRef="g" targetRef="yes" {flow}><conditionExpression>{condition or 'outcomes.u = "agree"'}</conditionExpression></sequenceFlow>
+    <sequenceFlow id="d1" sourceRef="g" targetRef="yes" {flow}>
+      <conditionExpression>{condition or 'outcomes.u = "agree"'}</conditionExpression></sequenceFlow>
     <sequenceFlow id="d2" sourceRef="g" targetRef="no"/>
     <serviceTask id="yes" zg:do="grant"/><sequenceFlow id="e" sourceRef="yes" targetRef="end"/>
     <serviceTask id="no" zg:do="refuse"/><sequenceFlow id="f" sourceRef="no" targetRef="end2"/>
@@ -61,7 +62,8 @@ def process(inside: str = "", *, task: str = "", condition: str = "", flow: str 
 
 def chained(node: str, more: str = "") -> str:
     """start → the node given (id x) → end."""
-    return f"""{HEAD}{more}<process id="p" isExecutable="true"><startEvent id="s"/><sequenceFlow id="a" sourceRef="s" targetRef="x"/>
+    return f"""{HEAD}{more}<process id="p" isExecutable="true"><startEvent id="s"/>
+    <sequenceFlow id="a" sourceRef="s" targetRef="x"/>
     {node}<sequenceFlow id="b" sourceRef="x" targetRef="end"/><endEvent id="end"/></process></definitions>"""
 
 
@@ -69,20 +71,28 @@ REFUSED = {
     "script task": chained(f'<scriptTask id="x" scriptFormat="python"><script>{PYTHON}</script></scriptTask>'),
     "script in a user task": process(task=f"<script>{PYTHON}</script>"),
     "script of another tool outside extensions": process(task=f'<camunda:script scriptFormat="python">{PYTHON}</camunda:script>'),
-    "timer": chained(f'<intermediateCatchEvent id="x"><timerEventDefinition><timeDuration>{PYTHON}</timeDuration></timerEventDefinition></intermediateCatchEvent>'),
-    "condition event": chained(f'<intermediateCatchEvent id="x"><conditionalEventDefinition><condition>{PYTHON}</condition></conditionalEventDefinition></intermediateCatchEvent>'),
+    "timer": chained(f'<intermediateCatchEvent id="x"><timerEventDefinition><timeDuration>{PYTHON}</timeDuration>'
+        f'</timerEventDefinition></intermediateCatchEvent>'),
+    "condition event": chained(f'<intermediateCatchEvent id="x"><conditionalEventDefinition>'
+        f'<condition>{PYTHON}</condition></conditionalEventDefinition></intermediateCatchEvent>'),
     "message": chained('<sendTask id="x"/>'),
-    "message payload": chained(f'<intermediateThrowEvent id="x"><messageEventDefinition><extensionElements><spiff:messagePayload>{PYTHON}</spiff:messagePayload></extensionElements></messageEventDefinition></intermediateThrowEvent>'),
-    "start with a condition": process().replace('<startEvent id="s"/>', f'<startEvent id="s"><conditionalEventDefinition><condition>{PYTHON}</condition></conditionalEventDefinition></startEvent>'),
-    "multiple instances": process(task=f"<multiInstanceLoopCharacteristics><completionCondition>{PYTHON}</completionCondition></multiInstanceLoopCharacteristics>"),
+    "message payload": chained(f'<intermediateThrowEvent id="x"><messageEventDefinition><extensionElements>'
+        f'<spiff:messagePayload>{PYTHON}</spiff:messagePayload></extensionElements></messageEventDefinition>'
+        f'</intermediateThrowEvent>'),
+    "start with a condition": process().replace('<startEvent id="s"/>', f'<startEvent id="s">'
+        f'<conditionalEventDefinition><condition>{PYTHON}</condition></conditionalEventDefinition></startEvent>'),
+    "multiple instances": process(task=f"<multiInstanceLoopCharacteristics>"
+        f"<completionCondition>{PYTHON}</completionCondition></multiInstanceLoopCharacteristics>"),
     "loop": process(task=f"<standardLoopCharacteristics><loopCondition>{PYTHON}</loopCondition></standardLoopCharacteristics>"),
     "subprocess": chained('<subProcess id="x"><startEvent id="i"/></subProcess>'),
     "call activity": chained('<callActivity id="x" calledElement="other"/>'),
     "complex gateway": chained(f'<complexGateway id="x"><activationCondition>{PYTHON}</activationCondition></complexGateway>'),
-    "data association": process(task=f"<dataInputAssociation><assignment><from>{PYTHON}</from><to>x</to></assignment></dataInputAssociation>"),
+    "data association": process(task=f"<dataInputAssociation><assignment><from>{PYTHON}</from><to>x</to></assignment>"
+        f"</dataInputAssociation>"),
     "io specification": process(task="<ioSpecification/>"),
     "service without an act": chained(f'<serviceTask id="x" camunda:expression="{PYTHON}"/>'),
-    "service of another tool": chained(f'<serviceTask id="x"><extensionElements><spiff:serviceTaskOperator id="{PYTHON}"/></extensionElements></serviceTask>'),
+    "service of another tool": chained(f'<serviceTask id="x"><extensionElements>'
+        f'<spiff:serviceTaskOperator id="{PYTHON}"/></extensionElements></serviceTask>'),
     "act that is none": chained(f'<serviceTask id="x" zg:do="{PYTHON}"/>'),
     "decision of another tool": chained('<businessRuleTask id="x" camunda:decisionRef="d"/>'),
     "decision table that is not there": chained('<businessRuleTask id="x" zg:decision="a:b"/>'),
@@ -94,9 +104,12 @@ REFUSED = {
     "duplicate ids": process(inside='<userTask id="u" name="另一个" zg:who="person:1"/>'),
     "duplicate flows": process(inside='<sequenceFlow id="d1" sourceRef="s" targetRef="yes"/>'),
     "flow into nowhere": process(inside='<sequenceFlow id="z" sourceRef="s" targetRef="nowhere"/>'),
-    "identifier that is code": process().replace('id="u"', 'id="u);import os"').replace('targetRef="u"', 'targetRef="u);import os"').replace('sourceRef="u"', 'sourceRef="u);import os"'),
-    "no way out": chained('<exclusiveGateway id="x"/><sequenceFlow id="l" sourceRef="x" targetRef="y"/><userTask id="y" name="y" zg:who="applicant"/><sequenceFlow id="m" sourceRef="y" targetRef="y"/>'),
-    "entities": '<!DOCTYPE d [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>' + process(task="<documentation>&b;</documentation>"),
+    "identifier that is code": process().replace('id="u"', 'id="u);import os"').replace(
+        'targetRef="u"', 'targetRef="u);import os"').replace('sourceRef="u"', 'sourceRef="u);import os"'),
+    "no way out": chained('<exclusiveGateway id="x"/><sequenceFlow id="l" sourceRef="x" targetRef="y"/>'
+        '<userTask id="y" name="y" zg:who="applicant"/><sequenceFlow id="m" sourceRef="y" targetRef="y"/>'),
+    "entities": '<!DOCTYPE d [<!ENTITY a "aaaaaaaaaa">'
+        '<!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>' + process(task="<documentation>&b;</documentation>"),
     "file of ours": '<!DOCTYPE d [<!ENTITY a SYSTEM "file:///etc/passwd">]>' + process(task="<documentation>&a;</documentation>"),
     "document type elsewhere": '<!DOCTYPE d SYSTEM "http://192.0.2.1/x.dtd">' + process(),
     "style sheet": '<?xml-stylesheet href="http://192.0.2.1/x.xsl"?>' + process(),
@@ -118,13 +131,21 @@ def test_refused_in_chinese_and_at_once(name):
 
 
 INERT = {
-    "camunda listener": process(task=f'<extensionElements><camunda:executionListener event="start"><camunda:script scriptFormat="python">{PYTHON}</camunda:script></camunda:executionListener></extensionElements>'),
-    "camunda task listener": process(task=f'<extensionElements><camunda:taskListener event="create" expression="{PYTHON}"/></extensionElements>'),
-    "camunda input": process(task=f'<extensionElements><camunda:inputOutput><camunda:inputParameter name="x"><camunda:script scriptFormat="python">{PYTHON}</camunda:script></camunda:inputParameter></camunda:inputOutput></extensionElements>'),
-    "spiff scripts": process(task=f"<extensionElements><spiff:preScript>{PYTHON}</spiff:preScript><spiff:postScript>{PYTHON}</spiff:postScript></extensionElements>"),
-    "spiff instructions": process(task=f"<extensionElements><spiff:instructionsForEndUser>{{{{ {PYTHON} }}}}</spiff:instructionsForEndUser></extensionElements>"),
-    "service attributes": process().replace('zg:do="grant"', f'zg:do="grant" camunda:class="os" camunda:expression="{PYTHON}" implementation="##WebService"'),
-    "language of a condition": process().replace("<conditionExpression>", '<conditionExpression xsi:type="tFormalExpression" language="python">'),
+    "camunda listener": process(task=f'<extensionElements><camunda:executionListener event="start">'
+        f'<camunda:script scriptFormat="python">{PYTHON}</camunda:script></camunda:executionListener></extensionElements>'),
+    "camunda task listener": process(task=f'<extensionElements>'
+        f'<camunda:taskListener event="create" expression="{PYTHON}"/></extensionElements>'),
+    "camunda input": process(task=f'<extensionElements><camunda:inputOutput><camunda:inputParameter name="x">'
+        f'<camunda:script scriptFormat="python">{PYTHON}</camunda:script></camunda:inputParameter>'
+        f'</camunda:inputOutput></extensionElements>'),
+    "spiff scripts": process(task=f"<extensionElements><spiff:preScript>{PYTHON}</spiff:preScript>"
+        f"<spiff:postScript>{PYTHON}</spiff:postScript></extensionElements>"),
+    "spiff instructions": process(task=f"<extensionElements>"
+        f"<spiff:instructionsForEndUser>{{{{ {PYTHON} }}}}</spiff:instructionsForEndUser></extensionElements>"),
+    "service attributes": process().replace('zg:do="grant"', f'zg:do="grant" camunda:class="os"'
+        f' camunda:expression="{PYTHON}" implementation="##WebService"'),
+    "language of a condition": process().replace(
+        "<conditionExpression>", '<conditionExpression xsi:type="tFormalExpression" language="python">'),
     "documentation": process(task=f"<documentation>{PYTHON}</documentation>"),
     "names": process().replace('name="办理"', f'name="{PYTHON}"'),
     "dunder": process(condition='outcomes.__class__ = null and outcomes.u = "agree"'),
@@ -145,7 +166,8 @@ def test_a_file_that_came_past_the_checks_still_runs_nothing():
     """The engine refuses again: a script and a service call of the library's own kinds."""
     for node, said in (
         (f'<scriptTask id="x"><script>{PYTHON}</script></scriptTask>', "脚本"),
-        (f'<sequenceFlow id="c1" sourceRef="x" targetRef="end"><conditionExpression>{PYTHON}</conditionExpression></sequenceFlow>'
+        (f'<sequenceFlow id="c1" sourceRef="x" targetRef="end"><conditionExpression>{PYTHON}</conditionExpression>'
+        f'</sequenceFlow>'
          '<exclusiveGateway id="x" default="b"/>', "无法计算"),
     ):  # fmt: skip
         parser = BpmnParser()
@@ -172,7 +194,8 @@ def test_python_is_no_feel(text):
 
 
 @pytest.mark.parametrize("text", [
-    "count(for x in 1..1000000000 return x) > 0", "for x in 1..99999 return for y in 1..99999 return x", "(" * 5000 + "1" + ")" * 5000,
+    "count(for x in 1..1000000000 return x) > 0", "for x in 1..99999 return for y in 1..99999 return x",
+    "(" * 5000 + "1" + ")" * 5000,
     "some x in 1..1000000000 satisfies x < 0",
     'string join(for i in 1..5000 return string join(for j in 1..5000 return "xxxxxxxxxx"))',
 ])  # fmt: skip
@@ -189,7 +212,8 @@ def test_a_power_too_large_is_no_number():
 
 
 def test_a_table_in_python_is_refused():
-    table = f"""<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" id="d" name="d" namespace="urn:t"><decision id="x" name="x">
+    table = f"""<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" id="d" name="d" namespace="urn:t">
+    <decision id="x" name="x">
     <literalExpression expressionLanguage="python"><text>{PYTHON}</text></literalExpression></decision></definitions>"""
     with pytest.raises((Invalid, feel.FeelError)):
         model = dmn.read(table.encode())
@@ -201,7 +225,8 @@ def big(nodes: int) -> str:
         f'<userTask id="u{n}" name="{n}" zg:who="applicant"/><sequenceFlow id="f{n}" sourceRef="u{n}" targetRef="u{n + 1}"/>'
         for n in range(nodes)
     )
-    return f"""{HEAD}<process id="p" isExecutable="true"><startEvent id="s"/><sequenceFlow id="a" sourceRef="s" targetRef="u0"/>{tasks}
+    return f"""{HEAD}<process id="p" isExecutable="true"><startEvent id="s"/>
+    <sequenceFlow id="a" sourceRef="s" targetRef="u0"/>{tasks}
     <userTask id="u{nodes}" name="最后" zg:who="applicant"/><sequenceFlow id="z" sourceRef="u{nodes}" targetRef="end"/>
     <endEvent id="end"/></process></definitions>"""
 
