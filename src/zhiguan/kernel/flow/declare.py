@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from zhiguan.kit.manifest import Declared, Permission
+from zhiguan.kit.manifest import Declared, Permission, RoleTemplate
 
 NAMESPACE = "urn:zhiguan:flow"
 """XML namespace of our attributes in BPMN files."""
@@ -36,6 +36,25 @@ def case_permissions(area: str, name: str) -> tuple[Permission, ...]:
             (DECIDE, f"{name}事项审批决定"), (VIEW, f"查看{name}办件"), (ASSIGN, f"调整{name}办件办理人"),
             (SUPERVISE, f"监督{name}办件"))  # fmt: skip
     return tuple(Permission(f"{area}.case.{act}", title) for act, title in acts)
+
+
+def case_roles(
+    area: str, name: str, *, handler: tuple[str, ...] = (), decider: tuple[str, ...] = ()
+) -> tuple[RoleTemplate, ...]:
+    """Return the roles of those who have to do with a line's cases; ``handler`` and ``decider`` are permissions of the
+    line's own that reviewing and deciding need. Whoever reads a case may read the document it ended with."""
+
+    def role(code: str, title: str, acts: tuple[str, ...], scope: str, own: tuple[str, ...] = ()) -> RoleTemplate:
+        held = (*(f"{area}.case.{act}" for act in (*acts, VIEW)), "documents.document.view", *own)
+        return RoleTemplate(f"{area}.case_{code}", f"{name}事项{title}", held, scope=scope)
+
+    return (
+        role("applicant", "申请人", (APPLY,), "organ"),
+        role("endorser", "单位审核人", (ENDORSE,), "organ"),
+        role("handler", "受理审查人员", (HANDLE,), "city", handler),
+        role("decider", "审批领导", (DECIDE, ASSIGN), "city", decider),
+        role("supervisor", "监督人员", (SUPERVISE,), "city"),
+    )
 
 
 # --- forms ------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 ``domain/disposal_work``."""
 
 from zhiguan.kernel.documents.declare import CERTIFICATE, DocumentKind
-from zhiguan.kernel.flow.declare import Field, Material, Section, ServiceItem, Table, case_permissions
+from zhiguan.kernel.flow.declare import Field, Material, Section, ServiceItem, Table, case_permissions, case_roles
 from zhiguan.kit.manifest import RoleTemplate
 
 from .codes import DisposalKind, HolderCause, TopClass
@@ -148,15 +148,11 @@ DISPOSAL = ServiceItem(
 )  # fmt: skip
 
 PERMISSIONS = case_permissions("assets", "资产")
+_CHIEF = ("assets.case.handle", "assets.case.view", "documents.document.view")
 ROLES = (
-    RoleTemplate("assets.case_applicant", "资产事项申请人", ("assets.case.apply", "assets.case.view"), scope="organ"),
-    RoleTemplate("assets.case_endorser", "资产事项单位审核人", ("assets.case.endorse", "assets.case.view"), scope="organ"),
-    RoleTemplate("assets.case_handler", "资产事项受理审查人员", ("assets.case.handle", "assets.case.view"), scope="city"),
-    RoleTemplate("assets.case_chief", "资产处置审批处室负责人", ("assets.case.handle", "assets.case.view"), scope="city"),
-    RoleTemplate("assets.case_decider", "资产事项审批领导",
-                 ("assets.case.decide", "assets.case.view", "assets.case.assign"), scope="city"),
-    RoleTemplate("assets.case_supervisor", "资产事项监督人员", ("assets.case.supervise", "assets.case.view"), scope="city"),
-)  # fmt: skip
+    *case_roles("assets", "资产"),
+    RoleTemplate("assets.case_chief", "资产处置审批处室负责人", _CHIEF, scope="city"),
+)
 DOCUMENTS = (
     DocumentKind("assets.title_certificate", "国有资产产权登记证", "{word}产登〔{year}〕{n}号", template=CERTIFICATE,
                  needs=("title", "holder", "rows"), seal="registration"),

@@ -1,8 +1,7 @@
 """Approval items of the line: G8 persons and amounts of housing allowances. Their work: ``domain/case_work``."""
 
 from zhiguan.kernel.documents.declare import NOTICE, DocumentKind
-from zhiguan.kernel.flow.declare import Field, Material, Section, ServiceItem, Table, case_permissions
-from zhiguan.kit.manifest import RoleTemplate
+from zhiguan.kernel.flow.declare import Field, Material, Section, ServiceItem, Table, case_permissions, case_roles
 
 from .codes import GRADES, AllowanceKind
 
@@ -58,17 +57,8 @@ ALLOWANCE = ServiceItem(
 )  # fmt: skip
 
 PERMISSIONS = case_permissions("housing", "住房保障")
-ROLES = (
-    RoleTemplate("housing.case_applicant", "住房保障事项申请人", ("housing.case.apply", "housing.case.view"), scope="organ"),
-    RoleTemplate("housing.case_endorser", "住房保障事项单位审核人", ("housing.case.endorse", "housing.case.view"), scope="organ"),
-    RoleTemplate("housing.case_handler", "住房保障事项受理审查人员",
-                 ("housing.case.handle", "housing.case.view", "housing.record.view", "housing.record.reveal",
-                  "housing.allowance.view"), scope="city"),
-    RoleTemplate("housing.case_decider", "住房保障事项审批领导",
-                 ("housing.case.decide", "housing.case.view", "housing.case.assign", "housing.allowance.view"), scope="city"),
-    RoleTemplate("housing.case_supervisor", "住房保障事项监督人员", ("housing.case.supervise", "housing.case.view"),
-                 scope="city"),
-)  # fmt: skip
+_WAGES = ("housing.record.view", "housing.record.reveal", "housing.allowance.view")
+ROLES = case_roles("housing", "住房保障", handler=_WAGES, decider=("housing.allowance.view",))
 DOCUMENTS = (
     DocumentKind("housing.allowance_notice", "住房补贴核定通知", "{word}房补〔{year}〕{n}号", template=NOTICE,
                  needs=("title", "to", "paragraphs", "columns", "table"), seal="approval"),

@@ -1,8 +1,7 @@
 """Approval items of the line: G6 plans of repair, G7 size of premises. Their work: ``domain/case_repairs``, ``case_sizes``."""
 
 from zhiguan.kernel.documents.declare import DocumentKind
-from zhiguan.kernel.flow.declare import Field, Material, Section, ServiceItem, Table, case_permissions
-from zhiguan.kit.manifest import RoleTemplate
+from zhiguan.kernel.flow.declare import Field, Material, Section, ServiceItem, Table, case_permissions, case_roles
 
 from .codes import GRADE_NAMES, HeightClass, OrganLevel, RepairKind, SizeWay
 
@@ -115,14 +114,7 @@ SIZE = ServiceItem(
 
 PERMISSIONS = case_permissions("space", "办公用房")
 _LEDGERS = ("space.building.view", "space.size.view", "space.repair.view")
-ROLES = (
-    RoleTemplate("space.case_applicant", "办公用房事项申请人", ("space.case.apply", "space.case.view"), scope="organ"),
-    RoleTemplate("space.case_endorser", "办公用房事项单位审核人", ("space.case.endorse", "space.case.view"), scope="organ"),
-    RoleTemplate("space.case_handler", "办公用房事项受理审查人员", ("space.case.handle", "space.case.view", *_LEDGERS), scope="city"),
-    RoleTemplate("space.case_decider", "办公用房事项审批领导",
-                 ("space.case.decide", "space.case.view", "space.case.assign", *_LEDGERS), scope="city"),
-    RoleTemplate("space.case_supervisor", "办公用房事项监督人员", ("space.case.supervise", "space.case.view"), scope="city"),
-)  # fmt: skip
+ROLES = case_roles("space", "办公用房", handler=_LEDGERS, decider=_LEDGERS)
 DOCUMENTS = (
     DocumentKind("space.repair_decision", "维修计划批复", "{word}房修〔{year}〕{n}号",
                  needs=("title", "to", "paragraphs", "columns", "table"), seal="approval"),

@@ -1,8 +1,7 @@
 """Approval items of the line: G4 establishment of vehicles, G5 addition and renewal. Their work: ``domain/case_work``."""
 
 from zhiguan.kernel.documents.declare import DocumentKind
-from zhiguan.kernel.flow.declare import Field, Material, Section, ServiceItem, Table, case_permissions
-from zhiguan.kit.manifest import RoleTemplate
+from zhiguan.kernel.flow.declare import Field, Material, Section, ServiceItem, Table, case_permissions, case_roles
 
 from .codes import Body, Energy, VehicleKind
 
@@ -97,20 +96,8 @@ RENEWAL = ServiceItem(
     ),
 )  # fmt: skip
 
-_DOCUMENT = "documents.document.view"
 PERMISSIONS = case_permissions("vehicles", "车辆")
-ROLES = (
-    RoleTemplate("vehicles.case_applicant", "车辆事项申请人", ("vehicles.case.apply", "vehicles.case.view", _DOCUMENT),
-                 scope="organ"),
-    RoleTemplate("vehicles.case_endorser", "车辆事项单位审核人", ("vehicles.case.endorse", "vehicles.case.view", _DOCUMENT),
-                 scope="organ"),
-    RoleTemplate("vehicles.case_handler", "车辆事项受理审查人员",
-                 ("vehicles.case.handle", "vehicles.case.view", _DOCUMENT), scope="city"),
-    RoleTemplate("vehicles.case_decider", "车辆事项审批领导",
-                 ("vehicles.case.decide", "vehicles.case.view", "vehicles.case.assign", _DOCUMENT), scope="city"),
-    RoleTemplate("vehicles.case_supervisor", "车辆事项监督人员", ("vehicles.case.supervise", "vehicles.case.view", _DOCUMENT),
-                 scope="city"),
-)  # fmt: skip
+ROLES = case_roles("vehicles", "车辆")
 DOCUMENTS = (
     DocumentKind("vehicles.quota_decision", "公务用车编制批复", "{word}车编〔{year}〕{n}号",
                  needs=("title", "to", "paragraphs", "columns", "table"), seal="approval"),

@@ -12,6 +12,7 @@ from openpyxl import Workbook
 
 from zhiguan.kernel.documents.service import OutcomeDocument
 from zhiguan.kernel.flow import definitions, service
+from zhiguan.kernel.flow.tests.office import Office
 from zhiguan.kernel.identity.service import sync_roles
 from zhiguan.kernel.ledger.models import LedgerEvent
 from zhiguan.kernel.reference import service as reference
@@ -21,13 +22,17 @@ from zhiguan.lines.assets.domain import cards, disposals
 from zhiguan.lines.assets.items import CHANGE, DISPOSAL, TITLE
 from zhiguan.lines.assets.models import Asset, Disposal, HolderChange, TitleRegistration
 
-from .conftest import BOSS
-from .office import Office
+from .conftest import BOSS, make_unit
 
 LEGAL_NO = "11310000MB2F12345X"
 G1 = "application declaration founding deeds report"
 G2 = "application decision certificate handover"
 G3 = "application proof opinion"
+WHO = (
+    ("申请人", "organ", "case_applicant"), ("单位领导", "organ", "case_endorser"), ("受理", "bureau", "case_handler"),
+    ("审查", "bureau", "case_handler"), ("专家", "bureau", "case_handler"), ("处长", "bureau", "case_chief"),
+    ("局长", "bureau", "case_decider"), ("副局长", "bureau", "case_decider"), ("监督", "bureau", "case_supervisor"),
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -37,7 +42,7 @@ def office(world):
     calendar.sync()
     sync_roles()
     definitions.sync(system("tests"))
-    return Office(world)
+    return Office(world, "assets", make_unit(world.city, 9, "310000009", "市机关事务管理局", "organ"), WHO)
 
 
 def anew(row):

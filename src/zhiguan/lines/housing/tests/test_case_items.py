@@ -18,6 +18,7 @@ from zhiguan.functions.governance import workbooks
 from zhiguan.kernel.calendar import service as calendar
 from zhiguan.kernel.flow import definitions, service
 from zhiguan.kernel.flow.engine import compiled
+from zhiguan.kernel.flow.tests.office import Office
 from zhiguan.kernel.flow.trying import failures
 from zhiguan.kernel.identity.service import sync_roles
 from zhiguan.kernel.ledger import service as ledger
@@ -28,8 +29,7 @@ from zhiguan.lines.housing.domain import allowances, records
 from zhiguan.lines.housing.items import ALLOWANCE
 from zhiguan.lines.housing.models import AllowanceRecord
 
-from .conftest import BOSS, old
-from .office import Office
+from .conftest import BOSS, _unit, old
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def office(world):
     calendar.sync()
     sync_roles()
     definitions.sync(system("tests"))
-    return Office(world, "housing")
+    return Office(world, "housing", _unit(world.city, 3, "310000003", "市机关事务管理局", "organ"))
 
 
 def applies(office, *materials, **values):

@@ -11,6 +11,7 @@ from django.utils import timezone
 from zhiguan.kernel.calendar import service as calendar
 from zhiguan.kernel.flow import definitions, service
 from zhiguan.kernel.flow.engine import compiled
+from zhiguan.kernel.flow.tests.office import PDF, Office
 from zhiguan.kernel.flow.trying import failures
 from zhiguan.kernel.identity.service import sync_roles
 from zhiguan.kernel.ledger import service as ledger
@@ -22,7 +23,7 @@ from zhiguan.lines.space.domain.size import Need
 from zhiguan.lines.space.items import REPAIRS, SIZE
 from zhiguan.lines.space.models import OrganSize, RepairPlan
 
-from .office import PDF, Office
+from .conftest import _unit
 
 YEAR = timezone.localdate().year + 1
 
@@ -32,7 +33,7 @@ def office(world):
     calendar.sync()
     sync_roles()
     definitions.sync(system("tests"))
-    return Office(world, "space")
+    return Office(world, "space", _unit(world.city, 3, "310000003", "市机关事务管理局", "organ"))
 
 
 def project(building, **values):

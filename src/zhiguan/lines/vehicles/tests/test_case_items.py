@@ -10,71 +10,31 @@ from django.utils import timezone
 
 from zhiguan.kernel.flow import definitions, service
 from zhiguan.kernel.flow.models import Seat
-from zhiguan.kernel.identity.models import Account, Grant, Role
-from zhiguan.kernel.identity.service import actor_for, sync_roles
-from zhiguan.kernel.orgs.models import Person
+from zhiguan.kernel.flow.tests.office import Office
+from zhiguan.kernel.identity.service import sync_roles
 from zhiguan.kit.actor import system
 from zhiguan.kit.errors import Conflict, Invalid
 from zhiguan.lines.vehicles.domain import register
 from zhiguan.lines.vehicles.items import QUOTA, RENEWAL
 from zhiguan.lines.vehicles.models import PurchasePlan, VehicleQuota
 
+from .conftest import _unit
+
 pytestmark = pytest.mark.django_db
 
 
-class Office:
-    """The organ that applies, and the bureau: people with the shipped roles."""
-
-    WHO = (
-        ("申请人", "organ", "vehicles.case_applicant"), ("审批人", "organ", "vehicles.case_endorser"),
-        ("受理", "bureau", "vehicles.case_handler"), ("审查", "bureau", "vehicles.case_handler"),
-        ("会同", "bureau", "vehicles.case_handler"), ("决定", "bureau", "vehicles.case_decider"),
-    )  # fmt: skip
-
-    def __init__(self, world) -> None:
-        from zhiguan.lines.vehicles.tests.conftest import _unit
-
-        self.world = world
-        bureau = _unit(world.city, 3, "310000003", "市机关事务管理局", "organ")
-        self.people = dict(world.people)
-        for number, (name, where, role) in enumerate(self.WHO):
-            if name not in self.people:
-                self.people[name] = Person.objects.create(code=f"C{number}", name=name, unit=bureau)
-            account = Account.objects.create(username=f"c{number}", person=self.people[name],
-                                             unit=self.people[name].unit, must_change_password=False)  # fmt: skip
-            unit = world.organ if where == "organ" else world.city
-            Grant.objects.create(account=account, role=Role.objects.get(code=role), scope="organ" if where == "organ" else "city",
-                                 unit=unit, state="active", valid_from=date(2020, 1, 1))  # fmt: skip
-
-    def actor(self, name):
-        return actor_for(Account.objects.select_related("person", "unit").get(person=self.people[name]))
-
-    def acts(self, who, verb, case, **values):
-        with self.actor(who).acting():
-            return verb(self.actor(who), case, **values)
-
-    def decides(self, name, case, outcome="agree"):
-        seat = Seat.objects.filter(case=case, person=self.people[name], state__in=("working", "offered")).latest("pk")
-        return self.acts(name, service.decide, case, seat=seat, outcome=outcome, opinion="经审查同意")
-
-    def add_material(self, name, case, *codes):
-        for number, code in enumerate(codes):
-            content = PAPER + bytes(f"%{number}{code}", "ascii")
-            self.acts(name, service.add_file, case, material=code, content=content, name=f"{code}.pdf")
-
-
-PAPER = (
-    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
-    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"
-)
-"""A PDF of one empty page."""
+WHO = (
+    ("申请人", "organ", "case_applicant"), ("审批人", "organ", "case_endorser"), ("受理", "bureau", "case_handler"),
+    ("审查", "bureau", "case_handler"), ("会同", "bureau", "case_handler"), ("决定", "bureau", "case_decider"),
+)  # fmt: skip
 
 
 @pytest.fixture
 def office(rulebook, world):
     sync_roles()
     definitions.sync(system("tests"))
-    return Office(world)
+    bureau = _unit(world.city, 3, "310000003", "市机关事务管理局", "organ")
+    return Office(world, "vehicles", bureau, WHO, people=world.people)
 
 
 def start_day():
