@@ -14,7 +14,8 @@ ROLES = (
     "manager", "fleet", "approver", "staff", "driver", "inspector", "leader", "system", "security", "audit",
 )  # fmt: skip
 WEIGHT = 300_000
-"""Bytes over the wire of a page without a map, its scripts and styles included."""
+"""Bytes over the wire of a page without a map or a chart, its scripts and styles included."""
+HEAVY = ", ".join(f"[data-island{each}]" for each in ("^=map", "^=fence", "=cockpit", "=chart")) + ", [data-chart], [data-chart-src]"
 SETTLED = """() => [...document.querySelectorAll('[data-island]')].every(e => e.dataset.mounted === 'done')"""
 WEIGHED = """() => [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
     .filter(e => !e.name.includes('/live/')).reduce((sum, e) => sum + e.encodedBodySize, 0)"""
@@ -50,7 +51,7 @@ def look_at(page: Any, path: str) -> list[str]:
         found.append(f"{count} h1")
     if not page.title():
         found.append("no title")
-    if not page.locator("[data-island^=map], [data-island=cockpit], [data-chart], [data-chart-src]").count():
+    if not page.locator(HEAVY).count():
         weight = page.evaluate(WEIGHED)
         if not 1_000 < weight < WEIGHT:
             found.append(f"{weight} bytes")

@@ -81,7 +81,7 @@ def head(row: Any, actor: Actor, request: HttpRequest) -> dict[str, Any]:
             sealed = refusal.message
     return {
         "item_name": _name(row), "author": _by("author", "shipped")(row), "reviewer": _by("reviewer")(row), "unsealed": sealed,
-        "steps": processes.steps(row), "acts": processes.acts(row), "checks": len(row.checks),
+        "running": running().get(row.pk, 0), "steps": processes.steps(row), "acts": processes.acts(row), "checks": len(row.checks),
         "may_edit": row.state == "draft" and actor.can(EDIT), "cases_url": f"{reverse('governance.case')}?item={row.item}",
     }  # fmt: skip
 
@@ -208,7 +208,7 @@ DEFINITION = DetailPage(
     path="governance/definition/<int:pk>/",
     title=lambda row: f"{_name(row)} 第 {row.number} 版",
     permission=DEFINITION_VIEW,
-    rows=lambda actor: rows(actor).select_related("author__person", "reviewer__person"),
+    rows=lambda actor: flow.definitions(actor).select_related("author__person", "reviewer__person"),
     badge=STATE,
     panels=(
         Custom("governance/definition_head.html", head, title="", tab="流程"),

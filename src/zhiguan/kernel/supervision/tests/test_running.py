@@ -264,5 +264,5 @@ def test_the_job_says_what_it_did_and_forgets_old_runs(world, rule, truth, monke
     _run(rule, world.people)
     declare(monkeypatch, replace(rule, code="orgs.nightly", cadence="30 2 * * *", subjects=lambda a, b: world.people))
     assert "失败 0 条" in jobs.SCHEDULED.run()
-    assert sorted(RuleRun.objects.values_list("rule", flat=True))[:2] == ["orgs.moved", "orgs.nightly"]
+    assert {"orgs.moved", "orgs.nightly"} <= set(RuleRun.objects.values_list("rule", flat=True))
     assert RuleRun.objects.filter(rule="orgs.moved").count() == 1

@@ -17,7 +17,7 @@ interface Canvas {
 }
 
 export async function mount(root: HTMLElement, config: Config): Promise<() => void> {
-  const canvasAt = el('div', { class: 'zg-bpmn-canvas', role: 'img', 'aria-label': '流程图，可以拖动和缩放' })
+  const canvasAt = el('div', { class: 'zg-bpmn-canvas', role: 'group', 'aria-label': '流程图，可以拖动和缩放' })
   const tools = el('div', { class: 'zg-bpmn-tools' })
   root.append(canvasAt, tools)
   const viewer = new NavigatedViewer({ container: canvasAt })

@@ -70,7 +70,7 @@ export function mount(root: HTMLElement, config: Config): () => void {
   const list = el('div', { class: 'zg-board-cards' })
   const count = el('span', { class: 'badge bg-yellow-lt' })
   const side = el('section', { class: 'zg-board-side', 'aria-label': '待派车' }, el('h2', { class: 'h4' }, '待派车 ', count), list)
-  const chart = el('div', { class: 'zg-gantt', 'aria-label': '派车排班' })
+  const chart = el('div', { class: 'zg-gantt', role: 'group', 'aria-label': '派车排班' })
   const legend = el('div', { class: 'zg-board-legend', 'aria-hidden': 'true' }, ...(['dispatched:已派车', 'unaccepted:未接单', 'started:出车中', 'ended:已收车', 'block:不可用'] as const).map((each) => el('span', {}, el('i', { class: `zg-key zg-key-${each.split(':')[0]}` }), each.split(':')[1] ?? '')))
   const canvas = el('div', { class: 'zg-board-map', hidden: true })
   root.append(bar, el('div', { class: 'zg-board-main' }, side, el('div', { class: 'zg-board-chart' }, chart, legend)), canvas)
