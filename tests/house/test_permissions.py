@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from zhiguan.kernel.flow.declare import ServiceItem, case_permissions
 from zhiguan.kit import registry
 from zhiguan.kit.manifest import Permission, RoleTemplate
 from zhiguan.kit.pages import SIGNED_IN
@@ -41,6 +42,12 @@ def asked_by_code() -> dict[str, str]:
     return found
 
 
+def asked_by_cases() -> set[str]:
+    """Return what the kernel of cases asks for, act by act, for each line that has service items."""
+    areas = {item.area for item in registry.current().all(ServiceItem)}
+    return {permission.code for area in areas for permission in case_permissions(area, "")}
+
+
 def test_permissions_that_are_asked_for_are_declared() -> None:
     asked = {**asked_by_code(), **asked_by_declarations()}
     faults = {code: f"asked for by {where}" for code, where in asked.items() if code not in declared()}
@@ -72,7 +79,7 @@ def test_declared_permissions_are_asked_for() -> None:
         for name, code in re.findall(r'^(\w+) = (?:Permission\()?"(\w+\.\w+\.\w+)"', path.read_text(), re.MULTILINE)
         if re.search(rf"\b{name}\b", text)
     }  # fmt: skip
-    asked = {*asked_by_code(), *asked_by_declarations()}
+    asked = {*asked_by_code(), *asked_by_declarations(), *asked_by_cases()}
     faults = {code: "no page and no verb asks for it" for code in declared() if code not in asked | named and f'"{code}"' not in text}
     judge("permissions-are-used", faults, "A permission that nothing asks for promises a protection that is not there.")
 

@@ -81,7 +81,8 @@ def head(row: Any, actor: Actor, request: HttpRequest) -> dict[str, Any]:
             sealed = refusal.message
     return {
         "item_name": _name(row), "author": _by("author", "shipped")(row), "reviewer": _by("reviewer")(row), "unsealed": sealed,
-        "running": running().get(row.pk, 0), "steps": processes.steps(row), "acts": processes.acts(row), "checks": len(row.checks),
+        "running": running().get(row.pk, 0), "steps": processes.steps(row), "acts": processes.acts(row),
+        "checks": len(row.checks),
         "may_edit": row.state == "draft" and actor.can(EDIT), "cases_url": f"{reverse('governance.case')}?item={row.item}",
     }  # fmt: skip
 

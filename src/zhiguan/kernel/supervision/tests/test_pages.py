@@ -10,11 +10,12 @@ from django.urls import reverse
 from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.orgs.models import Person
 from zhiguan.kernel.supervision import pages, service
+from zhiguan.kernel.supervision.declare import SubjectLink
 from zhiguan.kernel.supervision.models import Finding, RuleRun
 from zhiguan.kit.actor import system
 from zhiguan.kit.pages.conformance import Case, DetailPageConformance, ListPageConformance, Visitor, html
 
-from .conftest import DAY, NEXT, failing
+from .conftest import DAY, NEXT, declare, failing
 
 
 @pytest.fixture
@@ -65,13 +66,16 @@ class TestRuns(ListPageConformance):
         assert not self.page.export_name
 
 
-def test_the_page_draws_the_evidence(case):
+def test_the_page_draws_the_evidence(case, monkeypatch):
+    declare(monkeypatch, SubjectLink("tests.thing", "supervision.finding.detail"))
     finding = case.row()
+    with system("tests").acting() as actor:
+        ledger.change(finding, actor, {"subject_type": "tests.thing"})
     text = html(Visitor(case.actor).get(reverse("supervision.finding.detail", args=[finding.pk])))
     place = "31.20000，121.40000"
     for part in (finding.summary, "移动距离", "80 米", "03-02 09:00:00", place, "测试办法第一条", "待交办"):
         assert part in text
-    assert f'href="{reverse("orgs.person.detail", args=[finding.subject_id])}"' in text
+    assert f'href="{reverse("supervision.finding.detail", args=[finding.subject_id])}"' in text
     assert "map-replay" not in text
 
 
