@@ -48,13 +48,19 @@ def addresses() -> dict[str, str]:
 
 
 def _ids(product: Any, table: str, lo: int, hi: int, *, inside: bool) -> int | None:
-    scoped = product.rows(
-        "SELECT 1 FROM information_schema.columns WHERE table_name = %s AND column_name = 'scope_pos'", table
-    )
-    if not scoped:
+    columns = [
+        name for (name,) in product.rows(
+            "SELECT column_name FROM information_schema.columns WHERE table_name = %s AND column_name LIKE '%%\\_pos'", table
+        )
+    ]  # fmt: skip
+    if "scope_pos" not in columns:
         return None
-    word = "" if inside else "NOT"
-    found = product.rows(f'SELECT id FROM "{table}" WHERE scope_pos {word} BETWEEN %s AND %s ORDER BY id LIMIT 1', lo, hi)
+    if inside:
+        where, values = "scope_pos BETWEEN %s AND %s", [lo, hi]
+    else:  # a statement between two organs is a row of both
+        where = " AND ".join(f"({name} IS NULL OR {name} NOT BETWEEN %s AND %s)" for name in columns)
+        values = [lo, hi] * len(columns)
+    found = product.rows(f'SELECT id FROM "{table}" WHERE {where} ORDER BY id LIMIT 1', *values)
     return found[0][0] if found else None
 
 
