@@ -8,8 +8,6 @@ ZHIGUAN_SIGNATURE_CERT.
 from __future__ import annotations
 
 import io
-import os
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -23,6 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from django.conf import settings
 
 from zhiguan.kit.errors import Refusal
+from zhiguan.kit.keyfile import write_once
 
 OWN_YEARS = 20
 """How long our own certificate is good: longer than documents are looked at, as nobody renews it."""
@@ -120,25 +119,7 @@ def _generate(path: Path) -> None:
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ) + cert.public_bytes(serialization.Encoding.PEM)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.parent.chmod(0o700)
-    scratch = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as out:
-        out.write(pem)
-        out.flush()
-        os.fsync(out.fileno())
-    try:
-        os.link(scratch, path)  # of two processes that start together one wins, and both use its key
-    except FileExistsError:
-        return
-    finally:
-        scratch.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_once(path, pem)
 
 
 @lru_cache(maxsize=2)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 from django.conf import settings
 
 from zhiguan.kit.errors import Refusal
+from zhiguan.kit.keyfile import write_once
 
 
 class KeyUnusable(Refusal):
@@ -58,24 +57,7 @@ def public_pem() -> str:
 
 
 def _generate(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.parent.chmod(0o700)
     key = Ed25519PrivateKey.generate()
-    scratch = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as out:
-        out.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        out.flush()
-        os.fsync(out.fileno())
-    try:
-        os.link(scratch, path)  # of two processes that start together one wins, and both use its key
-    except FileExistsError:
+    if not write_once(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())):
         return
-    finally:
-        scratch.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
     path.with_suffix(".pub").write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
