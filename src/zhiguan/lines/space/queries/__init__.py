@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,6 @@ from django.db.models import (
     Exists,
     ExpressionWrapper,
     F,
-    ForeignKey,
     Func,
     OuterRef,
     Q,
@@ -26,12 +25,12 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from zhiguan.kernel.ledger import service as ledger
+from zhiguan.kernel.ledger.queries import story
 from zhiguan.kernel.orgs import service as orgs
 from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import Actor, system
-from zhiguan.kit.pages import Change, HistoryEntry
+from zhiguan.kit.pages import HistoryEntry
 
 from ..codes import GRADES, OrganLevel, RoomKind, rank_of
 from ..models import Allocation, Building, OrganSize, RepairPlan, Room, RoomUser
@@ -195,40 +194,4 @@ def staffing(unit: Unit, day: date | None = None) -> dict[str, int]:
 
 def history(record: Any, actor: Actor) -> Iterable[HistoryEntry]:
     """Return the record's ledger events, newest first, as a story for people."""
-    fields = {field.attname: field for field in record._meta.concrete_fields}
-    events = list(ledger.history(record).order_by("-at", "-id")[:200])
-    labels = _labels(fields, events)
-
-    def text(key: str, value: Any) -> str:
-        if value is None or value == "":
-            return ""
-        if key == "state":
-            return record.lifecycle.states.get(value, value)
-        if (key, value) in labels:
-            return labels[key, value]
-        field = fields.get(key)
-        if field is not None and field.choices:
-            return str(dict(field.flatchoices).get(value, value))
-        return ("是" if value else "否") if isinstance(value, bool) else str(value)
-
-    for event in events:
-        changes = [
-            Change(str(fields[key].verbose_name) if key in fields else key, text(key, before), text(key, after))
-            for key, (before, after) in event.changes.items()
-            if key not in HIDDEN and event.code != "create"
-        ]
-        yield HistoryEntry(at=event.at, title=event.name, actor=event.actor_name, reason=event.reason, changes=changes)
-
-
-def _labels(fields: Mapping[str, Any], events: Sequence[Any]) -> dict[tuple[str, Any], str]:
-    """Return how the rows that events point to are called; those out of scope stay unnamed."""
-    wanted: dict[str, set[int]] = {}
-    for event in events:
-        for name, pair in event.changes.items():
-            if event.code != "create" and isinstance(fields.get(name), ForeignKey):
-                wanted.setdefault(name, set()).update(key for key in pair if key is not None)
-    labels: dict[tuple[str, Any], str] = {}
-    for name, keys in wanted.items():
-        found = {row.pk: str(row) for row in fields[name].related_model._default_manager.filter(pk__in=keys)}
-        labels |= {(name, key): found.get(key, "（不在您的数据权限范围内）") for key in keys}
-    return labels
+    return story(record, HIDDEN)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from django.db.models import Count, DateTimeField, ForeignKey, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
-from zhiguan.kernel.ledger import service as ledger
+from zhiguan.kernel.ledger.queries import story
 from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kernel.telemetry import service as telemetry
 from zhiguan.kit.actor import Actor
-from zhiguan.kit.pages import Change, HistoryEntry
+from zhiguan.kit.pages import HistoryEntry
 
 from ..models import DispatchOrder, Driver, ParkingPlace, Stop, Terminal, Trip, Vehicle, VehicleDay, VehicleQuota
 from . import privacy
@@ -158,59 +157,15 @@ def free_drivers(order: DispatchOrder, actor: Actor) -> QuerySet[Driver]:
     )
 
 
+HIDDEN = frozenset({
+    "id", "version", "scope_pos", "created_at", "vehicle_busy", "driver_busy", "driver_person_id", "server_pos", "pool_pos",
+    "payer_pos", "passenger_ids", "series", "approval_reasons",
+})  # fmt: skip
+
+
 def history(record: Any, actor: Actor) -> Iterable[HistoryEntry]:
     """Return the record's ledger events, newest first, as a story for people."""
-    fields = {field.attname: field for field in record._meta.concrete_fields}
-    names = {name: str(field.verbose_name) for name, field in fields.items()}
-    hidden = {
-        "id", "version", "scope_pos", "created_at", "vehicle_busy", "driver_busy", "driver_person_id", "server_pos",
-        "pool_pos", "payer_pos", "passenger_ids", "series", "approval_reasons",
-    }  # fmt: skip
-    states = record.lifecycle.states
-    events = list(ledger.history(record).order_by("-at", "-id")[:200])
-    labels = _labels(fields, events)
-
-    def text(key: str, value: Any) -> str:
-        if value is None or value == "":
-            return ""
-        if key == "state":
-            return states.get(value, value)
-        if (key, value) in labels:
-            return labels[key, value]
-        field = fields.get(key)
-        if field is not None and field.choices:
-            return str(dict(field.flatchoices).get(value, value))
-        if isinstance(field, DateTimeField):
-            return timezone.localtime(datetime.fromisoformat(value), SHANGHAI).strftime("%Y-%m-%d %H:%M")
-        if isinstance(value, bool):
-            return "是" if value else "否"
-        return str(value)
-
-    for event in events:
-        changes = [
-            Change(names.get(key, key), text(key, before), text(key, after))
-            for key, (before, after) in event.changes.items()
-            if key not in hidden and event.code != "create"
-        ]
-        yield HistoryEntry(
-            at=event.at, title=event.name, actor=event.actor_name, reason=event.reason, changes=changes
-        )
-
-
-def _labels(fields: Mapping[str, Any], events: Sequence[Any]) -> dict[tuple[str, Any], str]:
-    """Return how the rows that events point to are called, one query for each kind; those out of scope stay unnamed."""
-    wanted: dict[str, set[int]] = {}
-    for event in events:
-        for name, pair in event.changes.items():
-            if event.code != "create" and isinstance(fields.get(name), ForeignKey):
-                wanted.setdefault(name, set()).update(key for key in pair if key is not None)
-    labels: dict[tuple[str, Any], str] = {}
-    for name, keys in wanted.items():
-        model = fields[name].related_model
-        rows = model._default_manager.filter(pk__in=keys)
-        found = {row.pk: str(row) for row in (rows.select_related("person") if model is Driver else rows)}
-        labels |= {(name, key): found.get(key, "（不在您的数据权限范围内）") for key in keys}
-    return labels
+    return story(record, HIDDEN, {Driver: ("person",)})
 
 
 def quotas_with_held(actor: Actor) -> QuerySet[VehicleQuota]:
