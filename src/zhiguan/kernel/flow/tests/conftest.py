@@ -16,8 +16,8 @@ from zhiguan.kernel.flow import definitions, engine, service
 from zhiguan.kernel.flow.models import Definition, Seat
 from zhiguan.kernel.identity.models import Account, Grant, Role
 from zhiguan.kernel.identity.service import actor_for
-from zhiguan.kernel.orgs import tree
 from zhiguan.kernel.orgs.models import Person, Unit
+from zhiguan.kernel.orgs.tests.places import make_unit
 from zhiguan.kit import registry
 from zhiguan.kit.actor import system
 
@@ -39,13 +39,6 @@ PEOPLE = (
     ("周核查", "局", "t.visit", "city"), ("吴决定", "局", "t.decide", "city"), ("郑管理", "局", "t.manage", "city"),
     ("冯监督", "局", "t.supervise", "city"), ("陈外人", "乙", "t.apply", "organ"), ("褚专家", "局", "", ""),
 )  # fmt: skip
-
-
-def make_unit(parent: Unit | None, number: int, code: str, name: str, kind: str) -> Unit:
-    lo, hi = (tree.ROOT_POS, tree.ROOT_END) if parent is None else tree.child_range(parent.pos, parent.pos_end, number)
-    return Unit.objects.create(
-        code=code, name=name, kind=kind, parent=parent, pos=lo, pos_end=hi, valid_from=date(2020, 1, 1)
-    )
 
 
 def load_calendar() -> None:

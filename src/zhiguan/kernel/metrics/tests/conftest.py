@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,16 +10,9 @@ import pytest
 
 from zhiguan.kernel.metrics.declare import Metric, MetricQuery
 from zhiguan.kernel.metrics.service import breakdown
-from zhiguan.kernel.orgs import tree
-from zhiguan.kernel.orgs.models import Person, Unit
+from zhiguan.kernel.orgs.models import Person
+from zhiguan.kernel.orgs.tests.places import make_unit
 from zhiguan.kit import registry
-
-
-def make_unit(parent: Unit | None, number: int, code: str, name: str, kind: str) -> Unit:
-    lo, hi = (tree.ROOT_POS, tree.ROOT_END) if parent is None else tree.child_range(parent.pos, parent.pos_end, number)
-    return Unit.objects.create(
-        code=code, name=name, kind=kind, parent=parent, pos=lo, pos_end=hi, valid_from=date(2020, 1, 1)
-    )
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 from django.utils import timezone
 
 from zhiguan.kernel.calendar.service import YearNotLoaded, add_working_days, load_year
-from zhiguan.kernel.orgs import tree
-from zhiguan.kernel.orgs.models import Person, Unit
+from zhiguan.kernel.orgs.models import Person
+from zhiguan.kernel.orgs.tests.places import make_unit
 from zhiguan.kernel.supervision.codes import ASSIGN, DISMISS, EXPLAIN, VERIFY, VIEW
 from zhiguan.kernel.supervision.declare import Hit, Rule, RuleContext
 from zhiguan.kit import registry
@@ -22,13 +22,6 @@ from zhiguan.kit.actor import system
 DAY, NEXT = date(2026, 3, 2), date(2026, 3, 3)
 ALL = {code: "below" for code in (VIEW, ASSIGN, EXPLAIN, VERIFY, DISMISS, "orgs.unit.view")}
 """``orgs.unit.view`` stands for the permissions of a line: the test rule's area is orgs."""
-
-
-def make_unit(parent: Unit | None, number: int, code: str, name: str, kind: str) -> Unit:
-    lo, hi = (tree.ROOT_POS, tree.ROOT_END) if parent is None else tree.child_range(parent.pos, parent.pos_end, number)
-    return Unit.objects.create(
-        code=code, name=name, kind=kind, parent=parent, pos=lo, pos_end=hi, valid_from=date(2020, 1, 1)
-    )
 
 
 def make_world(make_actor: Callable[..., Any]) -> SimpleNamespace:

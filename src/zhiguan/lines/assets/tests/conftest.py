@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from zhiguan.kernel.orgs.models import Person, Unit
-from zhiguan.kernel.orgs.tree import child_range
+from zhiguan.kernel.orgs.models import Person
+from zhiguan.kernel.orgs.tests.places import make_unit
 from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import system
 from zhiguan.lines.assets.codes import PERMISSIONS as DECLARED
@@ -19,13 +19,6 @@ from zhiguan.lines.assets.domain import cards, disposals, titles
 PERMISSIONS = {permission.code: "below" for permission in DECLARED}
 BOSS = system("tests")
 NUMBERS = count(1)
-
-
-def make_unit(parent: Unit | None, number: int, code: str, name: str, kind: str) -> Unit:
-    lo, hi = (0, 2**60 - 1) if parent is None else child_range(parent.pos, parent.pos_end, number)
-    return Unit.objects.create(
-        code=code, name=name, kind=kind, parent=parent, pos=lo, pos_end=hi, valid_from=date(2020, 1, 1)
-    )
 
 
 @pytest.fixture

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 
-from zhiguan.kernel.orgs.models import Appointment, Person, Rank, Unit, UnitVersion
-from zhiguan.kernel.orgs.tree import child_range
+from zhiguan.kernel.orgs.models import Appointment, Person, Rank, Unit
+from zhiguan.kernel.orgs.tests.places import make_unit
 from zhiguan.kit.actor import system
 from zhiguan.lines.housing.codes import PERMISSIONS as DECLARED
 from zhiguan.lines.housing.domain import records
@@ -19,12 +20,7 @@ BOSS = system("tests")
 OWN = {"housing.record.view": "self", "housing.allowance.view": "self"}
 
 
-def _unit(parent: Unit | None, number: int, code: str, name: str, kind: str) -> Unit:
-    lo, hi = (0, 2**60 - 1) if parent is None else child_range(parent.pos, parent.pos_end, number)
-    since = date(2010, 1, 1)
-    unit = Unit.objects.create(code=code, name=name, kind=kind, parent=parent, pos=lo, pos_end=hi, valid_from=since)
-    UnitVersion.objects.create(unit=unit, name=name, parent=parent, pos=lo, pos_end=hi, valid_from=since)
-    return unit
+_unit = partial(make_unit, since=date(2010, 1, 1), versioned=True)
 
 
 @pytest.fixture

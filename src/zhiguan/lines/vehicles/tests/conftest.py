@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from zhiguan.kernel.orgs.models import Person, Unit
-from zhiguan.kernel.orgs.tree import child_range
+from zhiguan.kernel.orgs.tests.places import make_unit
 from zhiguan.lines.vehicles.domain import orders, register
 
 from . import tracks
@@ -28,18 +28,11 @@ PERMISSIONS = {
 }
 
 
-def _unit(parent: Unit | None, number: int, code: str, name: str, kind: str) -> Unit:
-    lo, hi = (0, 2**60 - 1) if parent is None else child_range(parent.pos, parent.pos_end, number)
-    return Unit.objects.create(
-        code=code, name=name, kind=kind, parent=parent, pos=lo, pos_end=hi, valid_from=date(2020, 1, 1)
-    )
-
-
 def make_world(make_actor) -> SimpleNamespace:
     """Make the world; call it under an actor who may see everything."""
-    city = _unit(None, 0, "310000", "测试市", "city")
-    organ = _unit(city, 1, "310000001", "市甲局", "organ")
-    other = _unit(city, 2, "310000002", "市乙局", "organ")
+    city = make_unit(None, 0, "310000", "测试市", "city")
+    organ = make_unit(city, 1, "310000001", "市甲局", "organ")
+    other = make_unit(city, 2, "310000002", "市乙局", "organ")
     people = {
         name: Person.objects.create(code=code, name=name, unit=unit)
         for code, name, unit in (

@@ -18,7 +18,7 @@ from zhiguan.lines.vehicles.domain import register
 from zhiguan.lines.vehicles.items import QUOTA, RENEWAL
 from zhiguan.lines.vehicles.models import PurchasePlan, VehicleQuota
 
-from .conftest import _unit
+from .conftest import make_unit
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +33,7 @@ WHO = (
 def office(rulebook, world):
     sync_roles()
     definitions.sync(system("tests"))
-    bureau = _unit(world.city, 3, "310000003", "市机关事务管理局", "organ")
+    bureau = make_unit(world.city, 3, "310000003", "市机关事务管理局", "organ")
     return Office(world, "vehicles", bureau, WHO, people=world.people)
 
 

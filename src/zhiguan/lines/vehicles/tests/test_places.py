@@ -26,7 +26,7 @@ from zhiguan.lines.vehicles import pages
 from zhiguan.lines.vehicles.domain import holders, places, privacy, register
 from zhiguan.lines.vehicles.models import PermittedArea, SensitivePlace
 
-from .conftest import PERMISSIONS, _unit
+from .conftest import PERMISSIONS, make_unit
 from .test_api import account_with, caller
 from .test_pages import Maker
 
@@ -49,7 +49,7 @@ def keeper(world, make_actor):
 @pytest.fixture
 def districts(world):
     """Two districts of the city: sensitive places are kept by districts and the city."""
-    return [_unit(world.city, n, f"31000{n}", f"某{n}区", "district") for n in (5, 6)]
+    return [make_unit(world.city, n, f"31000{n}", f"某{n}区", "district") for n in (5, 6)]
 
 
 @pytest.fixture
