@@ -26,7 +26,7 @@ OVERFLOW = """() => {
     return `${document.documentElement.scrollWidth} of ${width} px: ` +
         wide.slice(0, 4).map(e => `${e.tagName}.${e.className}`).join(', ');
 }"""
-LAYOUT_S = 6.0
+LAYOUT_S = 2.0
 """Time the page has to take its new width."""
 
 

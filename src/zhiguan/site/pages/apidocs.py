@@ -37,16 +37,24 @@ def _members(document: dict[str, Any], schema: dict[str, Any]) -> list[dict[str,
     ]  # fmt: skip
 
 
-def _operations(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+def _operations(document: dict[str, Any], chosen: str) -> dict[str, list[dict[str, Any]]]:
+    """Return tag → its operations; what they take and answer is told of the chosen tag's only, or the page has no end."""
     tags: dict[str, list[dict[str, Any]]] = {}
     for address, methods in document["paths"].items():
         for method, said in methods.items():
+            tag = said["tags"][0]
+            found = tags.setdefault(tag, [])
+            found.append({
+                "id": said["operationId"], "method": method.upper(), "path": address,
+                "summary": said["summary"].split("：", 1)[-1],
+            })  # fmt: skip
+            if tag != chosen:
+                continue
             body = said.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
             good = next((each for code, each in said["responses"].items() if code in ("200", "201")), {})
             media = next(iter(good.get("content", {}).values()), {}).get("schema", {})
-            tags.setdefault(said["tags"][0], []).append({
-                "id": said["operationId"], "method": method.upper(), "path": address,
-                "summary": said["summary"].split("：", 1)[-1], "text": said.get("description", ""),
+            found[-1] |= {
+                "text": said.get("description", ""),
                 "parameters": [
                     {"name": each["name"], "in": {"path": "路径", "query": "查询", "header": "请求头"}[each["in"]],
                      "type": _type(each["schema"]), "required": each["required"], "text": each.get("description", "")}
@@ -54,7 +62,7 @@ def _operations(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
                 ],
                 "body": _members(document, body) if body else [], "answer": _members(document, media),
                 "statuses": list(said["responses"]),
-            })  # fmt: skip
+            }  # fmt: skip
     return tags
 
 
@@ -65,9 +73,10 @@ def docs(request: HttpRequest) -> HttpResponseBase:
     from zhiguan.site.api import document
 
     loaded = json.loads(document(request).content)
+    chosen = request.GET.get("tag", "")
     return render(
         request, "site/api_docs.html", {
-            "info": loaded["info"], "tags": _operations(loaded), "titles": TITLES.items(),
+            "info": loaded["info"], "tags": _operations(loaded, chosen), "chosen": chosen, "titles": TITLES.items(),
             "base": request.build_absolute_uri("/").rstrip("/"),
         },
     )  # fmt: skip
