@@ -16,15 +16,13 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import psycopg
+from scene.database import fresh
 from scene.processor import spent as cpu_spent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiguan.site.settings")
@@ -41,49 +39,6 @@ def figure(name: str, value: float, unit: str, base: float | None = None, said: 
     line = {"name": f"fleet_day.{name}", "value": round(value, 3), "unit": unit}
     line |= {"baseline": said, "baseline_value": round(base, 3), "ratio": round(value / base, 4)} if base else {}
     print(json.dumps(line, ensure_ascii=False), flush=True)
-
-
-@dataclass(frozen=True)
-class Ground:
-    """The database: URLs of its roles, and where the server's data is."""
-
-    app: str
-    owner: str
-    ingest: str
-    data_dir: Path
-
-
-@contextmanager
-def database(var: Path) -> Iterator[Ground]:
-    """A migrated durable database of this benchmark's own."""
-    import django
-
-    from zhiguan.site.runtime.postgres import bootstrap, drop_database, ensure_cluster, stop
-
-    cluster = ensure_cluster(var / "bench-fleet-pg", durable=True)
-    try:
-        drop_database(cluster, DATABASE)
-        urls = bootstrap(cluster, DATABASE)
-        os.environ |= {"DATABASE_URL": urls.app, "DATABASE_OWNER_URL": urls.owner, "DATABASE_INGEST_URL": urls.ingest}
-        django.setup()
-        from django.conf import settings
-        from django.db import connection, transaction
-
-        from zhiguan.kernel.calendar import service as calendar
-        from zhiguan.kit.actor import system
-        from zhiguan.site.management.commands.migrate_all import prepare, sync_data
-
-        prepare(urls.owner, "zhiguan_app", verbosity=0)
-        settings.DATABASE_INGEST_URL = urls.ingest
-        connection.close()
-        sync_data()
-        with system("bench").acting(), transaction.atomic():
-            calendar.sync()
-        yield Ground(urls.app, urls.owner, urls.ingest, cluster.data_dir)
-    finally:
-        drop_database(cluster, DATABASE)
-        if cluster.started:
-            stop(cluster)
 
 
 # --- the invented fleet
@@ -369,7 +324,7 @@ def main() -> int:
     options = parser.parse_args()
     from zhiguan.site.runtime.paths import var_dir
 
-    with database(options.var or var_dir()) as urls:
+    with fresh((options.var or var_dir()) / "bench-fleet-pg", DATABASE, durable=True) as urls:
         homes = register(urls.owner, options.vehicles)
         rows, orders = invent(homes, options.points)
         enter_orders(urls.owner, orders)

@@ -20,10 +20,10 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
+
+from scene.database import fresh
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiguan.site.settings")
 DATABASE = "zhiguan_bench_truth"
@@ -36,39 +36,6 @@ def figure(name: str, value: float, unit: str, base: float | None = None, said: 
     line = {"name": f"rules_truth.{name}", "value": round(value, 4), "unit": unit}
     line |= {"baseline": said, "baseline_value": base, "ratio": round(value / base, 4)} if base else {}
     print(json.dumps(line, ensure_ascii=False), flush=True)
-
-
-@contextmanager
-def database(var: Path) -> Iterator[object]:
-    """A migrated database of this benchmark's own, the shipped calendar and thresholds in it."""
-    import django
-
-    from zhiguan.site.runtime.postgres import bootstrap, drop_database, ensure_cluster, stop
-
-    cluster = ensure_cluster(var / "bench-truth-pg", durable=False)
-    try:
-        drop_database(cluster, DATABASE)
-        urls = bootstrap(cluster, DATABASE)
-        os.environ |= {"DATABASE_URL": urls.app, "DATABASE_OWNER_URL": urls.owner, "DATABASE_INGEST_URL": urls.ingest}
-        django.setup()
-        from django.conf import settings
-        from django.db import connection, transaction
-
-        from zhiguan.kernel.calendar import service as calendar
-        from zhiguan.kit.actor import system
-        from zhiguan.site.management.commands.migrate_all import prepare, sync_data
-
-        prepare(urls.owner, "zhiguan_app", verbosity=0)
-        settings.DATABASE_INGEST_URL = urls.ingest
-        connection.close()
-        sync_data()
-        with system("bench").acting(), transaction.atomic():
-            calendar.sync()
-        yield urls
-    finally:
-        drop_database(cluster, DATABASE)
-        if cluster.started:
-            stop(cluster)
 
 
 def run(seed: int, options: argparse.Namespace, url: str) -> tuple[object, dict]:
@@ -109,7 +76,7 @@ def main() -> int:
     options = parser.parse_args()
     from zhiguan.site.runtime.paths import var_dir
 
-    with database(options.var or var_dir()) as urls:
+    with fresh((options.var or var_dir()) / "bench-truth-pg", DATABASE, durable=False) as urls:
         from zhiguan.lines.vehicles.demo import truth
         from zhiguan.lines.vehicles.rules import RULES
 
