@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from .laws import SOURCE, called, dotted, literals, python_files, tree_of
@@ -108,6 +109,7 @@ def _of_rows(call: ast.Call) -> bool:
     return "objects" in names or names[0] == "save" or dotted(call.func).endswith((".bulk_create", ".bulk_update"))
 
 
+@cache
 def package_at(folder: Path) -> Package:
     """Return the calls of a part's or line's modules."""
     package = Package()
