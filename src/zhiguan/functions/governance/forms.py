@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -15,16 +15,17 @@ from zhiguan.kernel.flow.declare import Field, Table
 from zhiguan.kernel.flow.definitions import process_of
 from zhiguan.kernel.orgs import service as orgs
 from zhiguan.kernel.orgs.service import Person
+from zhiguan.kit.api import NamesField, ObjectField, RowsField
 from zhiguan.kit.errors import Invalid
 from zhiguan.kit.pages import PageForm
 
 TEXT = {"rows": "3"}
 
 
-def find_people(text: str, *, most: int = 20) -> list[Person]:
-    """Return the people a line of text names, by full name or 人员编号, separated by commas; raises Invalid for each doubt."""
+def find_people(words: Iterable[str]) -> list[Person]:
+    """Return the people named, by full name or 人员编号; raises Invalid for a doubt."""
     found: list[Person] = []
-    for word in [each for each in re.split(r"[,，、;；\s]+", text.replace("\0", "")) if each]:
+    for word in words:
         rows = list(Person.objects.select_related("unit").filter(Q(code=word) | Q(name=word), active=True)[:6])
         exact = [row for row in rows if row.code == word] or rows
         if not exact:
@@ -34,8 +35,6 @@ def find_people(text: str, *, most: int = 20) -> list[Person]:
             raise Invalid(f"有多人名为“{word[:20]}”，请填写人员编号：{several}。")
         if exact[0] not in found:
             found.append(exact[0])
-    if len(found) > most:
-        raise Invalid(f"一次最多 {most} 人。")
     return found
 
 
@@ -44,14 +43,11 @@ class PersonForm(PageForm):
     reason = forms.CharField(label="事由", max_length=500, required=False, widget=forms.Textarea(attrs=TEXT))
 
     def clean_person(self) -> Person:
-        people = find_people(self.cleaned_data["person"], most=1)
-        if not people:
-            raise Invalid("请填写人员。")
-        return people[0]
+        return find_people([self.cleaned_data["person"]])[0]
 
 
 class PeopleOnlyForm(PageForm):
-    people = forms.CharField(label="人员", max_length=500, help_text="姓名或人员编号，多人用顿号分开。")
+    people = NamesField(label="人员", help_text="姓名或人员编号，多人用顿号分开。")
 
     def clean_people(self) -> list[Person]:
         return find_people(self.cleaned_data["people"])
@@ -79,6 +75,7 @@ class DecideForm(PageForm):
 
     def setup(self) -> None:
         self.parts: list[Field] = []
+        self.cells: list[tuple[Table, int, Field]] = []
         node = getattr(self.obj, "my_node", None)
         if not node:
             return
@@ -97,6 +94,20 @@ class DecideForm(PageForm):
             made = django_field(part)
             made.initial = self.obj.values.get(part.name)
             self.fields[f"edit_{part.name}"] = made
+        for table in service.item_of(self.obj.item).tables():
+            if table.name in plan.edit:
+                self._columns(table)
+
+    def _columns(self, table: Table) -> None:
+        """An input for each row in the table's columns for the review."""
+        for number, row in enumerate(self.obj.values.get(table.name) or (), 1):
+            for field in table.fields:
+                if field.reviewed:
+                    made = django_field(field)
+                    made.label = f"第 {number} 行{row.get(table.unique) or ''}：{made.label}"
+                    made.initial = row.get(field.name)
+                    self.fields[f"edit_{table.name}_{number}_{field.name}"] = made
+                    self.cells.append((table, number, field))
 
     def clean(self) -> dict[str, Any]:
         found = super().clean() or {}
@@ -104,6 +115,9 @@ class DecideForm(PageForm):
         for part in self.parts:
             sent = found.pop(f"edit_{part.name}", None)
             values[part.name] = sent.isoformat() if hasattr(sent, "isoformat") else sent
+        for table, number, field in self.cells:
+            rows = values.setdefault(table.name, [dict(row) for row in self.obj.values[table.name]])
+            rows[number - 1][field.name] = found.pop(f"edit_{table.name}_{number}_{field.name}", None)
         if values:
             found["values"] = values
         return found
@@ -111,7 +125,8 @@ class DecideForm(PageForm):
 
 def django_field(part: Field) -> forms.Field:
     """Return an input for a field of a service item's form."""
-    common: dict[str, Any] = {"label": part.label, "required": False, "help_text": part.help}
+    label = f"{part.label}（{part.unit}）" if part.unit else part.label
+    common: dict[str, Any] = {"label": label, "required": False, "help_text": part.help}
     if part.kind == "long_text":
         return forms.CharField(max_length=4000, widget=forms.Textarea(attrs={"rows": "3"}), **common)
     if part.kind == "choice":
@@ -137,7 +152,10 @@ class CorrectForm(PageForm):
         self.paths: list[tuple[str, str]] = []
         if item is None:
             return
-        parts = [(part.name, part.label) for part in flow_forms.parts(item) if getattr(part, "kind", "") != "computed"]
+        parts = [
+            (part.name, part.label) for part in flow_forms.parts(item)
+            if isinstance(part, Table) or (part.kind != "computed" and not part.reviewed)
+        ]  # fmt: skip
         kept = [
             (material.code, f"材料：{material.name}")
             for material, _ in flow_forms.wanted_materials(item, self.obj.values)
@@ -161,7 +179,7 @@ class CorrectForm(PageForm):
 
 
 class ReturnForm(PageForm):
-    to = forms.ModelChoiceField(label="退回到", queryset=service.Step.objects.none(), empty_label=None)
+    to = forms.ModelChoiceField(label="退回到", queryset=service.Step.objects.none(), empty_label=None, to_field_name="node")
 
     def setup(self) -> None:
         seats = service.open_seats(self.obj, self.actor) if self.obj is not None else []
@@ -194,8 +212,8 @@ class SuspendForm(PageForm):
 
 
 class ReassignForm(PageForm):
-    step = forms.ModelChoiceField(label="环节", queryset=service.Step.objects.none(), empty_label=None)
-    people = forms.CharField(label="办理人", max_length=500, help_text="姓名或人员编号，多人用顿号分开。")
+    step = forms.ModelChoiceField(label="环节", queryset=service.Step.objects.none(), empty_label=None, to_field_name="node")
+    people = NamesField(label="办理人", help_text="姓名或人员编号，多人用顿号分开。")
 
     def setup(self) -> None:
         if self.obj is not None:
@@ -232,7 +250,97 @@ class AuthoriseForm(PageForm):
         self.fields["item"].choices = [("", "全部事项"), *queries.item_options()]
 
     def clean_delegate(self) -> Person:
-        return find_people(self.cleaned_data["delegate"], most=1)[0]
+        return find_people([self.cleaned_data["delegate"]])[0]
+
+
+# --- for programs -----------------------------------------------------------------------------------------------------
+
+VALUES = "申请表的内容：数据项代码与值，表格为对象数组。与申请页面相同的检查，问题指明 values 之下的数据项（表格的行从 1 起）。"
+
+
+class MaterialRow(forms.Form):
+    material = forms.CharField(label="材料", max_length=60, help_text="材料清单中的代码。")
+    file = forms.FileField(label="文件")
+    dated_on = forms.DateField(label="材料日期", required=False)
+
+
+class MaterialForm(MaterialRow, PageForm):
+    """One file of the checklist."""
+
+
+class FileForm(PageForm):
+    file = forms.IntegerField(label="材料文件", min_value=1, max_value=2**63 - 1, help_text="files 中的编号。")
+
+
+def strange_parts(item: Any, values: Mapping[str, Any]) -> dict[str, str]:
+    """Return, by path, what a program sent that the form of the item has no place for: never passed over."""
+    parts = {part.name: part for part in flow_forms.parts(item)}
+    found: dict[str, str] = {}
+
+    def judge(path: str, field: Any) -> None:
+        if field is None:
+            found[path] = "没有该项。"
+        elif getattr(field, "kind", "") == "computed":
+            found[path] = f"{field.label}由系统计算，不能填写。"
+
+    for name, value in values.items():
+        part = parts.get(name)
+        judge(name[:60], part)
+        if isinstance(part, Table) and isinstance(value, list):
+            fields = {field.name: field for field in part.fields}
+            for number, row in enumerate(value, 1):
+                for inner in row if isinstance(row, Mapping) else ():
+                    judge(f"{name}.{number}.{inner[:60]}", fields.get(inner))
+    return found
+
+
+class ValuesForm(PageForm):
+    """A program's ``values``, refused where the form of the item has no place for them."""
+
+    def clean_values(self) -> dict[str, Any]:
+        sent = self.cleaned_data["values"]
+        code = self.obj.item if self.obj is not None else self.cleaned_data.get("item")
+        strange = strange_parts(service.item_of(code), sent) if code and sent else {}
+        if strange:
+            raise forms.ValidationError([forms.ValidationError(text, params={"path": path}) for path, text in strange.items()])
+        return sent
+
+
+class ApplyForm(ValuesForm):
+    item = forms.CharField(label="事项", max_length=60, help_text="事项代码，例如 vehicles.vehicle_quota。")
+    values = ObjectField(label="申请内容", required=False, help_text=VALUES)
+    files = RowsField(MaterialRow, label="申请材料", required=False, most=50)
+    submit = forms.BooleanField(label="随即提交", required=False, help_text="不提交时为草稿。")
+
+    def clean_item(self) -> str:
+        return service.item_of(self.cleaned_data["item"]).code
+
+
+class SaveForm(ValuesForm):
+    values = ObjectField(label="申请内容", help_text=VALUES)
+
+
+class SubmitForm(ValuesForm):
+    values = ObjectField(label="申请内容", required=False, help_text=VALUES)
+
+
+class ResubmitForm(SubmitForm):
+    reason = forms.CharField(label="说明", max_length=500, required=False)
+
+
+class DecideByProgramForm(ValuesForm):
+    outcome = forms.CharField(label="办理结果", max_length=60, help_text="part.outcomes 中的代码。")
+    opinion = forms.CharField(label="办理意见", max_length=2000, required=False)
+    values = ObjectField(label="本环节修改的内容", required=False, help_text="part.editable 中的数据项。")
+
+
+class CorrectionRow(forms.Form):
+    path = forms.CharField(label="项目", max_length=200, help_text="数据项、表格或材料的代码；* 为全部。")
+    text = forms.CharField(label="补正要求", max_length=2000)
+
+
+class CorrectByProgramForm(PageForm):
+    items = RowsField(CorrectionRow, label="补正内容", help_text="一次列全。")
 
 
 # --- values in words --------------------------------------------------------------------------------------------------
@@ -264,12 +372,12 @@ def redacted(item: Any, values: Any, hide: Any = (), *, sensitive: bool = True) 
     return found
 
 
-def totals(table: Table, rows: Any) -> list[str]:
-    """Return the foot of a table: the sums of the columns that have one."""
+def totals(table: Table, fields: Iterable[Field], rows: Any) -> list[str]:
+    """Return the foot of a table of these columns: the sums of those that have one."""
     if not table.totals or not rows:
         return []
     foot = []
-    for field in table.fields:
+    for field in fields:
         if field.name not in table.totals:
             foot.append("")
             continue

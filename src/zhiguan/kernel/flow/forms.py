@@ -110,17 +110,15 @@ def _boolean(field: Field, sent: Any) -> bool:
 
 def _choice(field: Field, sent: Any) -> str:
     codes = dict(field.choices)
-    if sent in codes:
-        return sent
     by_name = {name: code for code, name in field.choices}
-    if sent in by_name:  # workbooks hold names
-        return by_name[sent]
+    if isinstance(sent, str) and (sent in codes or sent in by_name):  # workbooks hold names
+        return sent if sent in codes else by_name[sent]
     raise Wrong(f"须为 {'、'.join(codes.values())} 之一")
 
 
 def _choices(field: Field, sent: Any) -> list[str]:
     several = sent if isinstance(sent, list) else [word for word in str(sent).replace("，", ",").split(",") if word]
-    return [_choice(field, each) for each in dict.fromkeys(several)]
+    return list(dict.fromkeys(_choice(field, each) for each in several))
 
 
 def _key(field: Field, sent: Any) -> int:
@@ -196,19 +194,21 @@ def _true(text: str, about: Mapping[str, Any]) -> bool:
 
 def clean(
     item: ServiceItem, sent: Mapping[str, Any], *, before: Mapping[str, Any] | None = None,
-    editable: frozenset[str] | None = None, whole: bool = True,
+    editable: frozenset[str] | None = None, whole: bool = True, applying: bool = False,
 ) -> tuple[dict[str, Any], list[Problem]]:  # fmt: skip
     """Return (values, problems) of a form as sent.
 
     ``editable`` names the parts that may be changed here (None: all); the others keep what ``before`` has, and sending
     another value for one is refused (``Denied``): the page does not offer it, so somebody wrote the request by hand.
-    ``whole`` False is a draft: kinds are checked, what is missing is not.
+    ``whole`` False is a draft: kinds are checked, what is missing is not. ``applying``: by the applicant, who writes
+    nothing that is for the review; a table sent anew has to be reviewed anew.
     """
     before = before or {}
     values: dict[str, Any] = {}
     problems: list[Problem] = []
     for part in parts(item):
         mine = editable is None or part.name in editable
+        mine = mine and not (applying and isinstance(part, Field) and part.reviewed)
         if isinstance(part, Field) and part.kind == "computed":
             continue
         if not mine or part.name not in sent:
@@ -218,7 +218,7 @@ def clean(
                 values[part.name] = before[part.name]
             continue
         if isinstance(part, Table):
-            values[part.name] = _rows(part, sent[part.name], problems)
+            values[part.name] = _rows(part, sent[part.name], problems, applying=applying)
             continue
         try:
             values[part.name] = value_of(part, sent[part.name])
@@ -238,7 +238,7 @@ def _differs(part: Field | Table, sent: Any, before: Any) -> bool:
         return True
 
 
-def _rows(table: Table, sent: Any, problems: list[Problem]) -> list[dict[str, Any]]:
+def _rows(table: Table, sent: Any, problems: list[Problem], *, applying: bool = False) -> list[dict[str, Any]]:
     if not isinstance(sent, list):
         problems.append(Problem(table.name, f"{table.label}须为表格。"))
         return []
@@ -255,7 +255,7 @@ def _rows(table: Table, sent: Any, problems: list[Problem]) -> list[dict[str, An
             if field.kind == "computed":
                 continue
             try:
-                made[field.name] = value_of(field, row.get(field.name))
+                made[field.name] = None if applying and field.reviewed else value_of(field, row.get(field.name))
             except Wrong as wrong:
                 path = f"{table.name}.{number}.{field.name}"
                 problems.append(Problem(path, f"{table.label}第 {number} 行“{field.label}”{wrong}。"))
@@ -346,6 +346,15 @@ def wanted_materials(item: ServiceItem, values: Mapping[str, Any]) -> list[tuple
     ]
 
 
+def shown_fields(table: Table, rows: Iterable[Mapping[str, Any]]) -> tuple[Field, ...]:
+    """Return the columns to read: those for the review once they are filled in."""
+    rows = list(rows)
+    return tuple(
+        field for field in table.fields
+        if not field.reviewed or any(row.get(field.name) not in (None, "") for row in rows)
+    )  # fmt: skip
+
+
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
@@ -368,8 +377,10 @@ def in_words(field: Field, value: Any, names: Mapping[tuple[str, Any], str] | No
     return f"{value} {field.unit}".strip() if field.unit else str(value)
 
 
-def differences(item: ServiceItem, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return what two versions of a form differ in: path, label, before and after in words."""
+def differences(
+    item: ServiceItem, old: Mapping[str, Any], new: Mapping[str, Any], names: Mapping[tuple[str, Any], str] | None = None
+) -> list[dict[str, str]]:
+    """Return what two versions of a form differ in: path, label, before and after in words (``names`` as there)."""
     found: list[dict[str, str]] = []
 
     def note(path: str, label: str, before: str, after: str) -> None:
@@ -379,7 +390,7 @@ def differences(item: ServiceItem, old: Mapping[str, Any], new: Mapping[str, Any
     for part in parts(item):
         before, after = old.get(part.name), new.get(part.name)
         if isinstance(part, Field):
-            note(part.name, part.label, in_words(part, before), in_words(part, after))
+            note(part.name, part.label, in_words(part, before, names), in_words(part, after, names))
             continue
         earlier, later = before or [], after or []
         for number in range(max(len(earlier), len(later))):
@@ -388,7 +399,7 @@ def differences(item: ServiceItem, old: Mapping[str, Any], new: Mapping[str, Any
             for field in part.fields:
                 note(
                     f"{part.name}.{number + 1}.{field.name}", f"{part.label}第 {number + 1} 行·{field.label}",
-                    in_words(field, was.get(field.name)), in_words(field, now.get(field.name)),
+                    in_words(field, was.get(field.name), names), in_words(field, now.get(field.name), names),
                 )  # fmt: skip
     return found
 

@@ -1,5 +1,6 @@
 """API factory: one :class:`Resource` per subject, derived from its declared pages. Lines import from here in ``api.py``."""
 
-from .declare import Resource
+from .declare import Making, Resource
+from .fields import NamesField, ObjectField, RowsField
 
-__all__ = ["Resource"]
+__all__ = ["Making", "NamesField", "ObjectField", "Resource", "RowsField"]

@@ -160,7 +160,7 @@ def add_resource(api: Api, resource: Resource) -> None:
         add("PATCH", single, _about_one(work.edit), operation=resource.operation("edit"), summary=f"{name}：变更",
             said=said["edit"], text="只提交要变更的数据项。")  # fmt: skip
     for act in work.acts:
-        add("POST", f"{single}/{act.code.replace('_', '-')}", _about_one(work.act, act=act),
+        add("POST", f"{single}/{resource.word(act)}", _about_one(work.act, act=act),
             operation=resource.operation(act.code), summary=f"{name}：{act.title}", said=said[act.code],
             text=act.help)  # fmt: skip
 

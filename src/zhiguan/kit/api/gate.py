@@ -14,7 +14,7 @@ from ninja.utils import check_csrf
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Denied
 
-from .problems import TooLarge, TooMany, Unauthorised, WrongMedia
+from .problems import TooMany, Unauthorised, WrongMedia
 
 UNSAFE = ("POST", "PATCH", "PUT", "DELETE")
 DEFAULT_PER_MINUTE = 600
@@ -87,8 +87,6 @@ def gate(request: HttpRequest) -> Actor:
         if not getattr(request, "_dont_enforce_csrf_checks", False) and check_csrf(request) is not None:
             raise Denied("请求缺少防伪造令牌（X-CSRFToken），未办理。", code="csrf")
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdigit() and int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            raise TooLarge("请求内容过大。")
         if length != "0" and request.content_type != "application/json":
             raise WrongMedia("请求内容须为 JSON，内容类型应为 application/json。")
     return actor

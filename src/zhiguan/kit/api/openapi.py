@@ -169,7 +169,7 @@ def describe(work: Operations, model: type, versioned: bool) -> tuple[dict[str, 
     """Return (what each operation adds to the document by act, the component schemas of the resource)."""
     page = work.resource.list
     prefix = "".join(part.title() for part in work.resource.code.replace("_", ".").split("."))
-    acts = [act.code.replace("_", "-") for act in work.acts]
+    acts = [work.resource.word(act) for act in work.acts]
     schemas = {
         f"{prefix}Row": row_schema(list(page.columns), model, versioned=versioned),
         prefix: row_schema([column for column, _ in work._columns], model, versioned=versioned, acts=acts),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from typing import IO, Any
 
 from django import forms
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
-from django.http.request import RequestDataTooBig
 from django.utils import timezone
 from pydantic import ValidationError
 
@@ -29,6 +30,7 @@ from zhiguan.kit.pages.statements import recall, remember
 
 from . import ports
 from .declare import Resource
+from .fields import filled
 from .glimpses import NotDeclared
 from .problems import TooLarge, VersionRequired, invalid
 from .rows import (
@@ -44,10 +46,12 @@ from .rows import (
     shape_for,
     whole_number,
 )
-from .schemas import Body, model_of, needs_file
+from .schemas import Body, model_of, takes_file
 
 Handler = Callable[..., HttpResponseBase]
 KEY_LENGTH = 128
+FILES_BYTES = 70 * 2**20
+"""Largest body that holds files: as text they are a third longer, and the largest that is usual has 50 MB."""
 REPLAYED = ("ETag", "Location")
 
 
@@ -72,14 +76,19 @@ def no_query(request: HttpRequest) -> None:
         raise Invalid("查询参数不符合要求，请按 errors 逐项更正。", code="invalid_query", fields=wrong)
 
 
+def receive(request: HttpRequest, form: type[forms.Form]) -> None:
+    """Read the body, whole, as ``request.zg_body``; raises TooLarge: a body without files is a few megabytes at most."""
+    most = FILES_BYTES if takes_file(form) else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if length.isdigit() and int(length) > most:
+        raise TooLarge(f"请求内容过大，最多 {most // 2**20} MB。")
+    request.zg_body = request.read()  # type: ignore[attr-defined]
+
+
 def read_body(request: HttpRequest, model: type[Body]) -> dict[str, Any]:
     """Return the members that were sent, checked against ``model``; an empty body is an empty object."""
     try:
-        raw = request.body or b"{}"
-    except RequestDataTooBig as error:
-        raise TooLarge("请求内容过大。") from error
-    try:
-        return model.model_validate_json(raw).model_dump(exclude_unset=True)
+        return model.model_validate_json(request.zg_body or b"{}").model_dump(exclude_unset=True)  # type: ignore[attr-defined]
     except ValidationError as error:
         raise invalid(error.errors(include_url=False, include_input=False)) from error
 
@@ -89,12 +98,15 @@ def cleaned(form: forms.Form) -> dict[str, Any]:
     if form.is_valid():
         return form.cleaned_data
     fields, general = {}, []
-    for name, errors in form.errors.items():
-        text = "".join(str(error) for error in errors)
-        if name in form.fields:
-            fields[name] = text
-        else:
-            general.append(text)
+    for name, errors in form.errors.as_data().items():
+        for error in errors:
+            text = "".join(error.messages)
+            if name not in form.fields:
+                general.append(text)
+                continue
+            within = error.params.get("path") if isinstance(error.params, dict) else None
+            path = f"{name}.{within}" if within else name
+            fields[path] = fields.get(path, "") + text
     message = "".join(general) or "填写的内容不符合要求，请按 errors 逐项更正。"
     raise Invalid(message, fields=fields)
 
@@ -108,7 +120,7 @@ def once(request: HttpRequest, actor: Actor, work: Callable[[], HttpResponse]) -
         message = f"应为不超过 {KEY_LENGTH} 个可见的 ASCII 字符。"
         raise Invalid("请求头 Idempotency-Key 不符合要求。", code="bad_idempotency_key", fields={"Idempotency-Key": message})
     digest = hashlib.sha256(
-        b"\0".join((str(request.method).encode(), request.get_full_path().encode(), request.body))
+        b"\0".join((str(request.method).encode(), request.get_full_path().encode(), request.zg_body))  # type: ignore[attr-defined]
     ).hexdigest()
     found = ports.answers().find(actor, key)
     if found is not None:
@@ -167,10 +179,10 @@ class Operations:
             self.bodies["create"] = model_of(resource.create.form, f"{prefix}Create")
         if resource.edit is not None:
             self.bodies["edit"] = model_of(resource.edit.form, f"{prefix}Edit", partial=True)
-        self.acts = [act for act in page.actions if not needs_file(_form_class(act))]
+        self.acts = [*page.actions, *resource.acts]
         for act in self.acts:
             name = "".join(part.title() for part in act.code.split("_"))
-            self.bodies[act.code] = model_of(_form_class(act), f"{prefix}{name}")
+            self.bodies[act.code] = model_of(form_of(act), f"{prefix}{name}")
 
     # --- reading
 
@@ -233,7 +245,7 @@ class Operations:
         """Return the row as ``get`` answers it, with the acts that can be done on it now."""
         found = self.shape(actor, type(obj)).one(obj)
         found["acts"] = [
-            act.code.replace("_", "-")
+            self.resource.word(act)
             for act in self.acts
             if _allowed(act, actor, obj) and (act.when is None or act.when(obj))
         ]
@@ -257,12 +269,13 @@ class Operations:
         assert page is not None
         permit(page, actor)
         no_query(request)
+        receive(request, page.form)
 
         def work() -> HttpResponse:
             given = read_body(request, self.bodies["create"])
-            blank = page.form(actor=actor)
-            first = {name: field.initial for name, field in blank.fields.items() if field.initial is not None}
-            form = page.form({**first, **_filled(given)}, actor=actor)
+            fields = page.form(actor=actor).fields
+            first = {name: field.initial for name, field in fields.items() if field.initial is not None}
+            form = page.form(*filled(fields, first | given), actor=actor)
             row = acted(lambda: page.verb(actor, None, cleaned(form)))
             return self._answer_for(request, actor, row.pk, 201)
 
@@ -274,6 +287,7 @@ class Operations:
         assert page is not None
         permit(page, actor)
         no_query(request)
+        receive(request, page.form)
         with working(actor):
             obj = one(page, actor, pk)
             self._match(request, obj, required=True)
@@ -282,7 +296,7 @@ class Operations:
             if unknown := {name: "该项不能修改。" for name in given if name not in form_fields}:
                 raise Invalid("填写的内容不符合要求，请按 errors 逐项更正。", fields=unknown)
             initial = dict(page.initial(actor, obj, {})) if page.initial else initial_of(page.form, obj, {})
-            form = page.form({**_filled(initial), **_filled(given)}, actor=actor, obj=obj)
+            form = page.form(*filled(form_fields, {**initial, **given}), actor=actor, obj=obj)
             acted(lambda: page.verb(actor, obj, cleaned(form)))
             return self._answer_for(request, actor, pk, 200)
 
@@ -290,6 +304,8 @@ class Operations:
         page, actor = self.resource.detail, request.actor  # type: ignore[attr-defined]
         permit(page, actor)
         no_query(request)
+        wanted = form_of(act)
+        receive(request, wanted)
 
         def work() -> HttpResponse:
             one(page, actor, pk)  # who cannot see the row learns no more than that
@@ -300,8 +316,7 @@ class Operations:
             given = read_body(request, self.bodies[act.code])
             if act.when is not None and not act.when(obj):
                 raise Conflict(f"当前状态不能办理“{act.title}”。", code="state_unfit")
-            form = _form_class(act)(_filled(given), actor=actor, obj=obj)
-            values = cleaned(form)
+            values = cleaned(wanted(*filled(wanted.base_fields, given), actor=actor, obj=obj))
             acted(lambda: act.verb(actor, obj, **values))
             return self._answer_for(request, actor, pk, 200)
 
@@ -338,9 +353,9 @@ class Operations:
         return answer(self.whole(actor, obj), status, ETag=self.etag(page, obj), **headers)
 
 
-def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values as a form takes them: nothing as empty text, lists as they are."""
-    return {name: "" if value is None else value for name, value in values.items()}
+def form_of(act: VerbAction) -> type[forms.Form]:
+    """Return the form that a program fills for an act."""
+    return _form_class(replace(act, form=act.program or act.form))
 
 
 def _tags(request: HttpRequest, header: str) -> set[str]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import datetime as dt
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from django import forms
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic_core import PydanticCustomError
 
 from zhiguan.kit.pages.columns import Column, field_at
+
+from .fields import NamesField, ObjectField, RowsField
 
 BIGINT = 2**63 - 1
 EARLIEST = dt.datetime(1900, 1, 1, tzinfo=dt.UTC)
@@ -17,14 +22,28 @@ LATEST = dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
 """Moments outside cannot be shown in every zone, and nothing here happened then."""
 
 
-class FileInput(Exception):
-    """The form asks for a file, which the API does not take."""
-
-
 class Body(BaseModel):
     """Base of request bodies: JSON types as they are, no unknown members."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+def _decoded(text: bytes) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise PydanticCustomError("base64", "not Base64") from error
+
+
+class ApiFile(Body):
+    """A file within JSON."""
+
+    model_config = ConfigDict(json_schema_extra={"description": "JSON 中的文件"})
+    name: Annotated[str, Field(max_length=200, pattern=r"^[^/\\\x00-\x1f]*[^/\\\x00-\x1f. ][^/\\\x00-\x1f]*$", title="文件名")]
+    content: Annotated[
+        bytes, AfterValidator(_decoded), WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
+        Field(title="内容（Base64）"),
+    ]  # fmt: skip
 
 
 def _choices(field: forms.ChoiceField) -> tuple[str, ...]:
@@ -42,10 +61,16 @@ def _key() -> Any:
     return Annotated[int, Field(ge=1, le=BIGINT)]
 
 
-def annotation_of(field: forms.Field) -> Any:
-    """Return the type of a form field's JSON value; raises :class:`FileInput` for files."""
+def annotation_of(field: forms.Field, name: str) -> Any:
+    """Return the type of a form field's JSON value; ``name`` is that of the model of its rows, where it has some."""
     if isinstance(field, forms.FileField):
-        raise FileInput(field.label)
+        return ApiFile
+    if isinstance(field, RowsField):
+        return Annotated[list[model_of(field.row, name)], Field(max_length=field.most)]
+    if isinstance(field, ObjectField):
+        return dict[str, Any]
+    if isinstance(field, NamesField):
+        return Annotated[list[Annotated[str, Field(max_length=field.word_length)]], Field(max_length=field.most)]
     if isinstance(field, forms.ModelMultipleChoiceField):
         return Annotated[list[_key()], Field(max_length=1000)]
     if isinstance(field, forms.ModelChoiceField):
@@ -82,15 +107,10 @@ def annotation_of(field: forms.Field) -> Any:
 
 
 def model_of(form: type[forms.Form], name: str, *, partial: bool = False) -> type[Body]:
-    """Return the body that fills ``form``; with ``partial`` every member may be left out.
-
-    JSON holds no files: a file that may be left out is, one that is needed raises :class:`FileInput`.
-    """
+    """Return the body that fills ``form``; with ``partial`` every member may be left out."""
     members: dict[str, Any] = {}
     for key, field in form.base_fields.items():
-        if isinstance(field, forms.FileField) and not field.required:
-            continue
-        kind = annotation_of(field)
+        kind = annotation_of(field, name + "".join(part.title() for part in key.split("_")))
         required = field.required and field.initial is None and not isinstance(field, forms.BooleanField)
         description = " ".join(str(part) for part in (field.label or "", field.help_text or "") if part)
         more = {"title": str(field.label or key), "description": _with_choices(description, field)}
@@ -101,9 +121,10 @@ def model_of(form: type[forms.Form], name: str, *, partial: bool = False) -> typ
     return create_model(name, __base__=Body, **members)
 
 
-def needs_file(form: type[forms.Form]) -> bool:
-    """Tell whether the form cannot be filled without a file, and so not by JSON."""
-    return any(isinstance(field, forms.FileField) and field.required for field in form.base_fields.values())
+def takes_file(form: type[forms.Form]) -> bool:
+    """Tell whether the form has a place for a file, its own or one of its rows'."""
+    rows = (field.row for field in form.base_fields.values() if isinstance(field, RowsField))
+    return any(isinstance(field, forms.FileField) for field in form.base_fields.values()) or any(map(takes_file, rows))
 
 
 def _bare(schema: dict[str, Any]) -> None:

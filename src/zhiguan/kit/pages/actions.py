@@ -50,6 +50,7 @@ class VerbAction:
     ``reason`` field, handed on under that name. ``success`` returns the address to go to from (what the verb returned,
     actor); by default the detail page again. ``style`` is primary, danger or empty. ``only(actor, row)`` narrows the act
     to those the verb lets do it, where the permission alone does not tell (the requester of an order); it must not query.
+    ``program`` is the form of programs, where the page's has inputs that depend on the row.
     """
 
     code: str
@@ -66,6 +67,7 @@ class VerbAction:
     done: str = ""
     success: Callable[[Any, Actor], str] | None = None
     only: Callable[[Actor, Any], bool] | None = None
+    program: type | None = None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ def _type(schema: dict[str, Any]) -> str:
     kinds = [kind for kind in (kinds if isinstance(kinds, list) else [kinds]) if kind != "null"]
     words = {"string": "文字", "integer": "整数", "number": "数字", "boolean": "是否", "array": "数组", "object": "对象"}
     formats = {"date": "日期", "date-time": "时间", "decimal": "小数（文字）"}
+    if schema.get("contentEncoding"):
+        return "Base64 文字"
     if kinds == ["array"]:
         return f"{_type(schema.get('items', {}))}数组"
     return formats.get(schema.get("format", "")) or "、".join(words.get(kind, kind) for kind in kinds) or "任意"
@@ -30,11 +32,15 @@ def _members(document: dict[str, Any], schema: dict[str, Any]) -> list[dict[str,
     name = _type(schema) if "$ref" in schema else ""
     found = document["components"]["schemas"].get(name, schema)
     needed = set(found.get("required", ()))
-    return [
-        {"name": key, "type": _type(value), "required": key in needed,
-         "text": value.get("description") or value.get("title", "")}
-        for key, value in found.get("properties", {}).items()
-    ]  # fmt: skip
+    listed = []
+    for key, value in found.get("properties", {}).items():
+        listed.append({"name": key, "type": _type(value), "required": key in needed,
+                       "text": value.get("description") or value.get("title", "")})  # fmt: skip
+        inner = value.get("items", value)
+        if "$ref" in inner:
+            mark = f"{key}[]" if inner is not value else key
+            listed += [{**each, "name": f"{mark}.{each['name']}"} for each in _members(document, inner)]
+    return listed
 
 
 def _operations(document: dict[str, Any], chosen: str) -> dict[str, list[dict[str, Any]]]:

@@ -83,16 +83,17 @@ def sections(case: Any, actor: Actor, hidden: Iterable[str] = ()) -> list[dict[s
 
 def _table(table: Table, rows: Any, names: Any, *, mask: bool) -> dict[str, Any]:
     """A table for reading: heads and cells with whether they are figures, sensitive columns masked as fields are."""
-    figures = [field.kind in NUMBERS or field.name in table.totals for field in table.fields]
+    fields = flow_forms.shown_fields(table, rows)
+    figures = [field.kind in NUMBERS or field.name in table.totals for field in fields]
 
     def line(texts: Iterable[str]) -> list[tuple[str, bool]]:
-        shown = zip(texts, table.fields, figures, strict=True)
+        shown = zip(texts, fields, figures, strict=True)
         return [(MASKED if text and field.sensitive and mask else text, figure) for text, field, figure in shown]
 
-    foot = forms.totals(table, rows)
+    foot = forms.totals(table, fields, rows)
     return {
-        "table": table, "heads": list(zip(table.fields, figures, strict=True)), "totals": line(foot) if foot else [],
-        "rows": [line(flow_forms.in_words(field, row.get(field.name), names) for field in table.fields) for row in rows],
+        "table": table, "heads": list(zip(fields, figures, strict=True)), "totals": line(foot) if foot else [],
+        "rows": [line(flow_forms.in_words(field, row.get(field.name), names) for field in fields) for row in rows],
     }  # fmt: skip
 
 
@@ -163,7 +164,8 @@ def form_view(case: Any, actor: Actor, request: HttpRequest) -> dict[str, Any]:
                 forms.redacted(item, each.values, _hidden(case), sensitive=_masked(case, actor))
                 for each in (before, last)
             )
-            differences = flow_forms.differences(item, was, now)
+            names = names_in(item, was, actor) | names_in(item, now, actor)
+            differences = flow_forms.differences(item, was, now, names)
     return {"sections": sections(shown, actor, _hidden(case)), "versions": versions, "chosen": chosen,
             "differences": differences}  # fmt: skip
 
@@ -264,12 +266,13 @@ def _seat_act(code: str, title: str, verb: Any, form: Any = None, **more: Any) -
 
 
 ACTS = (
-    _seat_act("decide", "办理", service.decide, forms.DecideForm, style="primary", icon="check"),
+    _seat_act("decide", "办理", service.decide, forms.DecideForm, style="primary", icon="check",
+              program=forms.DecideByProgramForm),
     VerbAction("claim", "签收", verb=_on_seat(service.claim), permission=SIGNED_IN, when=_running, icon="hand-grab",
                only=lambda actor, case: case.my_state == "offered", confirm="签收后由您办理。"),
     VerbAction("release", "退还签收", verb=_on_seat(service.release), permission=SIGNED_IN, when=_running,
                only=lambda actor, case: case.my_state == "working", confirm="退还后，其他候选人员可以签收办理。"),
-    _seat_act("correct", "通知补正", service.correct, forms.CorrectForm, icon="edit"),
+    _seat_act("correct", "通知补正", service.correct, forms.CorrectForm, icon="edit", program=forms.CorrectByProgramForm),
     _seat_act("return_", "退回环节", service.return_, forms.ReturnForm, reason=True, icon="arrow-back-up"),
     _seat_act("send_back", "退回申请人", service.send_back, reason=True, icon="arrow-back"),
     _seat_act("transfer", "转办", service.transfer, forms.PersonForm, reason=True, icon="transfer"),
