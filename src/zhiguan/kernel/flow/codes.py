@@ -39,6 +39,7 @@ TRACED = (
     TraceCode("flow.case.receive", "签收结果"),
     TraceCode("flow.case.urge", "催办"),
     TraceCode("flow.case.copy_to", "抄送办件"),
+    TraceCode("flow.case.open_subcase", "发起子办件"),
     TraceCode("flow.case.authorise", "授权代办人可查看办件"),
     TraceCode("flow.case.add_file", "上传申请材料"),
     TraceCode("flow.case.remove_file", "移除申请材料"),

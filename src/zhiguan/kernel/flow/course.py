@@ -13,7 +13,7 @@ from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict, Denied, Invalid
 
-from . import applying, definitions, forms, queries
+from . import applying, children, definitions, forms, queries
 from .applying import need
 from .clock import What
 from .codes import LEGAL_GROUNDS
@@ -51,6 +51,7 @@ def return_(actor: Actor, case: Case, *, seat: Seat, to: Step, reason: str) -> C
             raise Invalid("只能退回到本办件此前办理过的环节。", fields={"to": "请选择要退回的环节。"})
         if desk.in_effect():
             raise Conflict("办件已经生效，不能退回。", code="in_effect")
+        children.wait(desk)
         people = [
             each.person
             for each in target.seats.filter(kind="main", state="done").select_related("person__unit").order_by("order")
@@ -96,6 +97,7 @@ def send_back(actor: Actor, case: Case, *, seat: Seat, reason: str) -> Case:
         seat_of(desk, seat, "send_back", "working", "offered")
         if desk.in_effect():
             raise Conflict("办件已经生效，不能退回。", code="in_effect")
+        children.wait(desk)
         desk.close_steps(desk.steps("open"), "undone")
         Step.objects.filter(case=desk.case, state="done").update(state="undone")
         if desk.case.clock:
@@ -231,11 +233,14 @@ def urge(actor: Actor, case: Case, *, text: str = "") -> Case:
 def open_subcase(
     actor: Actor, case: Case, *, seat: Seat, item: ServiceItem | str, values: Mapping[str, Any] | None = None
 ) -> Case:
-    """发起子办件: the step waits until it has ended."""
+    """发起子办件: the case goes no further until it has ended, see :mod:`children`."""
     with on_desk(actor, case) as desk:
         seat_of(desk, seat, "open_subcase", "working")
         parent = desk.case
-    return applying.create(actor, item, values=values, parent=parent)
+    made = applying.create(actor, item, values=values, parent=parent)
+    with on_desk(actor, case) as desk:
+        desk.note("open_subcase", "发起子办件", f"{made.code} {made.title}"[:500])
+    return made
 
 
 # --- versions ---------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from zhiguan.kit import registry
 from zhiguan.kit.actor import Actor, system
 from zhiguan.kit.errors import Conflict, NotFound
 
-from . import candidates, definitions, forms, limits, queries, telling
+from . import candidates, children, definitions, forms, limits, queries, telling
 from .clock import What
 from .counting import OPEN_SEATS
 from .declare import CaseView, ItemWork, ServiceItem
@@ -322,13 +322,15 @@ class Desk:
         for after, values, why in self.later:
             self._write(after, why, values | self._ending() if after in ("grant", "refuse") else values)
         self.later = []
+        if self.case.state in ENDED:
+            children.ended(self)
         telling.tell(self)
         return self.case
 
     def note(self, code: str, name: str, reason: str = "", **values: Any) -> Case:
         """Write an act that leaves the state alone in any state of the case (urging, a remark)."""
         self.case = ledger.change(self.case, self.actor, {**self.changes, **values}, name=name, code=code, reason=reason,
-                                  case=self.case.code)  # fmt: skip
+                                  case=self.case.code, always=True)  # fmt: skip
         self.changes = {}
         telling.tell(self)
         return self.case

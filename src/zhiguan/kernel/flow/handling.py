@@ -17,7 +17,7 @@ from zhiguan.kernel.trace import service as trace
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict, Denied, Invalid, NotFound
 
-from . import candidates, counting, forms, queries
+from . import candidates, children, counting, forms, queries
 from .applying import need, refused, title_of
 from .desk import OPEN_SEATS, Desk, on_desk
 from .models import Case, Seat, Step
@@ -145,8 +145,7 @@ def decide(
             _claimed(desk, found)
         if values:
             _edit(desk, plan, values)
-        if desk.case.children.exclude(state__in=("granted", "refused", "withdrawn", "terminated")).exists():
-            raise Conflict("还有子办件没有办结，不能办理本环节。", code="subcase_open")
+        children.wait(desk)
         _said(desk, found, outcome, opinion)
         counting.pass_on(desk, found, step, plan)
         return desk.flush("decide", f"{plan.outcomes[outcome]}：{opinion}" if opinion else plan.outcomes[outcome])
@@ -289,6 +288,7 @@ def reduce_sign(actor: Actor, case: Case, *, seat: Seat, other: Seat, reason: st
                 raise Conflict("会签至少保留一人。", code="last_seat")
         elif gone.behind_id != found.pk and not _chain(found, gone):
             raise Denied("只能减去由您加签的人员。", code="not_your_sign")
+        children.wait(desk, but=gone.person_id)  # whoever is taken away may have been the last one missing
         counting.take_away(desk, gone, with_followers=gone.kind != "after")
         before = Seat.objects.filter(pk=gone.behind_id).first() if gone.behind_id else None
         if gone.kind in counting.AHEAD and before is not None:

@@ -99,16 +99,17 @@ def _with_scope(record: LedgerRecord, values: Mapping[str, Any]) -> dict[str, An
 @transaction.atomic
 def change(
     record: R, actor: Actor, values: Mapping[str, Any], *, name: str = "变更", code: str = "change", reason: str = "",
-    case: str = "", version: int | None = None,
+    case: str = "", version: int | None = None, always: bool = False,
 ) -> R:  # fmt: skip
     """变更: set fields without changing the state. ``version`` is the one the form was made from.
 
-    Raises ``Stale`` when somebody changed the record meanwhile; writes nothing when no field differs.
+    Raises ``Stale`` when somebody changed the record meanwhile; writes nothing when no field differs, unless the act
+    itself is to be told (``always``).
     """
     if version is not None and version != record.version:
         raise Stale("您打开表单后，该记录已被他人修改，请刷新后再提交。")
     differing = {key: value for key, value in values.items() if getattr(record, key) != value}
-    if not differing:
+    if not differing and not always:
         return record
     before = record.snapshot()
     _apply(record, {}, _with_scope(record, differing))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -11,11 +11,14 @@ from django.utils import timezone
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from zhiguan.kernel.flow import definitions, engine, limits, service
+from zhiguan.kernel.flow import cards, definitions, engine, limits, queries, service
 from zhiguan.kernel.flow.lifecycle import ENDED
-from zhiguan.kernel.flow.models import Case, Definition, Seat, Step
+from zhiguan.kernel.flow.models import Case, Definition, Delegation, Seat, Step
+from zhiguan.kernel.identity.models import Grant, Role
 from zhiguan.kernel.ledger.models import LedgerEvent
 from zhiguan.kernel.notices.models import Notice
+from zhiguan.kernel.orgs import service as orgs
+from zhiguan.kernel.orgs.models import Person
 from zhiguan.kernel.trace.models import Entry
 from zhiguan.kit.actor import system
 from zhiguan.kit.errors import Refusal
@@ -113,6 +116,9 @@ def check(case: Any) -> None:
     assert (case.state == "correcting") <= case.corrections.filter(answered_at__isnull=True).exists()
     assert case.submissions.count() == case.rounds
 
+    # An end takes the sub-cases along.
+    assert case.state not in ENDED or not case.children.exclude(state__in=ENDED).exists()
+
 
 def told(name: str, office: Any, case: Any) -> int:
     """How often somebody was told that a step of the case waits for them."""
@@ -120,8 +126,23 @@ def told(name: str, office: Any, case: Any) -> int:
     return Notice.objects.filter(account_id=account.pk, kind="flow.step.open", subject=f"flow.case/{case.pk}").count()
 
 
+def under_way(case: Any) -> set[int]:
+    """Keys of the submitted sub-cases a case waits for."""
+    return set(case.children.exclude(state__in=(*ENDED, "draft")).values_list("pk", flat=True))
+
+
+def let_the_bureau_apply(office: Any) -> None:
+    """Whoever handles a case may open another, which 郑管理 endorses for the bureau."""
+    for name, role in (*((name, "t.apply") for name in BUREAU), ("郑管理", "t.endorse")):
+        Grant.objects.create(account=office.accounts[name], role=Role.objects.get(code=role), scope="organ",
+                             unit=office.units["局"], state="active", valid_from=date(2020, 1, 1))  # fmt: skip
+
+
 class Acts(RuleBasedStateMachine):
-    """Anybody does anything, allowed or not; refused acts leave everything as it was. ``office`` is set by the test."""
+    """Anybody does anything, allowed or not; refused acts leave everything as it was. ``office`` is set by the test.
+
+    ``case`` is the one they look at: the first, or one of its sub-cases and theirs.
+    """
 
     office: Any = None
     accepted: dict[str, int] = {}
@@ -146,14 +167,25 @@ class Acts(RuleBasedStateMachine):
 
     def act(self, who: str, verb: Any, **values: Any) -> None:
         case = Case.objects.get(pk=self.case.pk)
-        before = case.version
+        before, waited, done = case.version, under_way(case), case.steps.filter(state="done").count()
+        seats = Seat.objects.select_related("person__unit").filter(pk=values["seat"].pk) if "seat" in values else []
         actor = self.office.actor(who)
+        for seat in seats:  # whether the seat may be used at all
+            usable = seat.person_id in (actor.person_id, *queries.stands_in_for(actor, case.item)) and seat.person.active
+            usable &= seat.organ_id == (orgs.organ_of(seat.person.unit) or seat.person.unit).pk
         try:
             with transaction.atomic(), actor.acting():
                 verb(actor, case, **values)
             type(self).accepted[verb.__name__] = type(self).accepted.get(verb.__name__, 0) + 1
-        except Refusal:
+        except Refusal as refusal:
             assert Case.objects.get(pk=self.case.pk).version == before
+            assert refusal.code != "subcase_open" or case.children.exclude(state__in=ENDED).exists()
+            return
+        case.refresh_from_db()
+        assert not seats or usable, (who, verb.__name__)
+        if waited & under_way(case):  # a sub-case goes on: no step of its case was decided or undone
+            assert case.state not in ("granted", "refused", "returned")
+            assert case.steps.filter(state="done").count() == done, verb.__name__
 
     def sit(self, who: str, verb: Any, **values: Any) -> None:
         """Act on a seat of one's own: mostly the one to be used now, else any there ever was."""
@@ -168,6 +200,9 @@ class Acts(RuleBasedStateMachine):
             rows = Seat.objects.filter(case=self.case, state__in=OPEN_SEATS).order_by("pk")
             open_ = list(rows.values_list("person__name", flat=True))
         return open_[wanted % len(open_)] if open_ else EVERYBODY[wanted % len(EVERYBODY)]
+
+    def applicant(self) -> str:
+        return Case.objects.select_related("applicant").get(pk=self.case.pk).applicant.name
 
     def person(self, name: str) -> Any:
         return self.office.people[name]
@@ -224,7 +259,34 @@ class Acts(RuleBasedStateMachine):
 
     @rule(text=st.sampled_from(["修车", "换轮胎", ""]))
     def resubmit(self, text: str) -> None:
-        self.act("张申请", service.resubmit, values={"reason": text})
+        self.act(self.applicant(), service.resubmit, values={"reason": text})
+
+    @rule(which=st.integers(0, 9))
+    def turn_to(self, which: int) -> None:
+        """Look at another of the cases."""
+        cases = list(Case.objects.order_by("pk"))
+        self.case = cases[which % len(cases)]
+
+    @rule(who=st.integers(0, 9))
+    def open_subcase(self, who: int) -> None:
+        self.sit(self.someone(who), service.open_subcase, item=sample.ITEM, values={"reason": "委托", "amount": "1"})
+
+    @rule(verb=st.sampled_from([service.submit, service.submit, service.discard, service.receive]))
+    def of_the_applicant(self, verb: Any) -> None:
+        self.act(self.applicant(), verb)
+
+    @rule(days=st.integers(1, 60))
+    def time_passes(self, days: int) -> None:
+        """Cards are raised; nothing is ever decided because time has passed."""
+        before = list(Case.objects.order_by("pk").values_list("pk", "version", "state", "stage"))
+        cards.raise_due(timezone.now() + timedelta(days=days))
+        cards.look_again()
+        assert list(Case.objects.order_by("pk").values_list("pk", "version", "state", "stage")) == before
+
+    @rule(who=st.sampled_from(BUREAU), where=st.sampled_from(["乙", "局", "局", ""]))
+    def move(self, who: str, where: str) -> None:
+        """Somebody is transferred to another organ, comes back, or leaves the service."""
+        Person.objects.filter(pk=self.person(who).pk).update(unit=self.office.units[where or "局"], active=bool(where))
 
     @rule(others=st.sets(st.sampled_from(BUREAU), min_size=1, max_size=3), which=st.integers(0, 1))
     def reassign(self, others: set[str], which: int) -> None:
@@ -248,6 +310,18 @@ class Acts(RuleBasedStateMachine):
         except Refusal:
             pass
 
+    @rule(which=st.integers(0, 9), revoked=st.booleans())
+    def no_longer_authorised(self, which: int, revoked: bool) -> None:
+        """An authorisation is taken back, or its last day is over."""
+        rows = list(Delegation.objects.select_related("person").filter(revoked_at__isnull=True).order_by("pk"))
+        if rows and revoked:
+            actor = self.office.actor(rows[which % len(rows)].person.name)
+            with actor.acting():
+                service.revoke(actor, rows[which % len(rows)])
+        elif rows:
+            over = timezone.localdate() - timedelta(days=1)
+            Delegation.objects.filter(pk=rows[which % len(rows)].pk).update(valid_from=over, valid_to=over)
+
     @rule(who=st.sampled_from(BUREAU))
     def stand_in(self, who: str) -> None:
         """Decide on somebody else's seat, as only a delegate may."""
@@ -267,12 +341,12 @@ class Acts(RuleBasedStateMachine):
     @rule(really=st.integers(0, 5), verb=st.sampled_from([service.withdraw, service.terminate]))
     def stop(self, really: int, verb: Any) -> None:
         if really == 0:  # rarely: the end leaves nothing to do
-            self.act("张申请" if verb is service.withdraw else "郑管理", verb, reason="不需要")
+            self.act(self.applicant() if verb is service.withdraw else "郑管理", verb, reason="不需要")
 
     @invariant()
     def whole(self) -> None:
-        if hasattr(self, "case"):
-            check(self.case)
+        for case in Case.objects.order_by("pk"):
+            check(case)
 
 
-__all__ = ["Acts", "check", "told"]
+__all__ = ["Acts", "check", "let_the_bureau_apply", "told"]

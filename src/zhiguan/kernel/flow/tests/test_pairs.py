@@ -16,7 +16,7 @@ from zhiguan.kit.errors import Conflict, Denied, Invalid, NotFound
 
 from . import sample
 from .conftest import open_nodes, publish
-from .machine import Acts, check, told
+from .machine import Acts, check, let_the_bureau_apply, told
 
 pytestmark = pytest.mark.django_db
 
@@ -394,6 +394,7 @@ def test_copy_and_comment_during_countersign_change_nothing(office, case_at):
 
 
 def test_any_order_of_operations(office):
+    let_the_bureau_apply(office)
     Acts.office, Acts.accepted = office, {}
     run_state_machine_as_test(
         Acts, settings=settings(max_examples=4, stateful_step_count=15, deadline=None, phases=(Phase.generate,),

@@ -1,0 +1,64 @@
+"""Sub-cases (子办件): a case goes no further while one it opened is under way, and takes them along when it ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zhiguan.kernel.notices import service as notices
+from zhiguan.kit.errors import Conflict
+
+from .lifecycle import ENDED
+from .models import Case, Seat
+from .telling import page_of
+
+if TYPE_CHECKING:
+    from .desk import Desk
+
+
+def wait(desk: Desk, *, but: int | None = None) -> None:
+    """Refuse an act that would let the case go on while a sub-case is under way: ``Conflict`` (``subcase_open``).
+
+    A draft counts while whoever wrote it has a part in an open step (``but``: a person who is just leaving it); nobody
+    else could submit or discard it.
+    """
+    rows = list(desk.case.children.exclude(state__in=ENDED).values_list("state", "applicant_id"))
+    if not rows:
+        return
+    part = Seat.objects.filter(case=desk.case, step__state="open", state__in=("offered", "waiting", "working"))
+    people = set(part.values_list("person_id", flat=True)) - {but}
+    if any(state != "draft" or applicant in people for state, applicant in rows):
+        raise Conflict("还有子办件没有办结，本办件暂不能继续。请先办结、撤回或放弃子办件。", code="subcase_open")
+
+
+def ended(desk: Desk) -> None:
+    """What the end of a case means for others: its sub-cases end with it, and the case that waited for it goes on.
+
+    A sub-case that has taken effect already runs to its own end.
+    """
+    _end_children(desk)
+    case = desk.case
+    if case.parent_id is None or Case.objects.filter(parent=case.parent_id).exclude(state__in=ENDED).exists():
+        return
+    waiting = Seat.objects.filter(
+        case=case.parent_id, case__state="running", step__state="open", state__in=("offered", "working")
+    ).select_related("person")
+    notices.notify(
+        [seat.person for seat in waiting], "flow.step.open", f"子办件已结束，可继续办理：{case.parent.title}",
+        f"子办件“{case.title}”{case.state_name}。", page_of(case.parent), subject=case.parent,
+        dedupe_key=f"flow.case/{case.pk}/end/parent",
+    )  # fmt: skip
+
+
+def _end_children(desk: Desk) -> None:
+    rows = Case.objects.select_for_update(no_key=True, of=("self",)).select_related("unit", "definition", "applicant__unit")
+    for row in rows.filter(parent=desk.case.pk).exclude(state__in=ENDED).order_by("pk"):
+        child = type(desk)(desk.actor, row)
+        if child.in_effect():
+            continue
+        why = f"上级办件 {desk.case.code} {desk.case.state_name}"
+        if row.state == "draft":
+            child.flush("discard", why)
+            continue
+        child.close_steps(child.steps("open"), "cancelled")
+        child.told.append(("applicant", ("flow.case.end", f"终止办理：{row.title}", why)))
+        child.flush("terminate", why)
