@@ -289,7 +289,9 @@ PERMISSIONS = (
     Permission("vehicles.trip.view", "查看行程与轨迹"),
     Permission("vehicles.holder.view", "查看车辆固定使用人"),
     Permission("vehicles.holder.manage", "登记车辆固定使用人"),
-    Permission("vehicles.privacy.lift", "解除非工作时间隐私保护"),
+    Permission("vehicles.privacy.view", "查看隐私保护解除记录"),
+    Permission("vehicles.privacy.lift", "申请解除非工作时间隐私保护"),
+    Permission("vehicles.privacy.decide", "审批解除非工作时间隐私保护"),
     Permission("vehicles.nearby.search", "查询车辆周边"),
     Permission("vehicles.cost.view", "查看车辆费用"),
     Permission("vehicles.cost.manage", "登记和导入车辆费用"),
@@ -309,18 +311,20 @@ _LOOK = ("vehicles.vehicle.view", "vehicles.quota.view", "vehicles.terminal.view
 _POSITIONS = ("telemetry.source.view", "telemetry.position.view")
 _NET = ("vehicles.pool.view", "vehicles.settlement.view", "vehicles.issue.view")
 _FINDINGS = ("supervision.finding.view",)
+_ASK_LIFTS = ("vehicles.privacy.view", "vehicles.privacy.lift")
+_DECIDE_LIFTS = ("vehicles.privacy.view", "vehicles.privacy.decide")
 
 ROLES = (
-    RoleTemplate("vehicles.leader", "车辆管理领导", (*_LOOK, *_POSITIONS, *_FINDINGS, *_NET, "vehicles.statistics.sign"),
-                 scope="city"),
+    RoleTemplate("vehicles.leader", "车辆管理领导", (*_LOOK, *_POSITIONS, *_FINDINGS, *_NET, *_DECIDE_LIFTS,
+                                              "vehicles.statistics.sign"), scope="city"),
     RoleTemplate(
         "vehicles.manager",
         "车辆主管（机管局）",
         (
             *_LOOK, *_POSITIONS, "vehicles.vehicle.manage", "vehicles.quota.manage", "vehicles.terminal.manage",
             "vehicles.driver.manage", "vehicles.place.manage", "vehicles.holder.view",
-            "vehicles.holder.manage", "vehicles.privacy.lift", "vehicles.nearby.search", "vehicles.order.approve",
-            "vehicles.order.endorse",
+            "vehicles.holder.manage", *_ASK_LIFTS, "vehicles.privacy.decide", "vehicles.nearby.search",
+            "vehicles.order.approve", "vehicles.order.endorse",
             "vehicles.order.dispatch", "vehicles.pool.manage", *_NET, "vehicles.settlement.manage",
             "vehicles.issue.answer",
             "vehicles.cost.manage", "vehicles.profile.manage", "vehicles.upkeep.manage", "vehicles.plan.manage",
@@ -375,7 +379,7 @@ ROLES = (
     RoleTemplate(
         "vehicles.inspector",
         "监督人员（车辆）",
-        (*_LOOK, *_POSITIONS, *_NET, "vehicles.holder.view", "vehicles.privacy.lift", "vehicles.nearby.search",
+        (*_LOOK, *_POSITIONS, *_NET, "vehicles.holder.view", *_ASK_LIFTS, "vehicles.nearby.search",
          "supervision.finding.view", "supervision.threshold.tune", "trace.entry.view"),
         scope="city",
     ),
@@ -398,6 +402,9 @@ NOTICES = (
     NoticeKind("vehicles.issue.answer", "行车问题与投诉答复", mail=DIGEST, icon="message"),
     NoticeKind("vehicles.order.cancel", "派车单取消", mail=DIGEST, icon="ban"),
     NoticeKind("vehicles.due.remind", "证照与保养到期提醒", mail=DIGEST, icon="clock"),
+    NoticeKind("vehicles.privacy.apply", "待审批的解除隐私保护申请", mail=DIGEST, icon="eye"),
+    NoticeKind("vehicles.privacy.decide", "解除隐私保护申请的审批结果", mail=DIGEST, icon="eye"),
+    NoticeKind("vehicles.privacy.tell", "本人行踪曾被查看的告知", mail=DIGEST, icon="eye"),
     NoticeKind("vehicles.plan.decide", "配备更新与处置的审批结果", mail=DIGEST, icon="checkbox"),
 )
 """What requester and driver of an order, and those who look after vehicles, are told."""
@@ -413,7 +420,6 @@ TRACES = (
     TraceCode("vehicles.terminal.command_many", "批量下发终端指令"),
     TraceCode("vehicles.terminal.card", "登记驾驶员刷卡"),
     TraceCode("vehicles.terminal.medium", "登记终端影像"),
-    TraceCode("vehicles.privacy.lift", "解除隐私保护"),
     TraceCode("vehicles.privacy.read", "查看非工作时间行踪"),
     TraceCode("vehicles.nearby.search", "查询车辆周边"),
     TraceCode("vehicles.nearby.read", "查看车辆周边查询结果"),

@@ -18,7 +18,7 @@ from zhiguan.kernel.telemetry import store
 from zhiguan.kit.actor import system
 from zhiguan.kit.jobs import Periodic
 
-from .domain import driving, dues
+from .domain import driving, dues, privacy
 from .domain import uplinks as terminal_uplinks
 from .models import Terminal, Vehicle, VehicleDay
 from .rules import share
@@ -144,10 +144,17 @@ def remind() -> str:
     return f"发出到期提醒 {told} 条" if told else ""
 
 
+def tell_holders() -> str:
+    """Tell holders whose whereabouts were looked at, now that the look is over."""
+    told = privacy.tell_holders()
+    return f"告知固定使用人 {told} 条" if told else ""
+
+
 UPLINKS = Periodic("vehicles.uplinks", "登记终端刷卡与影像", "* * * * * */10", uplinks)
 HEALTH = Periodic("vehicles.terminal_health", "检查终端信号与固件", "*/2 * * * *", health)
 DUES = Periodic("vehicles.dues", "计算到期事项", "20 1 * * *", refresh_dues)
 REMIND = Periodic("vehicles.remind", "发送到期提醒", "30 8 * * *", remind)
+TELL_HOLDERS = Periodic("vehicles.privacy_tell", "告知行踪被查看的固定使用人", "10 * * * *", tell_holders)
 STUDY = JobKind(
     "vehicles.fleetstudy.finish", "车队测算", "zhiguan.lines.vehicles.domain.studies.run_study",
     permission="vehicles.plan.manage", retries=1,

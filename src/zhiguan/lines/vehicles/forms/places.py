@@ -136,8 +136,13 @@ class LiftForm(PageForm):
     day_from = forms.DateField(label="查看的起始日期")
     day_to = forms.DateField(label="查看的截止日期", help_text=f"含当日，一次最多 {MOST_DAYS} 天。")
     hours = forms.IntegerField(
-        label="查看时限（小时）", min_value=1, max_value=MOST_HOURS, initial=4, help_text=f"最多 {MOST_HOURS} 小时，到时自动失效。"
+        label="查看时限（小时）", min_value=1, max_value=MOST_HOURS, initial=4,
+        help_text=f"自批准时起算，最多 {MOST_HOURS} 小时，到时自动失效。",
     )
 
     def setup(self) -> None:
         self.fields["day_from"].initial = self.fields["day_to"].initial = timezone.localdate()
+
+
+class ApproveLiftForm(PageForm):
+    opinion = forms.CharField(label="审批意见", max_length=200, required=False)

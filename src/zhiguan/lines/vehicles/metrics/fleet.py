@@ -178,7 +178,8 @@ METRICS = (
         rows=_list("vehicles.order", "planned_from"),
     ),
     Metric(
-        code="vehicles.mileage", name="行驶里程", unit="公里", formula="期间内行程里程之和", permission="vehicles.trip.view",
+        code="vehicles.mileage", name="行驶里程", unit="公里", formula="期间内行程里程之和（受隐私保护的行程计入，明细中按车辆按日合计）",
+        permission="vehicles.trip.view",
         dimensions=("organ", "district", "kind", "car", "day", "month"), source=TRACKS,
         clause="《机关事务管理条例》第二十六条", responsible=BUREAU, compute=_mileage, rows=car_list("vehicles.trip", "day"),
         kind="number", digits=1, **OF_CAR,

@@ -39,7 +39,8 @@ class Trip(UnitScoped):
         indexes = [
             models.Index(fields=["vehicle", "day"], name="vehicles_trip_day"),
             models.Index(fields=["scope_pos", "-start_at"], name="vehicles_trip_scope"),
-            models.Index(fields=["-start_at", "-id"], name="vehicles_trip_recent"),
+            # The list's own order: by moments it would tell when a trip was that is kept private.
+            models.Index(fields=["-day", "vehicle", "-start_at", "-id"], name="vehicles_trip_listed"),
         ]
 
     def __str__(self) -> str:

@@ -22,8 +22,9 @@ from zhiguan.kit.errors import Invalid, NotFound, Refusal, Stale
 from zhiguan.kit.pages import MenuItem, ViewPage
 
 from .. import queries
-from ..domain import advice, dispatching, orders
+from ..domain import dispatching, orders
 from ..models import DispatchOrder, Driver, Vehicle
+from ..queries import advice
 from ..queries import board as rows
 from .parts import unit_options
 

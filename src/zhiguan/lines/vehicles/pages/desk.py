@@ -9,6 +9,7 @@ from django.utils import timezone
 from zhiguan.kit.desk import Figure, Shortcut, Todo
 
 from .. import queries
+from ..queries.privacy import DECIDE, to_decide
 
 
 def _order_line(order: Any) -> str:
@@ -44,8 +45,15 @@ DESK = (
          lambda actor: queries.settlements_to_confirm(actor).select_related("unit", "payer").order_by("month"),
          "vehicles.settlement", "vehicles.settlement.detail", lambda row: f"{row.code} · {row.amount_yuan} 元",
          lambda row: f"{row.unit.name} · {row.month:%Y年%m月}", icon="receipt", query="state=issued"),
+    Todo("vehicles.lift", "待审批解除隐私保护", 60, DECIDE,
+         lambda actor: to_decide(actor).select_related("unit").order_by("created_at"),
+         "vehicles.privacylift", "vehicles.privacylift.detail", lambda row: f"{row.plate} · {row.account_name} · {row.reason}",
+         lambda row: f"{row.unit.name} · {timezone.localtime(row.created_at):%m月%d日 %H:%M}", icon="eye",
+         query="state=applied"),
     Shortcut("vehicles.drives", "出车任务", 30, "vehicles.order.drive", "vehicles.drive", "steering-wheel",
              "出车、收车"),
+    Shortcut("vehicles.looked_at", "行踪查看记录", 40, "vehicles.order.drive", "vehicles.privacylift.mine", "eye",
+             "本人车辆非工作时间的行踪何时被查看"),
     Figure("vehicles.in_service", "在用车辆", 10, "vehicles.vehicle.view",
            lambda actor: queries.vehicles(actor).filter(state="in_service"), "vehicles.vehicle", "state=in_service",
            icon="car", unit="辆"),

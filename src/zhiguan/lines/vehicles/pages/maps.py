@@ -29,7 +29,7 @@ from zhiguan.kit.pages import (
 from .. import queries
 from ..queries import tracks
 from ..queries.evaluation import boarded
-from .parts import TRIP_COLUMNS, of_car, of_kind, replay_url, unit_options
+from .parts import TRIP_LIST_COLUMNS, of_car, of_kind, replay_url, unit_options
 
 VIEW = "vehicles.trip.view"
 POSITIONS = "telemetry.position.view"
@@ -115,18 +115,18 @@ TRIPS = ListPage(
     title="行程",
     menu=MenuItem("vehicles", order=22, icon="route"),
     permission="vehicles.trip.view",
-    rows=queries.trips,
-    columns=TRIP_COLUMNS,
+    rows=queries.trip_rows,
+    columns=TRIP_LIST_COLUMNS,
     search=("^vehicle.plate", "=order.code"),
     search_hint="车牌号、派车单号",
     filters=(ChoiceFilter("match", "匹配结果", facets=False),
              UnitFilter("unit", "单位", options=unit_options("vehicles.trip.view")),
-             DateRangeFilter("day", "日期"), NumberRangeFilter("distance_m", "里程（米）"), of_kind(), of_car(),
+             DateRangeFilter("day", "日期"), NumberRangeFilter("distance_m", "里程（米）", path="open_m"), of_kind(), of_car(),
              BoolFilter("boarded", "记有上下车时间", condition=boarded)),
-    default_sort="-start_at",
+    default_sort=("-day", "vehicle_id", "-start_at"),
     views=(("全部", ""), ("无派车单", "match=no_order"), ("超出时段", "match=overrun")),
     export_name="行程",
-    note="行程由卫星定位数据计算得出；补传数据到达后自动重算。登记了固定使用人的车辆，非工作时间且没有派车单的行程受隐私保护，不在此列出。",
+    note="行程由卫星定位数据计算得出；补传数据到达后自动重算。登记了固定使用人的车辆，非工作时间且没有派车单的行程受隐私保护：逐次列出，不显示时间、速度，里程按车辆按日合计。",
     empty=EmptyState("还没有行程", "车辆安装定位终端并行驶后，行程会自动出现。"),
 )  # fmt: skip
 DAYS = ListPage(

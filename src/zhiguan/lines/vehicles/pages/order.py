@@ -29,7 +29,7 @@ from zhiguan.kit.pages import (
 
 from .. import queries
 from ..codes import MarkKind
-from ..domain import advice, approvals, dispatching, journeys, orders
+from ..domain import approvals, dispatching, journeys, orders
 from ..forms import (
     ComplainForm,
     DispatchForm,
@@ -46,6 +46,7 @@ from ..forms import (
     UrgentForm,
     request_initial,
 )
+from ..queries import advice
 from .parts import DRIVER_NAME, ORDER_STATE, PLATE, TRIP_COLUMNS, address_of, in_state, making
 
 DISPATCH, DRIVE = "vehicles.order.dispatch", "vehicles.order.drive"
@@ -156,7 +157,7 @@ ORDER = DetailPage(
         RelatedList("拼车", rows=queries.riders_of, tab="执行记录", link="vehicles.order.detail", columns=(
             Column("code", "单号", link=True), ORDER_STATE, Column("destination", "目的地"),
             Column("passenger_count", "乘车人数"))),
-        RelatedList("匹配的行程", rows=queries.trips_for, columns=TRIP_COLUMNS[:6], tab="行程",
+        RelatedList("匹配的行程", rows=queries.trips_for, columns=TRIP_COLUMNS[:7], tab="行程",
                     permission="vehicles.trip.view"),
     ),
     actions=(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import Q
@@ -11,7 +12,7 @@ from django.utils import timezone
 
 from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kit.actor import Actor
-from zhiguan.kit.pages import Badge, ChoiceFilter, Column, DateTime, Number, TextFilter
+from zhiguan.kit.pages import Badge, ChoiceFilter, Column, Date, DateTime, Number, TextFilter
 
 from .. import lifecycle
 from ..codes import Match, VehicleKind
@@ -99,18 +100,46 @@ ORDER_COLUMNS = (
     Column("kind", "类别", shown=False),
     DateTime("created_at", "申请时间", sortable=True, shown=False),
 )
+
+
+def kept(trip: Any) -> bool:
+    """Tell whether a trip of a list (``privacy.marked_kept``) is kept from the reader; of an order's, none is."""
+    return getattr(trip, "kept", False)
+
+
+def _open(name: str) -> Callable[[Any], Any]:
+    return lambda trip: None if kept(trip) else getattr(trip, name)
+
+
+def _km(trip: Any) -> float | None:
+    metres = trip.kept_m if kept(trip) else trip.distance_m
+    return None if metres is None else metres / 1000
+
+
+def _why_kept(trip: Any) -> str:
+    if not kept(trip):
+        return ""
+    return "非工作时间行程，已并入当日合计" if trip.kept_m is None else "非工作时间行程，里程为当日合计"
+
+
 TRIP_COLUMNS = (
-    DateTime("start_at", "出发", sortable=True, link=lambda trip: replay_url(trip.vehicle_id, trip.day, trip.pk)),
-    DateTime("end_at", "到达"),
+    Date("day", "日期", link=lambda trip: replay_url(trip.vehicle_id, trip.day, None if kept(trip) else trip.pk)),
     Column("vehicle.plate", "车辆"),
-    Number("distance_km", "里程", value=lambda trip: trip.distance_m / 1000, needs=("distance_m",), sort="distance_m",
-           digits=1, unit="公里"),
-    Number("max_speed_kmh", "最高速度", digits=0, unit="公里/小时", shown=False),
+    DateTime("start_at", "出发", value=_open("start_at"), needs=("start_at",)),
+    DateTime("end_at", "到达", value=_open("end_at"), needs=("end_at",)),
+    Number("distance_km", "里程", value=_km, needs=("distance_m",), digits=1, unit="公里"),
+    Number("max_speed_kmh", "最高速度", value=_open("max_speed_kmh"), needs=("max_speed_kmh",), digits=0, unit="公里/小时",
+           shown=False),
     MATCH,
     Column("order.code", "派车单", link=lambda trip: reverse("vehicles.order.detail", args=[trip.order_id])
            if trip.order_id else ""),
     Column("unit.name", "单位"),
 )  # fmt: skip
+TRIP_LIST_COLUMNS = (
+    *(replace(column, sort="sort_m") if column.name == "distance_km" else column for column in TRIP_COLUMNS),
+    Column("kept", "隐私保护", value=_why_kept, needs=("kept", "kept_m")),
+)
+"""Of trips with marks of privacy: sorted by what may be known of them, and never by day and key alone."""
 
 
 def replay_url(vehicle_id: int, day: Any, trip: int | None = None) -> str:

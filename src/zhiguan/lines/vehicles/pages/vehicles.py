@@ -43,7 +43,7 @@ from .file import BLOCKS
 from .parts import (
     MANAGE,
     ORDER_COLUMNS,
-    TRIP_COLUMNS,
+    TRIP_LIST_COLUMNS,
     VEHICLE_STATE,
     address_of,
     changing,
@@ -54,7 +54,7 @@ from .parts import (
 )
 from .places import HOLDER_COLUMNS
 from .plans import DISPOSE
-from .privacy import LIFT_PRIVACY
+from .privacy import APPLY_LIFT
 from .terminals import SIGN_INS, vehicle_media
 
 VEHICLES = ListPage(
@@ -134,7 +134,7 @@ VEHICLE = DetailPage(
         *BLOCKS,
         RelatedList("派车单", rows=queries.orders_of, columns=ORDER_COLUMNS[:8], tab="派车单", link="vehicles.order.detail",
                     permission="vehicles.order.view"),
-        RelatedList("行程", rows=queries.trips_of, columns=TRIP_COLUMNS, tab="行程", permission="vehicles.trip.view"),
+        RelatedList("行程", rows=queries.trips_of, columns=TRIP_LIST_COLUMNS, tab="行程", permission="vehicles.trip.view"),
         Custom("vehicles/media.html", context=vehicle_media, title="影像", tab="影像", permission="vehicles.trip.view"),
         RelatedList("驾驶员刷卡", rows=sign_ins_in, tab="刷卡", columns=SIGN_INS, permission="vehicles.driver.view"),
         RelatedList("固定使用人", rows=kept.holders_of, tab="使用人与区域", link="vehicles.vehicleholder.detail",
@@ -164,7 +164,7 @@ VEHICLE = DetailPage(
                    when=lambda row: row.marking != Marking.DONE and row.state != "disposed"),
         VerbAction("exempt_marking", "免喷涂", verb=register.exempt_marking, permission=MANAGE, reason=True,
                    when=lambda row: row.marking == Marking.PENDING and row.state != "disposed"),
-        LIFT_PRIVACY,
+        APPLY_LIFT,
         DISPOSE,
     ),
     page_actions=(

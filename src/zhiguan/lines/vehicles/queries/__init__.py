@@ -99,10 +99,18 @@ def my_drives(actor: Actor) -> QuerySet[DispatchOrder]:
     return DispatchOrder.objects.filter(driver_person_id=actor.person_id)
 
 
-def trips(actor: Actor) -> QuerySet[Trip]:
+ORDERED = Q(order__isnull=False)
+
+
+def trips(actor: Actor, *, lifted: bool = False) -> QuerySet[Trip]:
     """Return the trips of the actor's scope, without those off duty that are kept from them (:mod:`.privacy`)."""
     rows = Trip.objects.visible_to(actor, "vehicles.trip.view")
-    return privacy.without_kept(rows, actor, ordered=Q(order__isnull=False))
+    return privacy.without_kept(rows, actor, ordered=ORDERED, lifted=lifted)
+
+
+def trip_rows(actor: Actor) -> QuerySet[Trip]:
+    """Return all trips of the actor's scope for lists: those kept from them are marked, and a page shows their day only."""
+    return privacy.marked_kept(Trip.objects.visible_to(actor, "vehicles.trip.view"), actor, ordered=ORDERED)
 
 
 def days(actor: Actor) -> QuerySet[VehicleDay]:
@@ -110,9 +118,9 @@ def days(actor: Actor) -> QuerySet[VehicleDay]:
     return VehicleDay.objects.visible_to(actor, "vehicles.trip.view")
 
 
-def stops_of(vehicle: Vehicle, actor: Actor) -> QuerySet[Stop]:
+def stops_of(vehicle: Vehicle, actor: Actor, *, lifted: bool = False) -> QuerySet[Stop]:
     rows = Stop.objects.visible_to(actor, "vehicles.trip.view").filter(vehicle=vehicle)
-    return privacy.without_kept(rows, actor)
+    return privacy.without_kept(rows, actor, lifted=lifted)
 
 
 def orders_of(vehicle: Vehicle, actor: Actor) -> QuerySet[DispatchOrder]:
@@ -120,7 +128,7 @@ def orders_of(vehicle: Vehicle, actor: Actor) -> QuerySet[DispatchOrder]:
 
 
 def trips_of(vehicle: Vehicle, actor: Actor) -> QuerySet[Trip]:
-    return trips(actor).filter(vehicle=vehicle).select_related("order")
+    return trip_rows(actor).filter(vehicle=vehicle).select_related("order").order_by("-day", "-start_at")
 
 
 def terminals_of(vehicle: Vehicle, actor: Actor) -> QuerySet[Terminal]:

@@ -16,7 +16,21 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.db import transaction
-from django.db.models import BooleanField, Case, Exists, F, OuterRef, Q, QuerySet, TimeField, Value, When
+from django.db.models import (
+    BooleanField,
+    Case,
+    Exists,
+    F,
+    FloatField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    TimeField,
+    Value,
+    When,
+)
 from django.db.models.functions import ExtractIsoWeekDay, ExtractYear, TruncDate, TruncTime
 from django.utils import timezone
 from numpy.typing import NDArray
@@ -29,7 +43,7 @@ from zhiguan.kit.actor import Actor, system
 
 from ..models import DispatchOrder, PrivacyLift, Vehicle, VehicleHolder
 
-LIFT = "vehicles.privacy.lift"
+VIEW, LIFT, DECIDE = "vehicles.privacy.view", "vehicles.privacy.lift", "vehicles.privacy.decide"
 READ = "vehicles.privacy.read"
 FACTS, SWITCH = "vehicles.detection", "privacy_off_duty"
 COVERED = ("dispatched", "started", "ended")
@@ -88,6 +102,13 @@ def held(vehicles: Collection[int], first: date, last: date) -> set[int]:
     return {vehicle for vehicle, *_ in _holders(vehicles, first, last)} if vehicles else set()
 
 
+def holders_on(vehicle: int, first: date, last: date) -> set[int]:
+    """Return the persons who hold the vehicle on one of the days, whoever is asking."""
+    with system("vehicles.privacy").acting(), transaction.atomic():
+        rows = VehicleHolder.objects.filter(IN_FORCE, vehicle=vehicle, valid_from__lte=last).exclude(valid_to__lte=first)
+        return set(rows.order_by().values_list("person_id", flat=True))
+
+
 def _orders(vehicles: Collection[int], start: datetime, end: datetime) -> dict[int, list[Span]]:
     """Return the times that orders in force cover, by vehicle, whoever is asking."""
     with system("vehicles.privacy").acting(), transaction.atomic():
@@ -105,13 +126,17 @@ def _orders(vehicles: Collection[int], start: datetime, end: datetime) -> dict[i
     return spans
 
 
+def in_force(actor: Actor) -> QuerySet[PrivacyLift]:
+    """Return the actor's own lifts in force at this moment: agreed to, not over, and within what they may ask for."""
+    if actor.account_id is None or not actor.can(LIFT):
+        return PrivacyLift.objects.none()
+    rows = PrivacyLift.objects.filter(account_id=actor.account_id, state="approved", expires_at__gt=timezone.now())
+    return rows.filter(actor.scope(LIFT).q("vehicle__scope_pos"))
+
+
 def lifts(actor: Actor, first: date, last: date | None = None) -> dict[int, PrivacyLift]:
     """Return the actor's own lifts in force now that cover all days of ``[first, last]``, by vehicle."""
-    if actor.account_id is None:
-        return {}
-    rows = PrivacyLift.objects.filter(
-        account_id=actor.account_id, expires_at__gt=timezone.now(), day_from__lte=first, day_to__gte=last or first
-    )
+    rows = in_force(actor).filter(day_from__lte=first, day_to__gte=last or first)
     return {row.vehicle_id: row for row in rows.select_related("vehicle__unit").order_by("pk")}
 
 
@@ -224,15 +249,10 @@ def _switched(known: Guard) -> Q | Case:
     )
 
 
-def without_kept(
-    rows: QuerySet, actor: Actor, start: str = "start_at", end: str = "end_at", *, ordered: Q | None = None
-) -> QuerySet:
-    """Leave out the rows (with ``vehicle`` and ``scope_pos``) that reach outside duty and are kept from the actor.
-
-    ``start`` and ``end`` name their moments; ``ordered`` is the condition that a row belongs to an order.
-    """
-    if actor.system:
-        return rows
+def _shown(
+    rows: QuerySet, actor: Actor, start: str, end: str, ordered: Q | None, lifted: bool
+) -> tuple[QuerySet, Q]:
+    """Return the rows with what the condition reads, and the condition that a row is not kept from the actor."""
     known = guard()
     local_day = TruncDate(start, tzinfo=SHANGHAI)
     holder = VehicleHolder.objects.filter(
@@ -255,18 +275,76 @@ def without_kept(
         rows = rows.alias(zg_on=switched)
     if ordered is not None:
         shown |= ordered
-    if actor.account_id is not None:
-        lifted = PrivacyLift.objects.filter(
-            account_id=actor.account_id, vehicle=OuterRef("vehicle_id"), expires_at__gt=timezone.now(),
-            day_from__lte=OuterRef("zg_day"), day_to__gte=OuterRef("zg_day"),
-        )  # fmt: skip
-        shown |= Exists(lifted)
+    if lifted:
+        mine = in_force(actor).filter(
+            vehicle=OuterRef("vehicle_id"), day_from__lte=OuterRef("zg_day"), day_to__gte=OuterRef("zg_day")
+        )
+        shown |= Exists(mine)
+    return rows, shown
+
+
+def without_kept(
+    rows: QuerySet, actor: Actor, start: str = "start_at", end: str = "end_at", *, ordered: Q | None = None,
+    lifted: bool = False,
+) -> QuerySet:  # fmt: skip
+    """Leave out the rows (with ``vehicle`` and ``scope_pos``) that reach outside duty and are kept from the actor.
+
+    ``start`` and ``end`` name their moments; ``ordered`` is the condition that a row belongs to an order. ``lifted``:
+    what the actor's lifts open is shown, too; whoever asks for that notes the look in the log (:func:`read_under`).
+    """
+    if actor.system:
+        return rows
+    rows, shown = _shown(rows, actor, start, end, ordered, lifted)
     return rows.filter(shown)
 
 
-def lifts_in_force(actor: Actor) -> QuerySet[PrivacyLift]:
-    """Return the lifts that the actor's permission reaches, latest first."""
-    return PrivacyLift.objects.visible_to(actor, LIFT).order_by("-created_at", "-pk")
+def marked_kept(rows: QuerySet, actor: Actor, *, ordered: Q) -> QuerySet:
+    """Return all trips, each with ``kept``: whether it is kept from the actor. No lift opens lists: they are exported.
+
+    Of kept ones a page shows the day and, once for each vehicle and day (``kept_m``, at the first of them), the metres
+    of all of them together. ``open_m`` (metres, empty where kept) and ``sort_m`` are what may be searched and sorted by.
+    """
+    if actor.system:
+        return rows.annotate(kept=Value(False), kept_m=Value(None, output_field=FloatField())).alias(
+            open_m=F("distance_m"), sort_m=F("distance_m")
+        )
+    rows, shown = _shown(rows, actor, "start_at", "end_at", ordered, False)
+    same = rows.model.objects.filter(vehicle=OuterRef("vehicle_id"), day=OuterRef("day"))
+    same, seen = _shown(same, actor, "start_at", "end_at", ordered, False)
+    same = same.exclude(seen)
+    kept = Case(When(shown, then=Value(False)), default=Value(True), output_field=BooleanField())
+    rows = rows.annotate(kept=kept)
+    first = Subquery(same.order_by("-start_at", "-pk").values("pk")[:1])
+    sums = same.order_by().values("vehicle", "day").annotate(metres=Sum("distance_m"))
+    together = Subquery(sums.values("metres"), output_field=FloatField())
+    return rows.annotate(
+        kept_m=Case(When(Q(kept=True) & Q(pk=first), then=together), default=None, output_field=FloatField())
+    ).alias(
+        open_m=Case(When(kept=False, then=F("distance_m")), default=None, output_field=FloatField()),
+        # Below all others, by vehicle: keys, by which equal ones would stand, follow the time of day.
+        sort_m=Case(When(kept=False, then=F("distance_m")), default=F("vehicle_id") * -1.0, output_field=FloatField()),
+    )
+
+
+def lift_rows(actor: Actor) -> QuerySet[PrivacyLift]:
+    """Return the applications and lifts that the actor's permission reaches."""
+    return PrivacyLift.objects.filter(actor.scope(VIEW).q())
+
+
+def to_decide(actor: Actor) -> QuerySet[PrivacyLift]:
+    """Return the applications that wait for somebody like the actor, their own left out."""
+    rows = PrivacyLift.objects.filter(actor.scope(DECIDE).q(), state="applied")
+    return rows.exclude(account_id=actor.account_id) if actor.account_id is not None else rows
+
+
+def over() -> QuerySet[PrivacyLift]:
+    """Return the lifts that were in force once and are over by now."""
+    return PrivacyLift.objects.filter(state__in=("approved", "ended"), expires_at__lte=timezone.now())
+
+
+def looked_at(actor: Actor) -> QuerySet[PrivacyLift]:
+    """Return the lifts, over by now, that were about vehicles the actor held on those days."""
+    return over().filter(person_ids__contains=[actor.person_id]) if actor.person_id is not None else over().none()
 
 
 def moved_in(seconds: NDArray[np.float64], speed: NDArray[np.float64], hidden: NDArray[np.bool_]) -> list[Mapping[str, Any]]:

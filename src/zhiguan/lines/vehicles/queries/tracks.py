@@ -212,8 +212,9 @@ def replay(vehicle: Vehicle, day: date, actor: Actor, finding: int | None = None
     if order.size > DRAWN_POINTS:
         order = order[np.linspace(0, order.size - 1, DRAWN_POINTS).astype(np.intp)]
     fixed = order[(columns["lat"][order] != 0) | (columns["lon"][order] != 0)]
-    trips = queries.trips(actor).filter(vehicle=vehicle, day=day).select_related("order").order_by("start_at")
-    stops = queries.stops_of(vehicle, actor).filter(day=day).order_by("start_at")
+    lifted = lift is not None
+    trips = queries.trips(actor, lifted=lifted).filter(vehicle=vehicle, day=day).select_related("order").order_by("start_at")
+    stops = queries.stops_of(vehicle, actor, lifted=lifted).filter(day=day).order_by("start_at")
     orders = queries.orders(actor).filter(vehicle=vehicle, planned_from__lt=end, planned_to__gt=start)
     orders = orders.filter(state__in=("dispatched", "started", "ended")).order_by("planned_from")
     return {

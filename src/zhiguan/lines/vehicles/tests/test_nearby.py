@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, time, timedelta
 
 import pytest
@@ -78,7 +79,9 @@ def test_a_holders_car_is_not_found_off_duty_unless_lifted(world, asker, passer)
     assert ask(asker, "09:00", "10:00").vehicles == 1  # office hours
     assert ask(asker, "19:30", "21:00").vehicles == 0
     with asker.acting():
-        privacy.lift(asker, passer, day_from=WORKDAY, day_to=WORKDAY, hours=2, reason="核查夜间用车")
+        asked = privacy.apply_lift(asker, passer, day_from=WORKDAY, day_to=WORKDAY, hours=2, reason="核查夜间用车")
+    assert ask(asker, "19:30", "21:00").vehicles == 0, "nobody has agreed yet"
+    privacy.approve_lift(replace(system("tests"), account_id=9), asked)
     assert ask(asker, "19:30", "21:00").vehicles == 1
     assert Entry.objects.filter(code="vehicles.privacy.read").count() == 1
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from zhiguan.kernel.trace.models import Entry
 from zhiguan.kit.actor import system
 from zhiguan.kit.errors import Conflict, Denied, Invalid
 from zhiguan.kit.pages.conformance import (
@@ -23,7 +21,7 @@ from zhiguan.kit.pages.conformance import (
     html,
 )
 from zhiguan.lines.vehicles import pages
-from zhiguan.lines.vehicles.domain import holders, places, privacy, register
+from zhiguan.lines.vehicles.domain import holders, places, register
 from zhiguan.lines.vehicles.models import PermittedArea, SensitivePlace
 
 from .conftest import PERMISSIONS, make_unit
@@ -34,7 +32,7 @@ BOSS = system("tests")
 SQUARE = [[121.4, 31.2], [121.5, 31.2], [121.5, 31.3], [121.4, 31.3], [121.4, 31.2]]
 HOLE = [[121.44, 31.24], [121.46, 31.24], [121.46, 31.26], [121.44, 31.26], [121.44, 31.24]]
 CIRCLE = {"type": "Circle", "center": [121.47, 31.23], "radius_m": 150}
-MORE = ("vehicles.holder.view", "vehicles.holder.manage", "vehicles.privacy.lift")
+MORE = ("vehicles.holder.view", "vehicles.holder.manage")
 
 
 def polygon(*rings) -> dict:
@@ -185,23 +183,6 @@ def test_holders_are_their_vehicles_and_follow_it(world, keeper, make_vehicle, m
     assert (holder.unit, holder.scope_pos) == (world.other, world.other.pos)
 
 
-def test_a_lift_is_for_oneself_bounded_reasoned_and_traced(world, keeper, make_vehicle):
-    car, today = make_vehicle(), timezone.localdate()
-    good = {"day_from": today, "day_to": today, "hours": 4, "reason": "核查线索"}
-    lifted = privacy.lift(keeper, car, **good)
-    assert lifted.account_id == 7 and lifted.expires_at - lifted.created_at == timedelta(hours=4)
-    entry = Entry.objects.get(code="vehicles.privacy.lift")
-    assert entry.subject_id == str(car.pk) or entry.subject_id == car.pk
-    for wrong in ({"reason": "  "}, {"hours": 0}, {"hours": 100}, {"day_from": today - timedelta(days=60)},
-                  {"day_to": today - timedelta(days=1)}, {"day_to": today + timedelta(days=9)}):  # fmt: skip
-        with pytest.raises(Invalid):
-            privacy.lift(keeper, car, **{**good, **wrong})
-    with pytest.raises(Denied):
-        privacy.lift(replace(keeper, account_id=None), car, **good)
-    with pytest.raises(Denied):
-        privacy.lift(world.manager, car, **good)
-
-
 # --- pages
 
 
@@ -310,28 +291,6 @@ class TestHolderNew(_Holders, FormPageConformance):
 
 class TestHolderEdit(_Holders, FormPageConformance):
     page = pages.HOLDER_EDIT
-
-
-class _Lifts:
-    @pytest.fixture
-    def case(self, world, keeper, make_actor):
-        today = timezone.localdate()
-        other = make_actor({"vehicles.privacy.lift": "below"}, unit=world.other, account=8)
-
-        mine, others = Maker(world.organ, None), Maker(world.other, None)
-
-        def make(actor=keeper, maker=mine):
-            return privacy.lift(actor, maker.vehicle(), day_from=today, day_to=today, hours=2, reason="核查线索")
-
-        return Case(keeper, make, lambda: make(other, others), text=lambda row: row.vehicle.plate)
-
-
-class TestLifts(_Lifts, ListPageConformance):
-    page = pages.LIFTS
-
-
-class TestLifted(_Lifts, DetailPageConformance):
-    page = pages.LIFTED
 
 
 def test_the_file_says_what_is_wrong_in_each_row(world, warden, districts):

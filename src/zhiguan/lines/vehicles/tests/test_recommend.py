@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from zhiguan.kernel.reference import service as reference
-from zhiguan.lines.vehicles.domain.recommend import (
+from zhiguan.lines.vehicles.queries.recommend import (
     Car,
     DriverLoad,
     Limits,

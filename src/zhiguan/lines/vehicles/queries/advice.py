@@ -14,7 +14,7 @@ from zhiguan.kit.actor import Actor
 
 from .. import queries
 from ..models import DispatchOrder, Driver, Vehicle
-from ..queries import tracks
+from . import tracks
 from .recommend import (
     Alternative,
     Car,
