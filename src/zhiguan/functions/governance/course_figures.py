@@ -1,97 +1,111 @@
-"""Figures of the course of cases for supervisors: where they stand, how long organs and steps take. Reads only."""
+"""Figures of the course of cases for supervisors, added up from the tallies: each equals the rows its address opens."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from time import monotonic
+from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
-from django.db import connection
-from django.db.models import Aggregate, Avg, Count, DurationField, ExpressionWrapper, F, Max, Q
+from django.db.models import Sum
+from django.urls import reverse
 from django.utils import timezone
 
 from zhiguan.kernel.flow import queries as flow
-from zhiguan.kernel.flow.declare import SUPERVISE
 from zhiguan.kernel.flow.lifecycle import OPEN
 from zhiguan.kernel.flow.plan import STAGES
-from zhiguan.kernel.flow.service import Card, Step
 from zhiguan.kit.actor import Actor
 
 from . import queries
 
-PERIODS = {"30": "近 30 天", "90": "近 90 天", "365": "近一年"}
+PERIODS = {"month": "本月", "last": "上月", "quarter": "近三个月", "year": "本年", "twelve": "近十二个月"}
 TOP = 20
+GRANTED = ("granted", "refused")
+CLOSED = ("done", "undone")
+STATES = ("running", "correcting", "returned", "suspended")
 
 
-LARGE, KEPT_S, KEPT = 20_000, 300.0, 200
-"""From so many cases on figures are kept for so long, so many answers."""
-_kept: dict[tuple[Any, ...], tuple[float, Any]] = {}
+@dataclass(frozen=True)
+class Period:
+    """Whole months: ``first`` and ``last`` are the first days of the first and the last one. Figures are kept by month."""
+
+    code: str
+    first: date
+    last: date
+
+    @classmethod
+    def of(cls, code: str, today: date | None = None) -> Period:
+        """Return the period of a code of :data:`PERIODS`; of an unknown one, the last three months."""
+        month = (today or timezone.localdate()).replace(day=1)
+        before = (month - timedelta(days=1)).replace(day=1)
+        first, last = {
+            "month": (month, month), "last": (before, before), "year": (month.replace(month=1), month),
+            "twelve": (_back(month, 11), month),
+        }.get(code, (_back(month, 2), month))  # fmt: skip
+        return cls(code if code in PERIODS else "quarter", first, last)
+
+    @property
+    def end(self) -> date:
+        """The last day."""
+        return (self.last + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+
+    def days(self, name: str) -> dict[str, str]:
+        """The parameters of a list's date filter for this period."""
+        return {f"{name}_from": self.first.isoformat(), f"{name}_to": self.end.isoformat()}
+
+    def rows(self, tally: Any) -> Any:
+        return tally.filter(month__gte=self.first, month__lte=self.last)
 
 
-class Middle(Aggregate):
-    """The median, worked out by the database."""
-
-    function = "PERCENTILE_CONT"
-    template = "%(function)s(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
+def _back(month: date, count: int) -> date:
+    number = month.year * 12 + month.month - 1 - count
+    return date(number // 12, number % 12 + 1, 1)
 
 
-def kept(count: Callable[..., Any], actor: Actor, *more: str) -> Any:
-    """Return what ``count`` says for the actor; at full size, an answer up to five minutes old.
-
-    Those who see the same cases share it: the key is what one may supervise.
-    """
-    remit = [actor.scope(f"{area}.case.{SUPERVISE}").ranges for area in flow.areas()]
-    key = (count.__name__, more, actor.system, repr(remit))
-    at, answer = _kept.get(key, (0.0, None))
-    if answer is not None and monotonic() - at < KEPT_S:
-        return answer
-    answer = count(actor, *more)
-    if _large():
-        if len(_kept) >= KEPT:
-            _kept.clear()
-        _kept[key] = (monotonic(), answer)
-    return answer
+def _address(page: str, **parameters: Any) -> str:
+    return f"{reverse(page)}?{urlencode(parameters, doseq=True)}"
 
 
-def _large() -> bool:
-    """Tell whether there are many cases, by the database's own estimate: counting them is what takes long."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT reltuples FROM pg_class WHERE oid = 'flow_case'::regclass")
-        return cursor.fetchone()[0] >= LARGE
+def cases_at(**parameters: Any) -> str:
+    return _address("governance.supervised", **parameters)
 
 
-def since(period: str) -> datetime:
-    return timezone.now() - timedelta(days=int(period))
+def steps_at(**parameters: Any) -> str:
+    return _address("governance.supervised_step", **parameters)
+
+
+def cards_at(**parameters: Any) -> str:
+    return _address("governance.card", **parameters)
+
+
+def _sums(rows: Any, *names: str) -> Any:
+    return rows.annotate(**{f"n_{name}": Sum(name) for name in names})
+
+
+# --- the present ------------------------------------------------------------------------------------------------------
 
 
 def heat(actor: Actor) -> dict[str, Any]:
-    """Return items × stages with the number of open steps, and how many of them have a yellow or red card."""
-    mine = flow.supervised(actor).filter(state__in=OPEN)
-    rows = (
-        Step.objects.filter(state="open", case__in=mine).order_by().values_list("case__item", "stage")
-        .annotate(n=Count("pk"), red=Count("pk", filter=Q(cards__rung="red")), yellow=Count("pk", filter=Q(cards__rung="yellow")))
-    )  # fmt: skip
-    cells: dict[str, dict[str, dict[str, int]]] = defaultdict(dict)
-    for item, stage, count, red, yellow in rows:
-        cells[item][stage] = {"count": count, "red": red, "yellow": yellow}
-    waiting = dict(
-        mine.filter(state__in=("correcting", "returned", "suspended"))
-        .order_by()
-        .values_list("state")
-        .annotate(n=Count("pk"))
-    )
+    """Return items × stages with the number of open steps, and how many of them have a yellow or a red card."""
+    rows = flow.step_tally(actor).filter(month__isnull=True).values_list("item", "stage")
+    cells: dict[str, dict[str, tuple[int, int, int]]] = defaultdict(dict)
+    for item, stage, count, yellow, red in _sums(rows, "count", "yellow_cards", "red_cards"):
+        if count:
+            cells[item][stage] = (count, yellow, red)
     stages = [code for code in STAGES if any(code in row for row in cells.values())]
-    most = max((cell["count"] for row in cells.values() for cell in row.values()), default=0)
-    table = [
-        {"item": item, "name": queries.item_name(item), "total": sum(cell["count"] for cell in row.values()),
-         "cells": [{"stage": stage, **row.get(stage, {"count": 0, "red": 0, "yellow": 0}),
-                    "level": _level(row.get(stage, {}).get("count", 0), most)} for stage in stages]}
-        for item, row in sorted(cells.items(), key=lambda pair: -sum(cell["count"] for cell in pair[1].values()))
-    ]  # fmt: skip
-    return {"stages": [(stage, STAGES[stage]) for stage in stages], "rows": table, "waiting": waiting,
-            "stuck": mine.filter(stuck=True).count(), "open": mine.count()}  # fmt: skip
+    most = max((cell[0] for row in cells.values() for cell in row.values()), default=0)
+    table = []
+    for item, row in sorted(cells.items(), key=lambda pair: -sum(cell[0] for cell in pair[1].values())):
+        drawn = []
+        for stage in stages:
+            count, yellow, red = row.get(stage, (0, 0, 0))
+            url = steps_at(item=item, stage=stage, state="open")
+            drawn.append({"count": count, "yellow": yellow, "red": red, "level": _level(count, most), "url": url,
+                          "yellow_url": f"{url}&yellow_card=1", "red_url": f"{url}&red_card=1"})  # fmt: skip
+        table.append({"name": queries.item_name(item), "cells": drawn, "url": steps_at(item=item, state="open"),
+                      "total": sum(cell[0] for cell in row.values())})  # fmt: skip
+    return {"stages": [STAGES[stage] for stage in stages], "rows": table}
 
 
 def _level(count: int, most: int) -> int:
@@ -99,60 +113,78 @@ def _level(count: int, most: int) -> int:
     return 0 if not count or not most else 1 + min(4, int(4 * count / most))
 
 
-def organs(actor: Actor, period: str) -> list[dict[str, Any]]:
-    """Return the league of applying organs over a period: cases ended, granted, days from acceptance, cards, corrections."""
-    took = ExpressionWrapper(F("ended_at") - F("accepted_at"), output_field=DurationField())
-    mine = flow.supervised(actor).filter(ended_at__gte=since(period))
-    rows = mine.order_by().values("unit_id", "unit__name").annotate(
-        n=Count("pk", distinct=True), granted=Count("pk", filter=Q(state="granted"), distinct=True),
-        refused=Count("pk", filter=Q(state="refused"), distinct=True), took=Avg(took, filter=Q(accepted_at__isnull=False)),
-        rounds=Avg("rounds"),
-    )  # fmt: skip
-    red = dict(
-        Card.objects.filter(case__in=mine, rung="red", step__isnull=True)
-        .order_by()
-        .values_list("case__unit")
-        .annotate(n=Count("pk"))
-    )
-    found = [
-        {**row, "days": row["took"].total_seconds() / 86400 if row["took"] is not None else None,
-         "late": red.get(row["unit_id"], 0)} for row in rows
-    ]  # fmt: skip
-    return sorted(found, key=lambda row: (-row["late"], -(row["days"] or 0)))[:TOP]
+def present(actor: Actor) -> dict[str, Any]:
+    """Return the counts of cases that are under way."""
+    rows = flow.case_tally(actor).filter(month__isnull=True)
+    found = {name: count or 0 for name, count in rows.aggregate(**{name: Sum(name) for name in (*STATES, "stuck")}).items()}
+    waiting = [(name, title, found[name], cases_at(state=name)) for name, title in
+               (("correcting", "待补正"), ("returned", "已退回"), ("suspended", "已挂起"))]  # fmt: skip
+    return {"open": sum(found[name] for name in STATES), "open_url": cases_at(state=OPEN), "stuck": found["stuck"],
+            "stuck_url": cases_at(stuck="1"), "waiting": [each for each in waiting if each[2]]}  # fmt: skip
 
 
-def steps(actor: Actor, period: str) -> list[dict[str, Any]]:
-    """Return the league of steps over a period: how often, how long in the middle and at worst, cards, returns."""
-    mine = Step.objects.filter(
-        case__in=flow.supervised(actor), closed_at__gte=since(period), state__in=("done", "undone")
-    )
-    took = ExpressionWrapper(F("closed_at") - F("opened_at"), output_field=DurationField())
-    rows = mine.order_by().values("case__item", "name").annotate(
-        n=Count("pk"), undone=Count("pk", filter=Q(state="undone")), middle=Middle(took), worst=Max(took),
-    )  # fmt: skip
-    red = dict(
-        ((item, name), count)
-        for item, name, count in Card.objects.filter(step__in=mine, rung="red").order_by()
-        .values_list("case__item", "step__name").annotate(n=Count("pk"))
-    )  # fmt: skip
-    found = [
-        {"item": queries.item_name(row["case__item"]), "code": row["case__item"], "name": row["name"], "count": row["n"],
-         "middle": row["middle"].total_seconds() / 3600, "worst": row["worst"].total_seconds() / 3600,
-         "late": red.get((row["case__item"], row["name"]), 0), "undone": row["undone"]} for row in rows
-    ]  # fmt: skip
-    return sorted(found, key=lambda row: -row["middle"])[:TOP]
+# --- a period ---------------------------------------------------------------------------------------------------------
+
+COUNTS = ("submitted", "granted", "refused", "overdue", "corrected", "rounds", "timed", "seconds", "yellow_cards",
+          "red_cards")  # fmt: skip
 
 
-def figures(actor: Actor, period: str) -> dict[str, Any]:
-    """Return the counts over a period: ended, on time, cards, corrections, returns."""
-    ended = flow.supervised(actor).filter(ended_at__gte=since(period))
-    late = ended.filter(cards__rung="red", cards__step__isnull=True).distinct().count()
-    count = ended.count()
-    return {
-        "submitted": flow.supervised(actor).filter(submitted_at__gte=since(period)).count(), "ended": count,
-        "granted": ended.filter(state="granted").count(), "late": late,
-        "on_time": round(100 * (count - late) / count) if count else None,
-        "corrections": ended.filter(corrections__isnull=False).distinct().count(),
-        "yellow": Card.objects.filter(case__in=flow.supervised(actor), raised_at__gte=since(period), rung="yellow").count(),
-        "red": Card.objects.filter(case__in=flow.supervised(actor), raised_at__gte=since(period), rung="red").count(),
-    }  # fmt: skip
+def by_organ(actor: Actor, period: Period) -> list[dict[str, Any]]:
+    """Return the counts of a period for each applying organ."""
+    rows = period.rows(flow.case_tally(actor)).values("unit_id", "unit__name")
+    found = []
+    for row in _sums(rows, *COUNTS):
+        counts = {name: row[f"n_{name}"] for name in COUNTS}
+        ended = counts["granted"] + counts["refused"]
+        found.append({"unit": row["unit_id"], "name": row["unit__name"], "ended": ended, **counts})
+    return found
+
+
+def figures(organs: list[dict[str, Any]], period: Period) -> list[dict[str, Any]]:
+    """Return the figures of a period with the addresses of their rows."""
+    total = {name: sum(row[name] for row in organs) for name in (*COUNTS, "ended")}
+    ended = {"state": GRANTED, **period.days("ended_at")}
+    share = f"{100 * (total['ended'] - total['overdue']) / total['ended']:.1f}%" if total["ended"] else "—"
+    return [
+        {"title": "提交", "value": total["submitted"], "url": cases_at(**period.days("submitted_at"))},
+        {"title": "办结", "value": total["ended"], "url": cases_at(**ended)},
+        {"title": "按时办结率", "value": share, "url": cases_at(**ended, overdue="0")},
+        {"title": "超期办结", "value": total["overdue"], "url": cases_at(**ended, overdue="1")},
+        {"title": "办结中补正过", "value": total["corrected"], "url": cases_at(**ended, corrected="1")},
+        {"title": "黄牌", "value": total["yellow_cards"], "url": cards_at(rung="yellow", **period.days("reached_at"))},
+        {"title": "红牌", "value": total["red_cards"], "url": cards_at(rung="red", **period.days("reached_at"))},
+    ]
+
+
+def organ_league(organs: list[dict[str, Any]], period: Period) -> list[dict[str, Any]]:
+    """Return the organs with the most overdue cases, then the longest, first."""
+    found = []
+    for row in organs:
+        if not row["ended"]:
+            continue
+        address = {"unit": row["unit"], "state": GRANTED, **period.days("ended_at")}
+        found.append({
+            **row, "days": row["seconds"] / row["timed"] / 86400 if row["timed"] else None,
+            "rounds": row["rounds"] / row["ended"],
+            "url": cases_at(**address), "granted_url": cases_at(**{**address, "state": "granted"}),
+            "refused_url": cases_at(**{**address, "state": "refused"}), "overdue_url": cases_at(**address, overdue="1"),
+        })  # fmt: skip
+    return sorted(found, key=lambda row: (-row["overdue"], -(row["days"] or 0)))[:TOP]
+
+
+def step_league(actor: Actor, period: Period) -> list[dict[str, Any]]:
+    """Return the steps that took longest on average, first: how often, how many more than a week, cards, returns."""
+    rows = period.rows(flow.step_tally(actor)).values("item", "name")
+    found = []
+    for row in _sums(rows, "count", "undone", "long", "seconds", "red_cards"):
+        count = row["n_count"]
+        if not count:
+            continue
+        address = {"item": row["item"], "name": row["name"], "state": CLOSED, **period.days("closed_at")}
+        found.append({
+            "item": queries.item_name(row["item"]), "name": row["name"], "count": count, "hours": row["n_seconds"] / count / 3600,
+            "long": row["n_long"], "red": row["n_red_cards"], "undone": row["n_undone"], "url": steps_at(**address),
+            "long_url": steps_at(**address, long="1"), "red_url": steps_at(**address, red_card="1"),
+            "undone_url": steps_at(**{**address, "state": "undone"}),
+        })  # fmt: skip
+    return sorted(found, key=lambda row: -row["hours"])[:TOP]

@@ -102,9 +102,9 @@ def may_apply(actor: Actor, item: ServiceItem) -> bool:
     return actor.person_id is not None and actor.can(item.permission(APPLY))
 
 
-def held_for(moment: Any) -> str:
-    """Return how long ago a moment is, in words for people who wait: 3 天 4 小时."""
-    seconds = max(0, int((timezone.now() - moment).total_seconds()))
+def held_for(moment: Any, until: Any = None) -> str:
+    """Return how long it is from a moment until another, or until now, in words for people who wait: 3 天 4 小时."""
+    seconds = max(0, int(((until or timezone.now()) - moment).total_seconds()))
     days, hours, minutes = seconds // 86400, seconds % 86400 // 3600, seconds % 3600 // 60
     if days:
         return f"{days} 天 {hours} 小时"

@@ -6,13 +6,14 @@ card warns those who handle, those above them and those who supervise. Nothing i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
 
+from zhiguan.kernel.identity import service as identity
 from zhiguan.kernel.notices import service as notices
 from zhiguan.kit.actor import system
 
@@ -21,10 +22,11 @@ from .declare import ASSIGN, SUPERVISE
 from .desk import days, item_of
 from .lifecycle import OPEN
 from .models import Case, Seat, Step
-from .telling import in_charge, page_of
+from .telling import page_of
 
-BATCH = 500
+BATCH = 200
 MOMENT = timedelta(seconds=1)
+COUNTED = ("offered", "working")
 
 
 def raise_due(now: datetime | None = None) -> int:
@@ -32,21 +34,23 @@ def raise_due(now: datetime | None = None) -> int:
     now = now or timezone.now()
     made = 0
     with system("flow.cards").acting():
+        charge = _Charge()
         for model in (Case, Step):
             while True:
                 with transaction.atomic():  # without a transaction nobody's scope is in force, and no row is seen
                     rows = _due(model, now)
-                    made += _look(rows, now)
+                    made += _look(model, rows, now, charge)
                 if len(rows) < BATCH:
                     break
     return made
 
 
 def _due(model: type[Any], now: datetime) -> list[Any]:
-    # One order for all workers: none waits in turn for another that waits for it.
+    """The next due rows, locked with their cases. A case at which somebody acts is left for the next minute."""
     rows = model.objects.filter(look_at__lte=now).order_by("look_at", "pk")
     related = ("unit", "applicant") if model is Case else ("case", "case__unit", "case__applicant")
-    return list(rows.select_related(*related)[:BATCH])
+    held = ("self",) if model is Case else ("self", "case")
+    return list(rows.select_related(*related).select_for_update(no_key=True, skip_locked=True, of=held)[:BATCH])
 
 
 @transaction.atomic
@@ -60,51 +64,93 @@ def look_again(now: datetime | None = None) -> int:
             for row in alive.only("id", "clock", "policy", "look_at").iterator(chunk_size=2000):
                 at = limits.look_at(row.clock, row.policy, now, snapshot) if row.clock else None
                 if at != row.look_at:
-                    row.look_at = at
-                    stale.append(row)
-            model.objects.bulk_update(stale, ["look_at"], batch_size=1000)
-            changed += len(stale)
+                    stale.append((row, at))
+            changed += _look_at(model, stale)
     return changed
 
 
-def _look(rows: Iterable[Any], now: datetime) -> int:
+def _look_at(model: type[Any], rows: Iterable[tuple[Any, datetime | None]]) -> int:
+    """Say when to look at each row again, unless somebody has said so meanwhile; return how many were changed."""
+    rows = list(rows)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {model._meta.db_table} t SET look_at = v.again "  # noqa: S608
+            "FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[]) AS v(id, was, again) "
+            "WHERE t.id = v.id AND t.look_at IS NOT DISTINCT FROM v.was",
+            [[row.pk for row, _ in rows], [row.look_at for row, _ in rows], [again for _, again in rows]],
+        )
+        return cursor.rowcount
+
+
+def _look(model: type[Any], rows: Sequence[Any], now: datetime, charge: _Charge) -> int:
     """Raise the cards of these rows and say when to look at each again."""
-    snapshot, made = days(), 0
+    snapshot = days()
+    due: list[tuple[Any, str, datetime]] = []
+    looked = []
     for row in rows:
         reading = limits.reading(row, now, snapshot)
         reached = [card for card in reading.cards if card.reached] if reading is not None else []
-        for card in reached:
-            made += _raise(row, card.rung.code, card.at or now, now)
+        due += [(row, card.rung.code, card.at or now) for card in reached]
         again = limits.look_at(row.clock, row.policy, now, snapshot)
         if again is not None and again <= now:  # reached this very moment: it is not over before the next
             again = None if any(card.rung.remaining == 0 for card in reached) else now + MOMENT
-        type(row).objects.filter(pk=row.pk, look_at=row.look_at).update(look_at=again)
-    return made
+        looked.append((row, again))
+    made = _raise(due, now)
+    _tell(made, charge)
+    _look_at(model, looked)
+    return len(made)
 
 
-def _raise(row: Any, rung: str, reached: datetime, now: datetime) -> int:
-    case, step = (row, None) if isinstance(row, Case) else (row.case, row)
+def _raise(due: Sequence[tuple[Any, str, datetime]], now: datetime) -> list[tuple[Any, str, int]]:
+    """Write the cards that are not there yet; return each with its row, its rung and its key."""
+    if not due:
+        return []
+    cases = [row.pk if isinstance(row, Case) else row.case_id for row, _, _ in due]
+    steps = [None if isinstance(row, Case) else row.pk for row, _, _ in due]
     with connection.cursor() as cursor:  # the ORM does not say whether a row that may be there already was new
         cursor.execute(
-            "INSERT INTO flow_card (case_id, step_id, rung, reached_at, raised_at) VALUES (%s, %s, %s, %s, %s) "
-            "ON CONFLICT DO NOTHING RETURNING id",
-            [case.pk, step.pk if step is not None else None, rung, reached, now],
+            "INSERT INTO flow_card (case_id, step_id, rung, reached_at, raised_at) "
+            "SELECT v.case_id, v.step_id, v.rung, v.reached, %s "
+            "FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[]) AS v(case_id, step_id, rung, reached) "
+            "ON CONFLICT DO NOTHING RETURNING case_id, step_id, rung, id",
+            [now, cases, steps, [rung for _, rung, _ in due], [at for _, _, at in due]],
         )
-        mine = cursor.fetchone()
-    if mine is None:
-        return 0
-    name = limits.RUNGS[rung]
-    waiting = Seat.objects.filter(case=case, step__state="open", state__in=("offered", "working")).select_related(
-        "person"
-    )
-    if step is not None:
-        waiting = waiting.filter(step=step)
-    people: list[Any] = [seat.person for seat in waiting]
-    people += in_charge(case, ASSIGN, SUPERVISE)
-    what = f"环节“{step.name}”" if step is not None else f"办件（{item_of(case.item).name}）"
-    words = "已超过时限" if rung == "red" else "即将到期"
-    notices.notify(
-        people, "flow.case.card", f"{name}：{case.title}", f"{what}{words}。", page_of(case), subject=case,
-        dedupe_key=f"flow.card/{mine[0]}",
-    )  # fmt: skip
-    return 1
+        new = {(case, step, rung): key for case, step, rung, key in cursor.fetchall()}
+    named = zip(due, cases, steps, strict=True)
+    return [(row, rung, new[case, step, rung]) for (row, rung, _), case, step in named if (case, step, rung) in new]
+
+
+class _Charge:
+    """Who manages and supervises cases, asked once for all cards of a run."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, list[Any]] = {}
+
+    def of(self, case: Case) -> list[Any]:
+        found: dict[int, Any] = {}
+        for act in (ASSIGN, SUPERVISE):
+            permission = f"{case.area}.case.{act}"
+            if permission not in self._known:
+                self._known[permission] = identity.grantees(permission=permission)
+            for account, ranges in self._known[permission]:
+                if any(lo <= case.scope_pos <= hi for lo, hi in ranges):
+                    found[account.pk] = account
+        return list(found.values())
+
+
+def _tell(made: Sequence[tuple[Any, str, int]], charge: _Charge) -> None:
+    """Tell who handles, who manages and who supervises, of each card once."""
+    cases = {row.pk if isinstance(row, Case) else row.case_id for row, _, _ in made}
+    waiting: dict[int, list[Seat]] = {}
+    seats = Seat.objects.filter(case__in=cases, step__state="open", state__in=COUNTED).select_related("person")
+    for seat in seats.order_by("pk") if cases else ():
+        waiting.setdefault(seat.case_id, []).append(seat)
+    for row, rung, key in made:
+        case, step = (row, None) if isinstance(row, Case) else (row.case, row)
+        mine = [seat for seat in waiting.get(case.pk, ()) if step is None or seat.step_id == step.pk]
+        what = f"环节“{step.name}”" if step is not None else f"办件（{item_of(case.item).name}）"
+        words = "已超过时限" if rung == "red" else "即将到期"
+        notices.notify(
+            [*(seat.person for seat in mine), *charge.of(case)], "flow.case.card", f"{limits.RUNGS[rung]}：{case.title}",
+            f"{what}{words}。", page_of(case), subject=case, dedupe_key=f"flow.card/{key}",
+        )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The clocks' work: cards as they fall due, the index of clocks every night."""
+"""The clocks' work: cards as they fall due, the index of clocks every night; sums of what supervision counts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from zhiguan.kernel.events.declare import JobKind
 from zhiguan.kit.jobs import Periodic
 
-from . import cards
+from . import cards, tallies
 
 
 def fall_due() -> str:
@@ -22,5 +22,12 @@ def look_again(actor: Any, report: Any) -> dict[str, Any]:
     return {"message": f"重新计算了 {changed} 个时钟", "changed": changed}
 
 
+def gather() -> str:
+    """Gather what was added to the tallies; nobody has to be told."""
+    tallies.gather()
+    return ""
+
+
 CARDS = Periodic("flow.cards", "办件时限预警", "* * * * *", fall_due)
 LOOK_AGAIN = JobKind("flow.case.look_again", "重算办件时限", look_again, cron="40 0 * * *", as_system=True)
+GATHER = Periodic("flow.tallies", "办件统计汇总", "* * * * *", gather)

@@ -12,7 +12,7 @@ from zhiguan.kit import registry
 from zhiguan.kit.actor import Actor
 
 from .declare import APPLY, ASSIGN, DECIDE, ENDORSE, HANDLE, SUPERVISE, VIEW, ServiceItem
-from .models import Case, Definition, Delegation, Seat, Step
+from .models import Card, Case, CaseTally, Definition, Delegation, Seat, Step, StepTally
 
 READING = (VIEW, SUPERVISE, ASSIGN)
 TODO = ("offered", "working")
@@ -42,16 +42,40 @@ def cases(actor: Actor) -> QuerySet[Case]:
     return Case.objects.filter(seen & drafts)
 
 
-def supervised(actor: Actor) -> QuerySet[Case]:
-    """Cases of the supervisor's remit: over which one of the lines' supervise permissions is held."""
+def remit(actor: Actor) -> Q:
+    """The condition of what a supervisor's remit reaches, of anything with ``area`` and ``scope_pos``."""
     if actor.system:
-        return Case.objects.exclude(state="draft")
+        return Q()
     seen = Q(pk__in=[])
     for area in areas():
         scope = actor.scope(f"{area}.case.{SUPERVISE}")
         if scope.ranges:
             seen |= Q(area=area) & scope.q()
-    return Case.objects.filter(seen).exclude(state="draft")
+    return seen
+
+
+def supervised(actor: Actor) -> QuerySet[Case]:
+    """Submitted cases of the supervisor's remit: over which one of the lines' supervise permissions is held."""
+    return Case.objects.filter(remit(actor), submitted_at__isnull=False)
+
+
+def supervised_steps(actor: Actor) -> QuerySet[Step]:
+    """The steps of the remit's cases that figures count: open, handled, undone."""
+    return Step.objects.filter(case__in=supervised(actor), state__in=("open", "done", "undone"))
+
+
+def supervised_cards(actor: Actor) -> QuerySet[Card]:
+    return Card.objects.filter(case__in=supervised(actor))
+
+
+def case_tally(actor: Actor) -> QuerySet[CaseTally]:
+    """What the remit's cases add up to; see :class:`CaseTally`."""
+    return CaseTally.objects.filter(remit(actor)).order_by()
+
+
+def step_tally(actor: Actor) -> QuerySet[StepTally]:
+    """What the remit's steps add up to; see :class:`StepTally`."""
+    return StepTally.objects.filter(remit(actor)).order_by()
 
 
 def may_supervise(actor: Actor) -> bool:

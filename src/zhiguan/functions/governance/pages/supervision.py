@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from django.db.models import Q
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import F, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
+from zhiguan.kernel.flow import limits
 from zhiguan.kernel.flow import queries as flow
+from zhiguan.kernel.flow.declare import SUPERVISE
 from zhiguan.kernel.flow.lifecycle import CASE as LIFE
 from zhiguan.kernel.flow.plan import STAGES
-from zhiguan.kernel.flow.service import Card
+from zhiguan.kernel.flow.service import Card, Seat, Step
+from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.pages import (
     SIGNED_IN,
@@ -23,36 +30,73 @@ from zhiguan.kit.pages import (
     EmptyState,
     ListPage,
     MenuItem,
+    TextFilter,
+    UnitFilter,
     ViewPage,
 )
 
-from .. import course_figures, queries
+from .. import course_figures as figures
+from .. import queries
 from .lists import CLOCK, ITEM, STATE
+
+STEP_STATES = {"open": "办理中", "done": "已办理", "undone": "已退回"}
+WEEK = timedelta(days=7)
+COUNTED = 2_000
+"""How far steps and cards are counted: each is asked for its case."""
+READ_ONLY = "监督人员可以查看每一件、每一步，不能办理；越权操作会被拒绝并留痕。"
 
 
 def overview(request: HttpRequest) -> HttpResponse:
     """Heat map, leagues, counts of a period."""
-    period = request.GET.get("period", "90")
-    period = period if period in course_figures.PERIODS else "90"
+    period = figures.Period.of(request.GET.get("period", ""))
     actor = request.actor
-    kept = course_figures.kept
+    organs = figures.by_organ(actor, period)
     context = {
-        "heat": kept(course_figures.heat, actor), "figures": kept(course_figures.figures, actor, period),
-        "organs": kept(course_figures.organs, actor, period), "steps": kept(course_figures.steps, actor, period),
-        "period": period,
-        "periods": course_figures.PERIODS, "list_url": reverse("governance.supervised"), "cards_url": reverse("governance.card"),
+        "heat": figures.heat(actor), "present": figures.present(actor), "figures": figures.figures(organs, period),
+        "organs": figures.organ_league(organs, period), "steps": figures.step_league(actor, period), "period": period,
+        "periods": figures.PERIODS, "list_url": reverse("governance.supervised"), "cards_url": reverse("governance.card"),
+        "steps_url": reverse("governance.supervised_step"), "top": figures.TOP,
     }  # fmt: skip
     return render(request, "governance/supervision.html", context)
+
+
+def unit_options(actor: Actor) -> Iterable[tuple]:
+    """The units that the remit reaches into, closed ones too: their cases are still counted."""
+    reached = Q(pk__in=[])
+    for area in flow.areas():
+        for lo, hi in actor.scope(f"{area}.case.{SUPERVISE}").ranges:
+            reached |= Q(pos__lte=hi, pos_end__gte=lo)
+    return Unit.objects.of_kind("city", "district", "organ").filter(reached).values_list("pk", "name", "pos", "pos_end")
 
 
 def _stage(card: Card) -> str:
     return STAGES.get(card.step.stage, "") if card.step_id else "全程"
 
 
-def _cards(actor: Actor) -> object:
-    return Card.objects.filter(case__in=flow.supervised(actor))
+def _case(row: Any) -> str:
+    return reverse("governance.case.detail", args=[row.case_id])
 
 
+def _steps(actor: Actor) -> QuerySet[Step]:
+    seats = Seat.objects.exclude(kind="copy").exclude(state__in=("withdrawn", "moved", "lapsed")).order_by("order", "pk")
+    return flow.supervised_steps(actor).prefetch_related(
+        Prefetch("seats", seats.select_related("person").only("step_id", "person__name", "state"))
+    )
+
+
+def _people(step: Step) -> str:
+    seats = list(step.seats.all())
+    names = [seat.person.name for seat in seats if seat.state == "done"] or [seat.person.name for seat in seats]
+    return "、".join(dict.fromkeys(names[:4])) + (f" 等 {len(names)} 人" if len(names) > 4 else "") or "无人可办"
+
+
+def _used(step: Step) -> str:
+    return queries.held_for(step.opened_at, step.closed_at)
+
+
+UNITS = UnitFilter("unit", "申请单位", options=unit_options, below=False)
+UNITS_OF_CASE = UnitFilter("unit", "申请单位", path="case.scope_pos", options=unit_options, below=False)
+ITEM_OF_CASE = Column("item", "事项", value=lambda row: queries.item_name(row.case.item), needs=("case.item",))
 OVERVIEW = ViewPage(
     code="governance.supervision", path="governance/supervision/", title="全程监督", permission=SIGNED_IN, view=overview,
     menu=MenuItem("governance", order=20, icon="eye-check", when=flow.may_supervise),
@@ -76,39 +120,87 @@ SUPERVISED = ListPage(
     filters=(
         ChoiceFilter("state", "状态", options=LIFE.choices, facets=False),
         ChoiceFilter("item", "事项", options=queries.item_options, facets=False),
+        UNITS,
+        BoolFilter("overdue", "超期"),
+        BoolFilter("red_card", "有红牌"),
+        BoolFilter("yellow_card", "有黄牌"),
+        BoolFilter("corrected", "补正过"),
         BoolFilter("stuck", "无人可办"),
-        BoolFilter("red", "有红牌", condition=Q(pk__in=Card.objects.filter(rung="red").values("case"))),
-        BoolFilter("yellow", "有黄牌", condition=Q(pk__in=Card.objects.filter(rung="yellow").values("case"))),
-        BoolFilter("corrected", "补正过", condition=Q(corrections__isnull=False)),
         DateRangeFilter("submitted_at", "提交时间"),
         DateRangeFilter("ended_at", "办结时间"),
     ),
     default_sort="-pk",
-    views=(("全部", ""), ("办理中", "state=running"), ("无人可办", "stuck=1"), ("有红牌", "red=1"), ("补正过", "corrected=1")),
+    views=(("全部", ""), ("办理中", "state=running"), ("无人可办", "stuck=1"), ("有红牌", "red_card=1"), ("超期", "overdue=1"),
+           ("补正过", "corrected=1")),
     detail="governance.case.detail",
     export_name="办件监督台账",
-    note="监督人员可以查看每一件、每一步，不能办理；越权操作会被拒绝并留痕。",
+    note=READ_ONLY,
     empty=EmptyState("没有办件", "监督范围内的办件会出现在这里。"),
+)  # fmt: skip
+STEPS = ListPage(
+    code="governance.supervised_step",
+    path="governance/supervised_step/",
+    title="办理环节台账",
+    menu=MenuItem("governance", order=22, icon="list-details", when=flow.may_supervise),
+    permission=SIGNED_IN,
+    rows=_steps,
+    columns=(
+        Column("case.title", "办件", link=_case), Column("case.code", "编号", link=_case, shown=False), ITEM_OF_CASE,
+        Column("case.unit.name", "申请单位"), Column("name", "环节"),
+        Badge("stage", "环节类型", {}, choices=STAGES, shown=False),
+        Badge("state", "状态", {"open": "blue", "done": "green", "undone": "orange"}, choices=STEP_STATES),
+        Column("people", "办理人", value=_people, needs=("pk",)),
+        DateTime("opened_at", "送达时间"), DateTime("closed_at", "办理时间", sortable=True),
+        Column("used", "用时", value=_used, needs=("opened_at", "closed_at"), help="自然时间，含节假日"),
+        Badge("left", "时限", {"green": "green", "yellow": "yellow", "red": "red", "secondary": "secondary"},
+              value=lambda row: limits.in_words(row)[0], needs=("clock", "policy")),
+    ),
+    search=("=case.code",),
+    search_hint="办件编号",
+    filters=(
+        ChoiceFilter("state", "状态", options=STEP_STATES, facets=False),
+        ChoiceFilter("item", "事项", path="case.item", options=queries.item_options, facets=False),
+        ChoiceFilter("stage", "环节类型", options=tuple(STAGES.items()), facets=False),
+        TextFilter("name", "环节名称", lookup="exact"),
+        UNITS_OF_CASE,
+        BoolFilter("red_card", "有红牌"),
+        BoolFilter("yellow_card", "有黄牌"),
+        BoolFilter("long", "超过一周", condition=Q(closed_at__gt=F("opened_at") + WEEK)),
+        DateRangeFilter("closed_at", "办理时间"),
+    ),
+    default_sort="-pk",
+    views=(("全部", ""), ("办理中", "state=open"), ("已退回", "state=undone"), ("办理中有红牌", "state=open&red_card=1")),
+    detail="",
+    export_name="办理环节台账",
+    count_cap=COUNTED,
+    note=READ_ONLY,
+    empty=EmptyState("没有办理环节", "监督范围内办件的每一个环节会出现在这里。"),
 )  # fmt: skip
 CARDS = ListPage(
     code="governance.card",
     path="governance/card/",
     title="黄牌红牌",
-    menu=MenuItem("governance", order=22, icon="flag", when=flow.may_supervise),
+    menu=MenuItem("governance", order=23, icon="flag", when=flow.may_supervise),
     permission=SIGNED_IN,
-    rows=_cards,
+    rows=flow.supervised_cards,
     columns=(
         Badge("rung", "预警", {"yellow": "yellow", "red": "red"}),
-        Column("case.title", "办件", link=lambda row: reverse("governance.case.detail", args=[row.case_id])),
-        Column("item", "事项", value=lambda row: queries.item_name(row.case.item), needs=("case.item",)),
+        Column("case.title", "办件", link=_case), Column("case.code", "编号", link=_case), ITEM_OF_CASE,
         Column("case.unit.name", "申请单位"), Column("step.name", "环节"),
         Column("stage", "环节类型", value=_stage, needs=("step.stage", "step_id")),
         DateTime("reached_at", "触发时间", sortable=True), DateTime("raised_at", "记录时间", sortable=True, shown=False),
     ),
     search=("=case.code", "case.title"),
     search_hint="办件编号、标题",
-    filters=(ChoiceFilter("rung", "预警"), DateRangeFilter("reached_at", "触发时间")),
+    filters=(
+        ChoiceFilter("rung", "预警", facets=False),
+        ChoiceFilter("item", "事项", path="case.item", options=queries.item_options, facets=False),
+        UNITS_OF_CASE,
+        DateRangeFilter("reached_at", "触发时间"),
+    ),
     default_sort="-reached_at",
+    views=(("全部", ""), ("红牌", "rung=red"), ("黄牌", "rung=yellow")),
+    count_cap=COUNTED,
     detail="",
     export_name="黄牌红牌",
     empty=EmptyState("没有时限预警", "临近或者超过时限的办件和环节会在这里记录一次。", icon="flag"),

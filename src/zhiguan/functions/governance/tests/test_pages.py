@@ -145,6 +145,20 @@ class TestCards(ListPageConformance):
                      text=lambda row: row.case.code)  # fmt: skip
 
 
+class TestSteps(ListPageConformance):
+    page = pages.supervision.STEPS
+
+    @pytest.fixture
+    def case(self, office, case_at) -> World:
+        def make(area="vehicles"):
+            case = case_at("lead")
+            Case.objects.filter(pk=case.pk).update(area=area, title=f"办件 {case.code}")
+            return Step.objects.select_related("case").get(case=case)
+
+        return World(actor=office.actor("冯监督"), make=make, make_elsewhere=lambda: make("assets"),
+                     text=lambda row: row.case.code)  # fmt: skip
+
+
 class TestCase(DetailPageConformance):
     page = pages.case.CASE
 

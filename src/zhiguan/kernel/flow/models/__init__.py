@@ -2,11 +2,13 @@
 
 from .cases import Card, Case, CaseFile, Correction, Effect, Seat, Step, Submission
 from .definitions import Definition, Delegation, Duty, Group, Member
+from .tallies import CaseTally, StepTally
 
 __all__ = [
     "Card",
     "Case",
     "CaseFile",
+    "CaseTally",
     "Correction",
     "Definition",
     "Delegation",
@@ -16,5 +18,6 @@ __all__ = [
     "Member",
     "Seat",
     "Step",
+    "StepTally",
     "Submission",
 ]

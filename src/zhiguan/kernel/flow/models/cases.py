@@ -26,12 +26,14 @@ class Case(LedgerRecord):
     ``area`` is the line. ``persons`` are the applicant and everybody who ever was asked to act on it: they see it
     wherever they belong. ``engine`` is the tree of tokens, ``outcomes`` and ``decisions`` what was decided. ``clock``
     are the events of its time limit: [moment, what, reason], nothing is counted up. ``look_at`` is an index into time:
-    when the next warning may be due; it decides nothing.
+    when the next warning may be due; it decides nothing. ``yellow_card`` to ``corrected`` repeat what its cards and
+    corrections say; the database sets them (migration 0004).
     """
 
     row_rule = ByArea(persons_column="persons")
     lifecycle = lifecycle.CASE
-    private_fields = ("values", "engine", "clock", "persons", "look_at", "decisions", "outcomes", "policy")
+    private_fields = ("values", "engine", "clock", "persons", "look_at", "decisions", "outcomes", "policy",
+                      "yellow_card", "red_card", "overdue", "corrected")  # fmt: skip
     code = models.CharField("办件编号", max_length=32, unique=True)
     item = models.CharField("事项", max_length=64)
     area = models.CharField("条线", max_length=32)
@@ -57,6 +59,10 @@ class Case(LedgerRecord):
     rounds = models.PositiveIntegerField("提交次数", default=0)
     remarks = models.PositiveIntegerField("留言数", default=0)
     stuck = models.BooleanField("无人可办", default=False)
+    yellow_card = models.BooleanField("有黄牌", default=False)
+    red_card = models.BooleanField("有红牌", default=False)
+    overdue = models.BooleanField("超期", default=False)
+    corrected = models.BooleanField("补正过", default=False)
     look_at = models.DateTimeField("下次检查时限", null=True, blank=True)
 
     class Meta:
@@ -72,6 +78,11 @@ class Case(LedgerRecord):
             GinIndex(fields=["persons"], name="flow_case_persons", fastupdate=False),
             models.Index(fields=["-ended_at"], condition=Q(ended_at__isnull=False), name="flow_case_ended_at"),
             models.Index(fields=["-submitted_at"], condition=Q(submitted_at__isnull=False), name="flow_case_submitted_at"),
+            models.Index(fields=["-id"], condition=Q(yellow_card=True), name="flow_case_yellow_card"),
+            models.Index(fields=["-id"], condition=Q(red_card=True), name="flow_case_red_card"),
+            models.Index(fields=["-id"], condition=Q(corrected=True), name="flow_case_corrected"),
+            models.Index(fields=["-ended_at"], condition=Q(overdue=True), name="flow_case_overdue"),
+            models.Index(fields=["-id"], condition=Q(stuck=True), name="flow_case_stuck"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -138,7 +149,8 @@ class CaseFile(models.Model):
 class Step(models.Model):
     """环节: one time a case stands at a step of its process. A return makes a new row; the old one stays as undone.
 
-    ``submission`` is the version of the form it was opened on: a return brings that one back.
+    ``submission`` is the version of the form it was opened on: a return brings that one back. The database sets
+    ``yellow_card`` and ``red_card`` by the step's own cards.
     """
 
     row_rule = OF_CASE
@@ -160,6 +172,8 @@ class Step(models.Model):
     policy = models.JSONField("时限规则", default=dict)
     look_at = models.DateTimeField("下次检查时限", null=True, blank=True)
     submission = models.PositiveIntegerField("申报版本", default=0)
+    yellow_card = models.BooleanField("有黄牌", default=False)
+    red_card = models.BooleanField("有红牌", default=False)
 
     class Meta:
         verbose_name = verbose_name_plural = "办理环节"
@@ -168,6 +182,8 @@ class Step(models.Model):
             models.Index(fields=["look_at"], condition=Q(look_at__isnull=False), name="flow_step_look"),
             models.Index(fields=["node", "-opened_at"], name="flow_step_node"),
             models.Index(fields=["-closed_at"], condition=Q(closed_at__isnull=False), name="flow_step_closed_at"),
+            models.Index(fields=["-id"], condition=Q(state="open"), name="flow_step_open"),
+            models.Index(fields=["-closed_at"], condition=Q(red_card=True), name="flow_step_red_card"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["case", "round"], name="flow_step_round"),
