@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from operator import itemgetter
+from functools import partial
 from typing import Any
 
 from django.http import FileResponse, HttpRequest
@@ -89,6 +89,7 @@ def _curve(one: dict[str, Any], result: dict[str, Any]) -> dict[str, Any] | None
 def candidates(study: FleetStudy, actor: Actor, request: HttpRequest) -> dict[str, Any]:
     """Return the answer of a study of electric driving, candidates and the others apart."""
     cars = [{**car, "stay_text": f"{car['stay_share']:.0%}"} for car in study.result["cars"]]
+    prices = [each for each in study.inputs if ".electric.yuan_" in each["code"]]
     fitting = [car for car in cars if car["fits"]]
     shown = fitting[:15]
     chart = {
@@ -97,7 +98,7 @@ def candidates(study: FleetStudy, actor: Actor, request: HttpRequest) -> dict[st
         "series": [{"name": "节约", "data": [car["saving_year"] for car in shown]}],
         "hrefs": [reverse("vehicles.vehicle.detail", args=[car["id"]]) for car in shown],
     }  # fmt: skip
-    return {"result": study.result, "fitting": fitting, "others": [car for car in cars if not car["fits"]],
+    return {"result": study.result, "fitting": fitting, "prices": prices, "others": [car for car in cars if not car["fits"]],
             "chart": chart if len(shown) > 1 else None}  # fmt: skip
 
 
@@ -121,10 +122,19 @@ ELECTRIC_COLUMNS = (
     Number("day_km", "多数日里程", digits=1, unit="公里"),
     Column("stay_share", "够充电的天数", kind="percent"),
     Column("verdict", "结论", wide=True),
+    Number("yuan_litre", "所用油价", digits=2, unit="元/升"),
+    Column("price_basis", "油价来源"),
+    Number("yuan_kwh", "所用电价", digits=2, unit="元/千瓦时"),
+    Money("fuel_year", "预计年燃油费（元）"),
+    Money("power_year", "预计年电费（元）"),
     Money("saving_year", "预计年省费用（元）"),
     Number("co2_year", "预计年减排", digits=1, unit="千克"),
     Column("basis", "油耗依据"),
 )
+
+
+def _named(name: str, row: dict[str, Any]) -> Any:
+    return row.get(name)  # answers of older studies do not have every column
 
 
 def listed(study: FleetStudy) -> tuple[list[dict[str, Any]], tuple[Column, ...]]:
@@ -149,7 +159,7 @@ def export(request: HttpRequest, pk: int) -> FileResponse:
     cars, columns = listed(study)
     target = io.BytesIO()
     write_xlsx(
-        target, iter(cars), [replace(each, value=itemgetter(each.name)) for each in columns], study.get_kind_display()
+        target, iter(cars), [replace(each, value=partial(_named, each.name)) for each in columns], study.get_kind_display()
     )
     target.seek(0)
     ports().on_export(actor, STUDY_EXPORT, len(cars), "xlsx")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from zhiguan.kit.pages.conformance import (
     html,
 )
 from zhiguan.lines.vehicles import pages
-from zhiguan.lines.vehicles.domain import electric, studies
+from zhiguan.lines.vehicles.domain import costs, electric, studies
 from zhiguan.lines.vehicles.domain.electric import Terms
 from zhiguan.lines.vehicles.models import DispatchOrder, FleetStudy, Vehicle
 from zhiguan.lines.vehicles.queries import demand
@@ -245,6 +246,8 @@ def test_candidates_with_what_they_save(month, world, asking):
         "参考油耗",
     )
     assert good["saving_year"] == pytest.approx((51 * 7.8 - 96 * 0.9) * 365 / 30, abs=0.01)
+    assert (good["yuan_litre"], good["yuan_kwh"], good["price_basis"]) == (7.8, 0.9, "标准依据参考价")
+    assert good["fuel_year"] - good["power_year"] == pytest.approx(good["saving_year"], abs=0.02)
     assert good["co2_year"] == pytest.approx((51 * 2.1207 - 96 * 0.5306) * 365 / 30, abs=0.1)
     assert "超过可用续航" in cars[month[1].plate]["reasons"][0]
     assert "停得够充电" in cars[month[2].plate]["reasons"][0]
@@ -265,6 +268,24 @@ def test_prices_are_those_of_the_day_it_was_asked(month, world, asking):
     study, _ = answered(actor, study)
     good = next(car for car in study.result["cars"] if car["fits"])
     assert good["saving_year"] == pytest.approx((51 * 9.0 - 96 * 0.9) * 365 / 30, abs=0.01)
+    page = html(Visitor(actor).get(reverse("vehicles.study.detail", args=[study.pk])))
+    assert "汽油价格 9" in page and "9.00" in page and "未核实，仅供参考" in page
+
+
+def test_a_car_with_its_own_fillings_is_judged_by_what_it_paid(month, world, asking):
+    for day in (2, 12, 22):
+        costs.record_energy(
+            BOSS, vehicle=month[0], at=at(WORKDAY + timedelta(days=day), "12:00"), kind="fuel", quantity=Decimal(20),
+            amount_yuan=Decimal(150),
+        )  # fmt: skip
+    actor = asking(world.organ)
+    study = studies.study_electric(
+        actor, units=[world.organ], period_from=WORKDAY, period_to=WORKDAY + timedelta(days=29)
+    )
+    study, _ = answered(actor, study)
+    good = next(car for car in study.result["cars"] if car["fits"])
+    assert (good["basis"], good["yuan_litre"], good["price_basis"]) == ("加油记录", 7.5, "加油记录平均价")
+    assert good["saving_year"] == pytest.approx((60 * 7.5 - 96 * 0.9) * 365 / 30, abs=0.01)
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------
