@@ -16,9 +16,9 @@ from zhiguan.kernel.flow.service import Case, Seat
 from zhiguan.kernel.orgs import service as orgs
 from zhiguan.kernel.orgs.service import Person, Unit
 from zhiguan.kernel.reference import service as reference
-from zhiguan.kernel.supervision.declare import LOCAL, Hit, Rule, RuleContext, SubjectLink, months
+from zhiguan.kernel.supervision.declare import LOCAL, Hit, Rule, RuleContext, SubjectLink, Tuning, months, quarters
 
-from . import queries
+from . import queries, suppliers
 
 AREA = "flow"
 APART = ("lead", "accept", "review", "decide")
@@ -214,15 +214,116 @@ def split_applications(context: RuleContext) -> Iterator[Hit]:
                     break
 
 
+# --- favourite suppliers ----------------------------------------------------------------------------------------------
+
+
+def _quarter(text: str) -> tuple[date, date]:
+    """Return the first day of a quarter and the day after its last."""
+    year, first = int(text[:4]), int(text[-1]) * 3 - 2
+    return date(year, first, 1), date(year + first // 10, (first + 2) % 12 + 1, 1)
+
+
+def _months_before(day: date, months_back: int) -> date:
+    whole = day.year * 12 + day.month - 1 - months_back
+    return date(whole // 12, whole % 12 + 1, 1)
+
+
+def favourite_supplier(context: RuleContext) -> Iterator[Hit]:
+    """Yield organs that gave most of their awards of a kind to one firm that the others hardly take."""
+    yield from _favourites(context, suppliers.by_organ, lambda unit: unit, "选用", "其他单位")
+
+
+def handler_supplier(context: RuleContext) -> Iterator[Hit]:
+    """Yield people among whose cases of a kind one firm is met that is hardly met among the others'."""
+    yield from _favourites(
+        context, suppliers.by_handler, lambda person: orgs.organ_of(person.unit) or person.unit, "经办的办件中", "其他经办人的"
+    )
+
+
+def _favourites(context: RuleContext, group: Any, organ_of: Any, verb: str, others: str) -> Iterator[Hit]:
+    subjects = {subject.pk: subject for subject in context.subjects}
+    organs = {key: organ_of(subject) for key, subject in subjects.items()}
+    for quarter in context.periods:
+        first, after = _quarter(quarter)
+        known = reference.thresholds("approvals.supervision", on=first)
+        since = _months_before(after, known.value("supplier_months"))
+        rows = context.shared.once(("flow.awards", since, after), lambda since=since, after=after: suppliers.awards(since, after))
+        limits_of = {
+            key: suppliers.Limits(*(known.value(f"supplier_{name}", organ) for name in ("count", "share", "times", "others", "chance")))
+            for key, organ in organs.items()
+        }  # fmt: skip
+        found: dict[int, list[suppliers.Leaning]] = defaultdict(list)
+        for kind, awards in rows:
+            for key, leaning in suppliers.leanings(kind, group(awards), limits_of):
+                if leaning.awards[-1].on >= first:  # else it was found in an earlier quarter
+                    found[key].append(leaning)
+        for key, each in found.items():
+            worst = sorted(each, key=lambda leaning: leaning.chance)
+            words = "；".join(_favoured(leaning, verb, others) for leaning in worst)
+            text = f"{subjects[key].name}自{since:%Y年%-m月}起{words}，请核实是否存在倾向性选用。"
+            last = max(leaning.awards[-1].on for leaning in worst)
+            moment = datetime(last.year, last.month, last.day, tzinfo=LOCAL)
+            yield Hit(subjects[key], quarter, text, organs[key], moment, _told(worst, limits_of[key], others))
+
+
+def _favoured(leaning: suppliers.Leaning, verb: str, others: str) -> str:
+    """The numbers in a sentence: 车辆维修保养 6 件，选用甲厂 5 件（83%），其他单位 40 件中 4 件（10%）."""
+    return (
+        f"{leaning.kind.name} {leaning.own} 件，{verb}{leaning.firm} {leaning.own_there} 件（{leaning.share:.0%}），"
+        f"{others}同类 {leaning.others} 件中 {leaning.others_there} 件（{leaning.elsewhere:.0%}）"
+    )
+
+
+def _told(found: Sequence[suppliers.Leaning], limits_of: suppliers.Limits, others: str) -> dict[str, Any]:
+    worst = found[0]
+    figures, timeline, related = [], [], []
+    for leaning in found:
+        total = suppliers.money(leaning.awards)
+        figures += [
+            _figure(f"{leaning.kind.name}：{leaning.kind.party}", leaning.firm), _figure("件数", leaning.own, "件"),
+            _figure("其中该家", leaning.own_there, "件"), _figure("占比", f"{leaning.share:.0%}"),
+            _figure(f"{others}同类件数", leaning.others, "件"), _figure("其中该家", leaning.others_there, "件"),
+            _figure("该家占比", f"{leaning.elsewhere:.0%}"), _figure("占比倍数", round(leaning.times, 1), "倍"),
+            _figure("偶然出现的概率", f"{leaning.chance:.2%}"),
+            *([_figure("该家金额合计", f"{total:,.2f}", "元")] if total is not None else []),
+        ]  # fmt: skip
+        cases = suppliers.cases_of(leaning.awards)
+        for award in leaning.awards[-25:]:
+            at = datetime(award.on.year, award.on.month, award.on.day, tzinfo=LOCAL)
+            amount = f"，{award.amount_yuan:,.2f} 元" if award.amount_yuan is not None else ""
+            timeline.append({"at": at.isoformat(), "title": leaning.firm, "note": f"{award.link['label']}{amount}"})
+            related.append(dict(award.link))
+            related += _related([cases[award.source]] if award.source in cases else [])
+    return {
+        "confidence": round(0.5 + 0.4 * (1 - worst.chance / limits_of.chance), 2),
+        "margin": round(worst.times / limits_of.times, 2), "figures": figures, "timeline": timeline, "related": related,
+    }  # fmt: skip
+
+
+def _givers(start: date, end: date) -> list[Unit]:
+    return suppliers.givers(*_whole_quarters(start, end))
+
+
+def _handlers(start: date, end: date) -> list[Person]:
+    return suppliers.handlers(*_whole_quarters(start, end))
+
+
+def _whole_quarters(start: date, end: date) -> tuple[date, date]:
+    touched = quarters(start, end)
+    return _quarter(touched[0])[0], _quarter(touched[-1])[1]
+
+
 LAW = reference.cite("approvals.general.decision")
 CORRECTION = reference.cite("approvals.general.correction_notice")
+FAIR = reference.cite("approvals.supervision.fair_procurement")
 
 
 def _rule(
-    code: str, name: str, severity: str, clause: str, explanation: str, evaluate: Any, subjects: Any, cron: str
-) -> Rule:
+    code: str, name: str, severity: str, clause: str, explanation: str, evaluate: Any, subjects: Any, cron: str,
+    periods: Any = months,
+) -> Rule:  # fmt: skip
     return Rule(code=f"{AREA}.{code}", area=AREA, name=name, severity=severity, clause=clause, explanation=explanation,
-                evaluate=evaluate, cadence=cron, subjects=subjects, lookback_days=35, periods=months)  # fmt: skip
+                evaluate=evaluate, cadence=cron, subjects=subjects, lookback_days=35, periods=periods)  # fmt: skip
 
 
 RULES = (
@@ -238,4 +339,24 @@ RULES = (
           repeated_correction, corrected_cases, "25 2 * * *"),
     _rule("split_applications", "疑似拆分申请", "major", LAW, "同一单位在判定天数内就同一事项申请的件数达到判定值。", split_applications,
           applicants, "30 2 * * *"),
+    _rule("favourite_supplier", "疑似中意供应商", "major", FAIR, "按季回看判定月数，就车辆维修、购置、资产评估、处置回收、办公用房维修分别统计："
+          "同一单位多数选用同一家，占比远高于其他单位同类事项中该家的占比，且不像偶然。", favourite_supplier, _givers, "35 2 * * *", quarters),
+    _rule("handler_supplier", "经办人的办件集中于一家供应商", "major", FAIR, "按季回看判定月数，按受理、审查、决定人员统计办件所涉的评估机构、回收单位、供应商、施工单位："
+          "同一人经办的多数涉及同一家，占比远高于其他人经办的同类办件。", handler_supplier, _handlers, "40 2 * * *", quarters),
 )  # fmt: skip
+
+
+def _within(subjects: Any, position: Any) -> Any:
+    """The same subjects, of units between two positions."""
+    return lambda start, end, lo, hi: [each for each in subjects(start, end) if lo <= position(each) <= hi]
+
+
+def _pos_of_person(person: Person) -> int:
+    return person.unit.pos
+
+
+_SUPPLIER = tuple(f"approvals.supervision.supplier_{name}" for name in ("count", "share", "times", "others", "chance"))
+TUNINGS = (
+    Tuning("flow.favourite_supplier", _SUPPLIER, _within(_givers, lambda unit: unit.pos)),
+    Tuning("flow.handler_supplier", _SUPPLIER, _within(_handlers, _pos_of_person)),
+)

@@ -33,6 +33,11 @@ def months(start: date, end: date) -> list[str]:
     return list(dict.fromkeys(day[:7] for day in days(start, end)))
 
 
+def quarters(start: date, end: date) -> list[str]:
+    """Return the quarters touched by ``[start, end)`` as ``YYYY-Qn``: the periods of a quarterly rule."""
+    return list(dict.fromkeys(f"{month[:4]}-Q{(int(month[5:]) + 2) // 3}" for month in months(start, end)))
+
+
 class Shared:
     """What rules of one run have in common: loaded once, when the first of them asks for it.
 
@@ -197,6 +202,36 @@ class Tuning(Declared):
     def __post_init__(self) -> None:
         if not self.thresholds or self.batch < 1:
             raise ValueError(f"Tuning {self.code!r}: names at least one threshold, batches of at least one")
+
+
+@dataclass(frozen=True)
+class Award:
+    """One thing an organ gave to a firm outside: a repair, a purchase, a sale, an appraisal.
+
+    ``firm`` is its name as people wrote it, ``link`` ``{"type", "id", "label"}`` of the ledger's row, ``source`` the
+    number of the case it follows from or of the document that case ended with, "" where there is none.
+    """
+
+    unit: Any
+    firm: str
+    on: date
+    link: Mapping[str, Any]
+    amount_yuan: Any = None
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Awards(Declared):
+    """外部单位的选用: where a line's ledgers name whom something was given to. Rows of one ``code`` are comparable.
+
+    ``name`` says what is given (车辆维修保养), ``party`` what the firm is called there (承修单位). ``rows(start, end)``
+    yields those of the local days ``[start, end)`` that name a firm, of all units; asked with every row visible.
+    """
+
+    code: str
+    name: str
+    party: str
+    rows: Callable[[date, date], Iterable[Award]]
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def view(request: HttpRequest, code: str) -> HttpResponse:
     runs = list(queries.runs(actor).filter(rule=code)[:5])
     values = {
         "row": row, "thresholds": thresholds(code, may=actor.can(TUNE)), "trials": mine, "runs": runs,
-        "periods": "按月" if row.rule.periods.__name__ == "months" else "按日",
+        "periods": {"months": "按月", "quarters": "按季"}.get(row.rule.periods.__name__, "按日"),
     }  # fmt: skip
     return render(request, "supervision/rule.html", values)
 

@@ -130,6 +130,8 @@ DISPOSAL = ServiceItem(
                   required_if='kind = "donation"'),
             Field("appraised", "评估价值", "money", unit="元", minimum=0, visible_if='kind = "transfer" or kind = "exchange"',
                   required_if='kind = "transfer" or kind = "exchange"', help="转让、置换须先评估。"),
+            Field("appraiser", "评估机构", max_length=80, visible_if='kind = "transfer" or kind = "exchange"',
+                  required_if='kind = "transfer" or kind = "exchange"', help="出具评估报告的机构全称。"),
             Field("reuse", "公物仓调剂情况", "choice", choices=REUSE, help="尚有使用价值的资产，处置前须先经公物仓调剂。"),
         )),
         Section("资产清单", (

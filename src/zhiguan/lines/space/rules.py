@@ -17,11 +17,11 @@ from django.db.models import Max, Q
 from zhiguan.kernel.orgs import service as orgs
 from zhiguan.kernel.orgs.service import Appointment
 from zhiguan.kernel.reference import service as reference
-from zhiguan.kernel.supervision.declare import Hit, Rule, RuleContext, SubjectLink, months
+from zhiguan.kernel.supervision.declare import Award, Awards, Hit, Rule, RuleContext, SubjectLink, months
 from zhiguan.kit.actor import system
 
 from . import queries
-from .models import Allocation, OrganSize, Room, RoomUser
+from .models import Allocation, OrganSize, RepairPlan, Room, RoomUser
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 BOSS = system("space.rules")
@@ -152,6 +152,14 @@ def over_size(context: RuleContext) -> Iterator[Hit]:
             )  # fmt: skip
 
 
+def repairs_begun(start: date, end: date) -> Iterator[Award]:
+    rows = RepairPlan.objects.filter(begun_on__gte=start, begun_on__lt=end).exclude(contractor="").select_related("unit")
+    for plan in rows:
+        link = {"type": "space.repairplan", "id": plan.pk, "label": plan.project}
+        yield Award(plan.unit, plan.contractor, plan.begun_on, link, plan.approved_yuan, plan.case_no)
+
+
+AWARDS = (Awards("space.repairs", "办公用房维修", "施工单位", repairs_begun),)
 DAILY = {"area": "space", "lookback_days": 1, "periods": months}
 RULES = (
     Rule(code="space.office_over_standard", name="办公室超面积标准", severity="major",
@@ -173,5 +181,5 @@ RULES = (
 )  # fmt: skip
 LINKS = (
     SubjectLink("space.room", "space.room.detail"), SubjectLink("space.roomuser", "space.roomuser.detail"),
-    SubjectLink("space.organsize", "space.organsize.detail"),
+    SubjectLink("space.organsize", "space.organsize.detail"), SubjectLink("space.repairplan", "space.repairplan.detail"),
 )  # fmt: skip

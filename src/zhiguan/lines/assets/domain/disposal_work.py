@@ -91,7 +91,8 @@ def _effect(actor: Actor, case: CaseView) -> Mapping[str, Any]:
     disposal = disposals.enter_disposal(
         actor, unit=case.unit, kind=values["kind"], assets=case_rows.listed(case.unit, rows), why=values["reason"][:300],
         document_no=case.document_no, decided_on=timezone.localdate(), decided_by=_decider(case), to_unit=_unit(values),
-        receiver=values.get("receiver") or "", appraised_yuan=_appraised(values), case=case.code,
+        receiver=values.get("receiver") or "", appraised_yuan=_appraised(values),
+        appraiser=values.get("appraiser") or "", case=case.code,
     )  # fmt: skip
     name = disposal.get_kind_display()
     done = "资产已核销" if values["kind"] == DisposalKind.LOSS else "资产列为待处置，请及时实施并登记处置结果"

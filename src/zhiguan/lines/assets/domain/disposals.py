@@ -71,7 +71,7 @@ def _locked(assets: Sequence[Asset], unit: Unit) -> list[Asset]:
 def enter_disposal(
     actor: Actor, *, unit: Unit, kind: str, assets: Sequence[Asset], why: str, document_no: str, decided_on: date,
     decided_by: str = "", to_unit: Unit | None = None, receiver: str = "", appraised_yuan: Decimal | None = None,
-    case: str = "",
+    appraiser: str = "", case: str = "",
 ) -> Disposal:  # fmt: skip
     """登记处置批复: what was decided about the listed assets; they wait for execution from now on.
 
@@ -91,7 +91,8 @@ def enter_disposal(
             **numbered("CZ", Disposal), "unit": unit, "kind": kind, "why": why, "to_unit": to_unit, "receiver": receiver,
             "document_no": document_no, "decided_by": decided_by, "decided_on": decided_on, "count": len(rows),
             "original_value": sum((asset.original_value for asset in rows), ZERO),
-            "net_value": sum(nets.values(), ZERO), "appraised_yuan": appraised_yuan, "case": case,
+            "net_value": sum(nets.values(), ZERO), "appraised_yuan": appraised_yuan,
+            "appraiser": appraiser, "case": case,
         },
         name="处置批复", reason=why, case=case,
     )  # fmt: skip

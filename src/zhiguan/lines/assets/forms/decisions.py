@@ -12,7 +12,7 @@ from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kit.pages import PageForm
 
 from ..codes import DisposalKind
-from ..domain.disposals import check_terms
+from ..domain.disposals import APPRAISED, check_terms
 from ..lifecycle import APPROVE, TITLE_MANAGE
 from .fields import ORGANS, AssetsField, UnitField, organ_choices
 
@@ -72,6 +72,7 @@ class DisposalForm(PageForm):
     )
     receiver = forms.CharField(label="受让人、受赠人或回收单位", max_length=80, required=False)
     appraised_yuan = forms.DecimalField(label="评估价值（元）", required=False, help_text="转让、置换须填写。", **YUAN)
+    appraiser = forms.CharField(label="评估机构", max_length=80, required=False, help_text="转让、置换须填写。")
 
     def setup(self) -> None:
         self.fields["unit"].queryset = organ_choices(self, APPROVE)
@@ -87,6 +88,8 @@ class DisposalForm(PageForm):
             wrong = check_terms(
                 data["kind"], data["unit"], data.get("to_unit"), data.get("receiver", ""), data.get("appraised_yuan")
             )
+            if data["kind"] in APPRAISED and not data.get("appraiser"):
+                wrong["appraiser"] = "转让、置换须填写出具评估报告的机构。"
             for name, text in wrong.items():
                 self.add_error(name, text)
         return data

@@ -37,6 +37,7 @@ class Disposal(LedgerRecord):
     original_value = models.DecimalField("账面原值（元）", max_digits=18, decimal_places=2)
     net_value = models.DecimalField("账面净值（元）", max_digits=18, decimal_places=2)
     appraised_yuan = models.DecimalField("评估价值（元）", max_digits=18, decimal_places=2, null=True, blank=True)
+    appraiser = models.CharField("评估机构", max_length=80, blank=True)
     executed_on = models.DateField("实施日期", null=True, blank=True)
     certificate_no = models.CharField("成交或回收凭证号", max_length=80, blank=True)
     proceeds_yuan = models.DecimalField("处置收入（元）", max_digits=18, decimal_places=2, null=True, blank=True)

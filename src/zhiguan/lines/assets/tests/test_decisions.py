@@ -12,7 +12,9 @@ from zhiguan.kernel.ledger.models import LedgerEvent
 from zhiguan.kernel.notices import service as notices
 from zhiguan.kit.errors import Conflict, Denied, Invalid
 from zhiguan.lines.assets.domain import cards, disposals, holders, titles
+from zhiguan.lines.assets.forms import DisposalForm
 from zhiguan.lines.assets.models import Asset, Disposal, DisposalItem, HolderChange, TitleRegistration
+from zhiguan.lines.assets.rules import appraisals, takers
 
 from .conftest import BOSS
 
@@ -164,6 +166,28 @@ def test_a_sale_needs_its_proceeds_and_is_settled_with_the_treasury(world, make_
         disposals.execute_disposal(
             world.manager, sale, executed_on=date(2026, 9, 10), proceeds_yuan=Decimal(1), certificate_no="再次"
         )
+
+
+def test_who_appraised_and_who_took_is_known_to_supervision(world, make_disposal):
+    first, after = date(2026, 9, 1), date(2026, 10, 1)
+    sale = make_disposal(kind="transfer", appraised_yuan=Decimal(1000), appraiser="甲评估", case="BJ1")
+    scrap = make_disposal()
+    disposals.execute_disposal(world.manager, scrap, executed_on=date(2026, 9, 10), receiver="乙回收")
+    disposals.execute_disposal(
+        world.manager, make_disposal(kind="donation", receiver="希望小学"), executed_on=date(2026, 9, 10)
+    )
+    (appraisal,), (taker,) = appraisals(first, after), takers(first, after)
+    assert (appraisal.firm, appraisal.source, appraisal.amount_yuan, appraisal.unit) == ("甲评估", "BJ1", 1000, sale.unit)
+    assert (taker.firm, taker.link["id"]) == ("乙回收", scrap.pk)
+    assert list(appraisals(after, date(2026, 11, 1))) == [] == list(takers(after, date(2026, 11, 1)))
+    disposals.revoke_disposal(BOSS, sale, reason="批复有误")
+    assert list(appraisals(first, after)) == []
+
+
+def test_a_sale_entered_from_paper_names_its_appraiser(world):
+    data = {"kind": "transfer", "unit": world.organ.pk, "appraised_yuan": "1000"}
+    assert "appraiser" in DisposalForm(data, actor=world.bureau).errors
+    assert "appraiser" not in DisposalForm({**data, "appraiser": "甲评估"}, actor=world.bureau).errors
 
 
 def test_a_free_transfer_moves_the_assets_to_the_receiving_organ(world, make_disposal):

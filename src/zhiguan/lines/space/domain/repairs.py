@@ -100,11 +100,11 @@ def reject(actor: Actor, plan: RepairPlan, *, reason: str) -> RepairPlan:
     return ledger.move(plan, "reject", actor, reason=reason)
 
 
-def begin(actor: Actor, plan: RepairPlan, *, begun_on: date) -> RepairPlan:
-    """开工."""
+def begin(actor: Actor, plan: RepairPlan, *, begun_on: date, contractor: str = "") -> RepairPlan:
+    """开工: by the firm it was awarded to; its name is missing only in records made from older papers."""
     actor.require("space.repair.manage", plan)
     _not_future(begun_on, "begun_on")
-    return ledger.move(plan, "begin", actor, begun_on=begun_on)
+    return ledger.move(plan, "begin", actor, begun_on=begun_on, contractor=contractor.strip())
 
 
 @transaction.atomic

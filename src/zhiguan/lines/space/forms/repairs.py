@@ -42,6 +42,7 @@ class IncludeForm(PageForm):
 
 class BeginForm(PageForm):
     begun_on = forms.DateField(label="开工日期")
+    contractor = forms.CharField(label="施工单位", max_length=80, help_text="中标或者成交单位全称。")
 
     def setup(self) -> None:
         self.fields["begun_on"].initial = timezone.localdate()

@@ -32,6 +32,7 @@ class RepairPlan(LedgerRecord):
     limit_per_m2 = models.DecimalField("单方造价控制值（元/平方米）", max_digits=10, decimal_places=2, editable=False)
     approved_yuan = models.DecimalField("批准投资（元）", max_digits=14, decimal_places=2, null=True, blank=True)
     final_yuan = models.DecimalField("结算金额（元）", max_digits=14, decimal_places=2, null=True, blank=True)
+    contractor = models.CharField("施工单位", max_length=80, blank=True)
     begun_on = models.DateField("开工日期", null=True, blank=True)
     finished_on = models.DateField("竣工验收日期", null=True, blank=True)
     document_no = models.CharField("批复文号", max_length=80, blank=True)

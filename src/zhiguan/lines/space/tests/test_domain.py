@@ -18,6 +18,7 @@ from zhiguan.lines.space import queries
 from zhiguan.lines.space.domain import register, repairs, sizes
 from zhiguan.lines.space.domain.size import Need
 from zhiguan.lines.space.models import Allocation, Building, OrganSize, Room, RoomUser
+from zhiguan.lines.space.rules import repairs_begun
 
 DAY = date(2024, 1, 1)
 
@@ -154,7 +155,10 @@ def test_a_project_goes_its_whole_way_and_the_building_remembers(world, make_bui
     today = timezone.localdate()
     plan = project(world, make_building, kind="medium")
     plan = repairs.include(world.bureau, plan, approved_yuan=Decimal(480_000), document_no="修〔2026〕1号")
-    plan = repairs.begin(world.bureau, plan, begun_on=today - timedelta(days=30))
+    plan = repairs.begin(world.bureau, plan, begun_on=today - timedelta(days=30), contractor="某建筑公司 ")
+    (award,) = repairs_begun(today - timedelta(days=40), today)
+    assert (award.firm, award.unit, award.amount_yuan, award.link["id"]) == ("某建筑公司", plan.unit, 480_000, plan.pk)
+    assert list(repairs_begun(today, today + timedelta(days=1))) == []
     with pytest.raises(Invalid, match="结算金额超过"):
         repairs.finish(world.bureau, plan, finished_on=today, final_yuan=Decimal(490_000))
     plan = repairs.finish(world.bureau, plan, finished_on=today, final_yuan=Decimal(470_000))

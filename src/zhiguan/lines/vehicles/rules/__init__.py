@@ -2,7 +2,7 @@
 
 from zhiguan.kernel.supervision.declare import SubjectLink
 
-from . import conduct, devices, energy, journeys, monthly, placement, places, signals, tuning
+from . import awards, conduct, devices, energy, journeys, monthly, placement, places, signals, tuning
 from .frame import share
 
 RULES = (
@@ -10,8 +10,12 @@ RULES = (
     *monthly.RULES,
 )  # fmt: skip
 TUNINGS = tuning.TUNINGS
+AWARDS = awards.AWARDS
 LINKS = (
     SubjectLink("vehicles.vehicle", "vehicles.vehicle.detail", replay="vehicles.replay.data"),
     SubjectLink("vehicles.dispatchorder", "vehicles.order.detail"),
+    SubjectLink("vehicles.upkeeporder", "vehicles.upkeep.detail"),
+    SubjectLink("vehicles.purchaseplan", "vehicles.plan.detail"),
+    SubjectLink("vehicles.disposal", "vehicles.disposal.detail"),
 )
-__all__ = ["LINKS", "RULES", "TUNINGS", "share"]
+__all__ = ["AWARDS", "LINKS", "RULES", "TUNINGS", "share"]

@@ -17,6 +17,7 @@ from zhiguan.lines.vehicles.domain import dues, incidents, papers, plans, regist
 from zhiguan.lines.vehicles.models import CostEntry, DueItem, PurchasePlan, Vehicle, VehicleQuota
 from zhiguan.lines.vehicles.queries import dues as due_reads
 from zhiguan.lines.vehicles.queries import establishment, inspections, odometers, renewal, standards
+from zhiguan.lines.vehicles.rules.awards import purchases, repairs
 
 from .life import LIFE, TODAY, LifeMaker
 from .test_pages import BOSS
@@ -130,6 +131,8 @@ def test_from_the_plan_to_the_books(mine, boss, make_actor, world):
     plan = plans.buy_plan(boss, plan, supplier="某", brand_model="某 EV", price_yuan=D(158_000), bought_on=TODAY())
     plan = plans.enrol_plan(boss, plan, plate="沪AD12345", vin="LSJA24U62PB000001", registered_on=TODAY(), seats=5)
     assert (plan.state, plan.vehicle.plate, plan.vehicle.state) == ("enrolled", "沪AD12345", "registered")
+    (award,) = purchases(TODAY(), TODAY() + timedelta(days=1))
+    assert (award.firm, award.source, award.amount_yuan, award.link["id"]) == ("某", "批1号", D(158_000), plan.pk)
     with pytest.raises(Conflict):
         plans.enrol_plan(boss, plan, plate="沪AD12346", vin="LSJA24U62PB000002", registered_on=TODAY())
     assert Vehicle.objects.count() == 1
@@ -312,6 +315,8 @@ def test_schedule_by_kilometres_and_months_the_more_special_rule_holds(mine):
     assert (item.due_km, item.due_on) == (5_000, date(2022, 7, 1))
     order = mine.upkeep(vehicle, rules=[special, general])
     order = upkeep.begin_upkeep(BOSS, order, shop="某厂", began_on=TODAY())
+    assert [award.firm for award in repairs(TODAY(), TODAY() + timedelta(days=1))] == ["某厂"]
+    assert list(repairs(TODAY() - timedelta(days=9), TODAY())) == []
     vehicle.refresh_from_db()
     assert vehicle.state == "repair"
     with pytest.raises(Invalid):
