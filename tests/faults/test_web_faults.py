@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
-from django.db import Error, connection, connections, transaction
+from django.db import Error, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -26,7 +21,6 @@ from zhiguan.kit.pages.conformance import Visitor, html
 from zhiguan.lines.vehicles.domain import orders
 from zhiguan.lines.vehicles.models import DispatchOrder
 from zhiguan.lines.vehicles.tests.conftest import make_world
-from zhiguan.site import testing
 from zhiguan.site.runtime import postgres
 
 pytestmark = pytest.mark.faults
@@ -122,42 +116,6 @@ def test_a_form_that_was_open_too_long_overwrites_nothing(committed_db: Any, mak
     with BOSS.acting(), transaction.atomic():
         place.refresh_from_db()
     assert (place.name, place.version) == ("西库", 2)
-
-
-@pytest.fixture
-def own_server(cluster: Any, template_database: str, django_db_setup: None, django_db_blocker: Any) -> Iterator[Any]:
-    """A server of the test's own with today's schema, Django pointed at it; not below pytest's closed folders."""
-    from django.conf import settings
-
-    place = Path(tempfile.mkdtemp(prefix="zhiguan-test-"))
-    server = postgres.ensure_cluster(place / "pg")
-    urls = postgres.bootstrap(server)
-    name = connection_name(urls.superuser)
-    dump = subprocess.run(
-        [postgres.bin_dir() / "pg_dump", "--format=custom", f"--dbname={cluster.url('postgres', template_database)}"],
-        check=True, capture_output=True,
-    ).stdout  # fmt: skip
-    subprocess.run(
-        [postgres.bin_dir() / "pg_restore", "--exit-on-error", "--clean", "--if-exists",
-         f"--dbname={server.url('postgres', name)}"],
-        check=True, input=dump, capture_output=True,
-    )  # fmt: skip
-    kept = (settings.DATABASE_OWNER_URL, settings.DATABASE_INGEST_URL)
-    with django_db_blocker.unblock():
-        before = testing._point(urls)
-        yield server
-        connections.close_all()
-        connection.settings_dict.update(before)
-        settings.DATABASE_OWNER_URL, settings.DATABASE_INGEST_URL = kept
-    postgres.stop(server)
-    shutil.rmtree(place)
-
-
-def connection_name(url: str) -> str:
-    import psycopg
-
-    with psycopg.connect(url) as probe:
-        return probe.info.dbname
 
 
 def test_a_database_restart_under_load_loses_and_halves_nothing(own_server: Any, make_actor: Any) -> None:

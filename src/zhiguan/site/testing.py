@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -188,6 +191,39 @@ def committed_db(cluster: Any, template_database: str, django_db_setup: None, dj
         connection.settings_dict.update(before)
         settings.DATABASE_OWNER_URL, settings.DATABASE_INGEST_URL = kept
     drop_database(cluster, name)
+
+
+@pytest.fixture
+def own_server(cluster: Any, template_database: str, django_db_setup: None, django_db_blocker: Any) -> Iterator[Any]:
+    """A durable server of the test's own with today's schema, Django pointed at it: one that the test may stop or kill."""
+    from django.conf import settings
+    from django.db import connection, connections
+
+    from zhiguan.site.runtime import postgres
+
+    place = Path(tempfile.mkdtemp(prefix="zhiguan-test-"))  # not below pytest's closed folders
+    server = postgres.ensure_cluster(place / "pg")
+    urls = postgres.bootstrap(server)
+    with psycopg.connect(urls.superuser) as probe:
+        name = probe.info.dbname
+    dump = subprocess.run(
+        [postgres.bin_dir() / "pg_dump", "--format=custom", f"--dbname={cluster.url('postgres', template_database)}"],
+        check=True, capture_output=True,
+    ).stdout  # fmt: skip
+    subprocess.run(
+        [postgres.bin_dir() / "pg_restore", "--single-transaction", "--clean", "--if-exists",
+         f"--dbname={server.url('postgres', name)}"],
+        check=True, input=dump, capture_output=True,
+    )  # fmt: skip
+    kept = (settings.DATABASE_OWNER_URL, settings.DATABASE_INGEST_URL)
+    with django_db_blocker.unblock():
+        before = _point(urls)
+        yield server
+        connections.close_all()
+        connection.settings_dict.update(before)
+        settings.DATABASE_OWNER_URL, settings.DATABASE_INGEST_URL = kept
+    postgres.stop(server, patience=3)
+    shutil.rmtree(place)
 
 
 @pytest.fixture

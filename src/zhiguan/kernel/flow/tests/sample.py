@@ -58,18 +58,17 @@ WORK = ItemWork(code="vehicles.sample", effect=_effect, check=_check, facts=_fac
 
 
 class Known:
-    """A registry with the sample item in it."""
+    """A registry with the sample item in it, or with what else is given."""
 
-    def __init__(self, current: Any) -> None:
-        self.current = current
+    def __init__(self, current: Any, *own: Any) -> None:
+        self.current, self.own = current, own or (ITEM, WORK)
 
     def all(self, kind: type) -> list[Any]:
-        return [*self.current.all(kind), *(each for each in (ITEM, WORK) if isinstance(each, kind))]
+        return [*self.current.all(kind), *(each for each in self.own if isinstance(each, kind))]
 
     def get(self, kind: type, code: str) -> Any:
-        if code == ITEM.code and kind in (ServiceItem, ItemWork):
-            return ITEM if kind is ServiceItem else WORK
-        return self.current.get(kind, code)
+        mine = next((each for each in self.own if isinstance(each, kind) and each.code == code), None)
+        return self.current.get(kind, code) if mine is None else mine
 
     def owner(self, declaration: Any) -> str:
         return self.current.owner(declaration)
