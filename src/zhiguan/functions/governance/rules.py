@@ -249,9 +249,9 @@ def _favourites(context: RuleContext, group: Any, organ_of: Any, verb: str, othe
         since = _months_before(after, known.value("supplier_months"))
         rows = context.shared.once(("flow.awards", since, after), lambda since=since, after=after: suppliers.awards(since, after))
         limits_of = {
-            key: suppliers.Limits(*(known.value(f"supplier_{name}", organ) for name in ("count", "share", "times", "others", "chance")))
+            key: suppliers.Limits(*(known.value(f"supplier_{name}", organ) for name in suppliers.THRESHOLDS))
             for key, organ in organs.items()
-        }  # fmt: skip
+        }
         found: dict[int, list[suppliers.Leaning]] = defaultdict(list)
         for kind, awards in rows:
             for key, leaning in suppliers.leanings(kind, group(awards), limits_of):
@@ -355,7 +355,7 @@ def _pos_of_person(person: Person) -> int:
     return person.unit.pos
 
 
-_SUPPLIER = tuple(f"approvals.supervision.supplier_{name}" for name in ("count", "share", "times", "others", "chance"))
+_SUPPLIER = tuple(f"approvals.supervision.supplier_{name}" for name in suppliers.THRESHOLDS)
 TUNINGS = (
     Tuning("flow.favourite_supplier", _SUPPLIER, _within(_givers, lambda unit: unit.pos)),
     Tuning("flow.handler_supplier", _SUPPLIER, _within(_handlers, _pos_of_person)),

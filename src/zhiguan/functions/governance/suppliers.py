@@ -4,7 +4,8 @@ Comparable are awards of one kind (:class:`Awards`) of all other subjects in the
 awards of the kind, *k* of them to one firm, while *m* of the others' *N* went there, all of these must hold: enough
 awards on both sides; k ÷ n large; k ÷ n many times m ÷ N (of at least one award, so that a firm nobody else took is not
 infinitely loved); and k or more of n are so unlikely as draws at the others' rate, (m + 1) ÷ (N + 2), that it was hardly
-chance, times the number of firms there are, because the favourite was looked for after the fact. What everybody takes, a framework contract say, is nobody's favourite.
+chance, times the number of firms there are, because the favourite was looked for after the fact. What everybody takes, a
+framework contract say, is nobody's favourite.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ from zhiguan.kit import registry
 JUDGING = ("accept", "review", "site", "expert", "decide")
 """Stages whose people handle a case at the bureau."""
 
+THRESHOLDS = ("count", "share", "times", "others", "chance")
+
 
 @dataclass(frozen=True)
 class Limits:
-    """The thresholds ``approvals.supervision.supplier_*`` as they hold for one subject on one day."""
+    """The :data:`THRESHOLDS` ``approvals.supervision.supplier_*`` as they hold for one subject on one day."""
 
     count: int
     share: float
@@ -171,4 +174,7 @@ def money(rows: Iterable[Award]) -> Any:
     return sum(known) if known else None
 
 
-__all__ = ["Leaning", "Limits", "awards", "by_handler", "by_organ", "cases_of", "firm_key", "givers", "handlers", "leanings", "money"]
+__all__ = [
+    "THRESHOLDS", "Leaning", "Limits", "awards", "by_handler", "by_organ", "cases_of", "firm_key", "givers", "handlers",
+    "leanings", "money",
+]  # fmt: skip

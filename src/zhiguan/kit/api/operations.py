@@ -119,9 +119,8 @@ def once(request: HttpRequest, actor: Actor, work: Callable[[], HttpResponse]) -
     if len(key) > KEY_LENGTH or not key.isascii() or not key.isprintable():
         message = f"应为不超过 {KEY_LENGTH} 个可见的 ASCII 字符。"
         raise Invalid("请求头 Idempotency-Key 不符合要求。", code="bad_idempotency_key", fields={"Idempotency-Key": message})
-    digest = hashlib.sha256(
-        b"\0".join((str(request.method).encode(), request.get_full_path().encode(), request.zg_body))  # type: ignore[attr-defined]
-    ).hexdigest()
+    body: bytes = request.zg_body  # type: ignore[attr-defined]
+    digest = hashlib.sha256(b"\0".join((str(request.method).encode(), request.get_full_path().encode(), body))).hexdigest()
     found = ports.answers().find(actor, key)
     if found is not None:
         if found.digest != digest:

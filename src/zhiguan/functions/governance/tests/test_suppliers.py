@@ -143,7 +143,8 @@ def test_an_organs_favourite_is_raised_with_numbers_and_rows(office, given):
     assert finding.subject_id == office.units["甲"].pk and "甲修理厂 9 件（90%）" in finding.summary
     figures = [(each["name"], each["value"]) for each in finding.evidence["figures"]]
     assert ("件数", 10) in figures and ("其他单位同类件数", 30) in figures and ("该家金额合计", "9,000.00") in figures
-    assert len(finding.evidence["timeline"]) == 9 and {each["id"] for each in finding.evidence["related"]} == {1, 2, 3, 4, 5, 7, 8, 9, 10}
+    related = {each["id"] for each in finding.evidence["related"]}
+    assert len(finding.evidence["timeline"]) == 9 and related == {1, 2, 3, 4, 5, 7, 8, 9, 10}
     given[:] = [row for row in given if firm_key(row.firm) != "甲修理厂" or row.unit.pk != office.units["甲"].pk]
     assert judged("favourite_supplier") == []
 

@@ -152,7 +152,8 @@ DISPOSAL = DetailPage(
             Column("unit.name", "资产单位"), Column("kind", "处置方式"), Column("to_unit.name", "接收单位"),
             Column("document_no", "批复文号"), Date("decided_on", "批复日期"), Column("decided_by", "批复人"),
             Number("count", "资产数量", unit="件"), Money("original_value", "账面原值"), Money("net_value", "账面净值"),
-            Money("appraised_yuan", "评估价值"), Column("appraiser", "评估机构"), Column("case", "办件编号"), Column("why", "处置理由", wide=True),
+            Money("appraised_yuan", "评估价值"), Column("appraiser", "评估机构"), Column("case", "办件编号"),
+            Column("why", "处置理由", wide=True),
         )),
         Panel("实施与收入", fields=(
             Date("executed_on", "实施日期"), Column("receiver", "受让人、受赠人或回收单位"),

@@ -94,7 +94,8 @@ REPAIR = DetailPage(
         )),
         Panel("投资", fields=(
             Money("estimate_yuan", "估算投资"), COST, Number("limit_per_m2", "单方造价控制值", digits=2, unit="元/平方米"),
-            OVER, Money("approved_yuan", "批准投资"), Money("final_yuan", "结算金额"), Date("begun_on", "开工日期"), Column("contractor", "施工单位"),
+            OVER, Money("approved_yuan", "批准投资"), Money("final_yuan", "结算金额"), Date("begun_on", "开工日期"),
+            Column("contractor", "施工单位"),
             Date("finished_on", "竣工验收日期"), Column("document_no", "批复文号"), Column("case_no", "办件编号"),
         )),
     ),
