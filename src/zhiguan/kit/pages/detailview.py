@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from zhiguan.kit.actor import Actor
-from zhiguan.kit.errors import Conflict, Denied
+from zhiguan.kit.errors import Conflict, Denied, Refusal
 
 from . import formview
 from .actions import VerbAction
@@ -159,15 +159,13 @@ def act_view(request: HttpRequest, page: DetailPage, actor: Actor, pk: int, act:
     if not may(actor, found.permission):
         actor.require(found.permission)
     obj = one(page, actor, pk, found.permission)
-    if found.only is not None and not found.only(actor, obj):
-        raise Denied(f"您不能对该记录办理“{found.title}”。", code="not_yours")
+    unfit = _unfit(found, actor, obj)
+    if unfit is not None:  # unless it is because this very form was taken already: then it leads where that one ended
+        used = request.POST.get("_token", "") if request.method == "POST" else ""
+        if not used or formview.once.ended_at(request, used) is None:
+            raise unfit
     back = reverse(page.url_name, kwargs={"pk": pk})
     version = formview.version_of(obj, page.version)
-    if found.when is not None and not found.when(obj):
-        used = request.POST.get("_token", "") if request.method == "POST" else ""
-        where = formview.once.ended_at(request, used) if used else None
-        if where is None:
-            raise Conflict(f"当前状态不能办理“{found.title}”，请刷新后查看最新情况。", code="state_unfit")
     place(request, page, actor, (page.title_for(obj), back), (found.title, ""))
     form_class = _form_class(found)
 
@@ -183,6 +181,15 @@ def act_view(request: HttpRequest, page: DetailPage, actor: Actor, pk: int, act:
                "badge": value_html(page.badge.cell(obj)) if page.badge is not None else ""},
     )  # fmt: skip
     return formview.run(request, job)
+
+
+def _unfit(act: VerbAction, actor: Actor, obj: Any) -> Refusal | None:
+    """Return why the act cannot be done by the actor to the row as it stands."""
+    if act.only is not None and not act.only(actor, obj):
+        return Denied(f"您不能对该记录办理“{act.title}”。", code="not_yours")
+    if act.when is not None and not act.when(obj):
+        return Conflict(f"当前状态不能办理“{act.title}”，请刷新后查看最新情况。", code="state_unfit")
+    return None
 
 
 def _form_class(act: VerbAction) -> type[PageForm]:

@@ -269,6 +269,19 @@ def test_deciding_on_the_page_twice_is_once(office, case_at):
     assert open_nodes(case) == ["accept"]
 
 
+def test_a_decision_sent_again_because_no_answer_came_leads_to_the_case(office, case_at):
+    case = case_at("lead")
+    visitor = Visitor(office.actor("李领导"))
+    visitor.session.create()
+    sent = {"outcome": "agree", "opinion": "同意", "_token": "t1"}
+    for _ in range(2):
+        answer = visitor.post(f"{page_of(case)}decide/", sent)
+        assert (answer.status_code, answer["Location"]) == (302, page_of(case))
+    assert visitor.post(f"{page_of(case)}decide/", {**sent, "_token": "t2"}).status_code == 403
+    assert open_nodes(case) == ["accept"]
+    assert LedgerEvent.objects.filter(subject_type="flow.case", subject_id=case.pk, code="decide").count() == 1
+
+
 def test_a_step_edits_what_it_may(office, case_at):
     case = case_at("review", "one")
     visitor = Visitor(office.actor("赵审查"))
