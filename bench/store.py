@@ -27,7 +27,8 @@ from typing import Any
 import numpy as np
 import psycopg
 from deltalake.transaction import AddAction
-from fleet_day import DAY, SHANGHAI, database, invent, register
+from fleet_day import DAY, SHANGHAI, invent, register
+from scene.database import fresh
 from scene.processor import spent
 
 SEEN = ("vehicles.nearby.search", "vehicles.trip.view", "vehicles.vehicle.view", "vehicles.order.view",
@@ -127,7 +128,7 @@ def main() -> int:
     folder = var / "bench-store"
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        with database(var) as urls:
+        with fresh(var / "bench-fleet-pg", "zhiguan_bench_store", durable=True) as urls:
             measure(urls, folder, options)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
