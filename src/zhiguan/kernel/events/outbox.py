@@ -48,14 +48,13 @@ def publish(
     event_id = uuid.uuid4()
     with connection.cursor() as cursor:  # without RETURNING: whoever acts need not be allowed to read the row
         cursor.execute(
-            "INSERT INTO events_event (event_id, type, subject, data, time, area, scope_pos, account_id) "
-            "VALUES (%s, %s, %s, %s::jsonb, %s, %s, %s, %s)",
+            "WITH made AS (INSERT INTO events_event (event_id, type, subject, data, time, area, scope_pos, account_id) "
+            "VALUES (%s, %s, %s, %s::jsonb, %s, %s, %s, %s)) INSERT INTO events_pending (event_id) VALUES (%s)",
             [
                 event_id, type, about[:200], text, timezone.now(), type.split(".", 1)[0],
-                scope_pos, acting.account_id if acting is not None else None,
+                scope_pos, acting.account_id if acting is not None else None, event_id,
             ],
         )  # fmt: skip
-        cursor.execute("INSERT INTO events_pending (event_id) VALUES (%s)", [event_id])
     _wake_once()
     return event_id
 

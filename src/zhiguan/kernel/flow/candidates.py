@@ -49,7 +49,7 @@ def found(plan: StepPlan, asked: Asked) -> list[Person]:
         for term in alternative:
             keys.update(dict.fromkeys(_ANSWERS[term.kind](term, asked)))
         people = Person.objects.filter(pk__in=set(keys) - barred, active=True, accounts__is_active=True)
-        rows = list(people.select_related("unit").distinct().order_by("sort", "pk")[:MOST])
+        rows = list(people.select_related("unit__parent").distinct().order_by("sort", "pk")[:MOST])
         if plan.mode == "turn":
             order = list(keys)
             rows.sort(key=lambda person: order.index(person.pk))

@@ -21,6 +21,8 @@ def wait(desk: Desk, *, but: int | None = None) -> None:
     A draft counts while whoever wrote it has a part in an open step (``but``: a person who is just leaving it); nobody
     else could submit or discard it.
     """
+    if not getattr(desk.case, "waits", True):  # on the desk it was asked when the case was locked
+        return
     rows = list(desk.case.children.exclude(state__in=ENDED).values_list("state", "applicant_id"))
     if not rows:
         return

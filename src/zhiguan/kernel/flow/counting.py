@@ -6,74 +6,60 @@ A seat that signs before another or was asked to prepare (前加签, 委派) hol
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .models import Seat, Step
 from .plan import StepPlan
+from .seating import OPEN_SEATS, Seating
 
 if TYPE_CHECKING:
     from .desk import Desk
 
-OPEN_SEATS = ("offered", "waiting", "working")
 AHEAD = ("before", "delegate")
 GONE = ("lapsed", "moved", "withdrawn")
 
 
-def _hanging(rows: Iterable[Seat], key: int, kinds: tuple[str, ...] = ()) -> list[Seat]:
+def _hanging(seating: Seating, seat: Seat, kinds: tuple[str, ...] = ()) -> list[Seat]:
     """Return the open seats that hang on a seat through others; with ``kinds``, through those directly on it only."""
-    rows = list(rows)
-    found, waiting = [], [row for row in rows if row.behind_id == key and (not kinds or row.kind in kinds)]
+    found, waiting = [], [row for row in seating.behind(seat) if not kinds or row.kind in kinds]
     while waiting:
         at = waiting.pop()
         found.append(at)
-        waiting += [row for row in rows if row.behind_id == at.pk]
+        waiting += seating.behind(at)
     return [row for row in found if row.state in OPEN_SEATS]
-
-
-def held_up(seat: Seat) -> bool:
-    """Tell whether somebody has to sign before the seat may."""
-    return bool(_hanging(Seat.objects.filter(step=seat.step_id), seat.pk, AHEAD))
 
 
 def take_away(desk: Desk, seat: Seat, *, with_followers: bool) -> None:
     """Withdraw a seat and who signs before it; those who sign after it too, or they follow the one it followed."""
-    rows = list(Seat.objects.filter(step=seat.step_id))
+    hanging = _hanging(desk.seating, seat, () if with_followers else AHEAD)
     if not with_followers:
-        Seat.objects.filter(behind=seat, kind="after", state__in=OPEN_SEATS).update(behind=seat.behind_id)
-    hanging = _hanging(rows, seat.pk, () if with_followers else AHEAD)
-    keys = [seat.pk, *(row.pk for row in hanging)]
-    Seat.objects.filter(pk__in=keys).update(state="withdrawn", closed_at=desk.now)
+        followers = [each for each in desk.seating.behind(seat, *OPEN_SEATS) if each.kind == "after"]
+        desk.seating.put(followers, behind_id=seat.behind_id)
+    desk.seating.put([seat, *hanging], state="withdrawn", closed_at=desk.now)
 
 
 def pass_on(desk: Desk, seat: Seat, step: Step, plan: StepPlan) -> None:
     """A seat was signed: who signs after it has their turn, else who waited for it, else the step is counted."""
-    followers = Seat.objects.filter(behind=seat, kind="after", state="waiting")
-    if followers.update(state="working", claimed_at=desk.now):
-        _tell(desk, Seat.objects.filter(behind=seat, kind="after", state="working"))
+    followers = [each for each in desk.seating.behind(seat, "waiting") if each.kind == "after"]
+    if followers:
+        desk.seating.put(followers, state="working", claimed_at=desk.now)
+        desk.told.append(("todo", followers))
         return
     root = seat
-    while root.kind == "after" and root.behind_id:
-        root = Seat.objects.get(pk=root.behind_id)
-    if root.kind in AHEAD and root.behind_id:
-        wake(desk, root.behind_id)
+    while root.kind == "after" and (before := desk.seating.seat(root.behind_id)) is not None:
+        root = before
+    waits = desk.seating.seat(root.behind_id) if root.kind in AHEAD else None
+    if waits is not None:
+        wake(desk, waits)
     else:
         count(desk, step, plan)
 
 
-def wake(desk: Desk, key: int) -> None:
+def wake(desk: Desk, seat: Seat) -> None:
     """A seat that waited has its turn, once nobody has to sign before it any more."""
-    seat = Seat.objects.select_related("step", "person").get(pk=key)
-    if held_up(seat) or not Seat.objects.filter(pk=key, state="waiting").update(state="working"):
-        return
-    seat.state = "working"
-    desk.told.append(("todo", [seat]))
-
-
-def _tell(desk: Desk, seats: Iterable[Seat]) -> None:
-    found = list(seats.select_related("step", "person"))
-    if found:
-        desk.told.append(("todo", found))
+    if seat.state == "waiting" and not _hanging(desk.seating, seat, AHEAD):
+        desk.seating.put([seat], state="working")
+        desk.told.append(("todo", [seat]))
 
 
 def votes(seats: list[Seat]) -> list[tuple[Seat, str | None]]:
@@ -109,8 +95,8 @@ def outcome_of(step: Step, seats: list[Seat], first: str) -> str | None:
 
 def count(desk: Desk, step: Step, plan: StepPlan) -> None:
     """Close the step when those who decide it have decided."""
-    seats = Seat.objects.filter(step=step, kind__in=("main", "after")).exclude(state__in=GONE).order_by("order", "pk")
-    outcome = outcome_of(step, list(seats), next(iter(plan.outcomes)))
+    seats = [each for each in desk.seating.at(step) if each.kind in ("main", "after") and each.state not in GONE]
+    outcome = outcome_of(step, sorted(seats, key=lambda each: (each.order, each.pk)), next(iter(plan.outcomes)))
     if outcome is not None:
         desk.complete(step, outcome)
     elif step.mode == "turn":
@@ -118,9 +104,10 @@ def count(desk: Desk, step: Step, plan: StepPlan) -> None:
 
 
 def _next_turn(desk: Desk, step: Step) -> None:
-    if Seat.objects.filter(step=step, state__in=("working", "offered")).exists():
+    if desk.seating.at(step, "working", "offered"):
         return
-    seat = Seat.objects.select_related("step", "person").filter(step=step, kind="main", state="waiting").order_by("order").first()
-    if seat is not None:
-        Seat.objects.filter(pk=seat.pk).update(state="working", claimed_at=desk.now)
+    waiting = [each for each in desk.seating.at(step, "waiting") if each.kind == "main"]
+    if waiting:
+        seat = min(waiting, key=lambda each: each.order)
+        desk.seating.put([seat], state="working", claimed_at=desk.now)
         desk.told.append(("todo", [seat]))

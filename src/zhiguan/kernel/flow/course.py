@@ -17,12 +17,12 @@ from . import applying, children, definitions, forms, queries
 from .applying import need
 from .clock import What
 from .codes import LEGAL_GROUNDS
-from .counting import OPEN_SEATS
 from .declare import ASSIGN, SUPERVISE, ServiceItem
 from .desk import Desk, on_desk
 from .engine import Process, Run
 from .handling import _not_in, _someone, seat_of
 from .models import Case, Correction, Definition, Seat, Step
+from .seating import OPEN_SEATS
 
 
 def returnable(case: Case, step: Step, process: Process) -> list[Step]:
@@ -46,8 +46,9 @@ def return_(actor: Actor, case: Case, *, seat: Seat, to: Step, reason: str) -> C
     reason = need(reason, "退回事由", "reason")
     with on_desk(actor, case) as desk:
         found, step, _ = seat_of(desk, seat, "return_", "working", "offered")
-        target = next((each for each in returnable(desk.case, step, desk.process) if each.pk == to.pk), None)
-        if target is None:
+        known = {each.pk for each in returnable(desk.case, step, desk.process)}
+        target = desk.seating.step(to.pk)
+        if target is None or target.pk not in known:
             raise Invalid("只能退回到本办件此前办理过的环节。", fields={"to": "请选择要退回的环节。"})
         if desk.in_effect():
             raise Conflict("办件已经生效，不能退回。", code="in_effect")
@@ -59,7 +60,7 @@ def return_(actor: Actor, case: Case, *, seat: Seat, to: Step, reason: str) -> C
         ]
         _undo(desk, target, people)
         desk.told.append(("applicant", ("flow.case.send_back", f"退回到“{target.name}”：{desk.case.title}", reason)))
-        Seat.objects.filter(pk=found.pk).update(opinion=reason[:2000])
+        desk.seating.put([found], opinion=reason[:2000])
         return desk.flush("return_", f"退回到“{target.name}”：{reason}")
 
 
@@ -74,7 +75,7 @@ def _undo(desk: Desk, target: Step, people: list[Any]) -> None:
         if each not in undone
     ]
     desk.close_steps([each for each in desk.steps("open") if each.node in behind], "undone")
-    Step.objects.filter(pk__in=[each.pk for each in undone]).update(state="undone")
+    desk.seating.put(undone, state="undone")
     values = applying.version_of(desk.case, target.submission)
     if values is not None and values != desk.value("values"):
         desk.changes["values"] = dict(values)
@@ -99,7 +100,7 @@ def send_back(actor: Actor, case: Case, *, seat: Seat, reason: str) -> Case:
             raise Conflict("办件已经生效，不能退回。", code="in_effect")
         children.wait(desk)
         desk.close_steps(desk.steps("open"), "undone")
-        Step.objects.filter(case=desk.case, state="done").update(state="undone")
+        desk.seating.put(desk.steps("done"), state="undone")
         if desk.case.clock:
             desk.mark(What.STOP, "退回申请人")
         desk.changes["stage"] = "申请人修改"
@@ -188,23 +189,21 @@ def reassign(actor: Actor, case: Case, *, step: Step, people: Iterable[Person], 
     """指定办理人: by the case's manager: for a step nobody may do, or whose people have left. The step's clock goes on."""
     with on_desk(actor, case) as desk:
         actor.require(f"{desk.case.area}.case.{ASSIGN}", desk.case)
-        found = Step.objects.filter(pk=step.pk, case=desk.case, state="open").first()
-        if found is None:
+        found = desk.seating.step(step.pk)
+        if found is None or found.state != "open":
             raise Conflict("该环节已经办理，请刷新后查看。", code="step_done")
         plan = desk.process.plan.steps[found.node]
         chosen = [_someone(desk, person, plan) for person in people]
         if not chosen:
             raise Invalid("请选择办理人。", fields={"people": "请选择办理人。"})
-        Seat.objects.filter(step=found, state__in=("offered", "waiting", "working")).update(
-            state="moved", closed_at=desk.now
-        )
+        desk.seating.put(desk.seating.at(found, *OPEN_SEATS), state="moved", closed_at=desk.now)
         if found.mode != "one":  # a countersigner's vote stands; nobody votes twice
             for person in chosen:
-                _not_in(found, person, votes=True)
+                _not_in(desk, found, person, votes=True)
         desk.seat(found, chosen)
         if found.clock:
             desk.mark(What.REASSIGN)
-        desk.changes["stuck"] = desk.stuck()
+        desk.changes["stuck"] = desk.seating.stuck()
         names = "、".join(person.name for person in chosen)
         return desk.flush("reassign", f"{names}：{reason}" if reason.strip() else "")
 

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, prefetch_related_objects
 from django.utils import timezone
 
 from zhiguan.kernel.calendar import service as calendar
@@ -25,11 +27,11 @@ from zhiguan.kit.errors import Conflict, NotFound
 
 from . import candidates, children, definitions, forms, limits, queries, telling
 from .clock import What
-from .counting import OPEN_SEATS
 from .declare import CaseView, ItemWork, ServiceItem
 from .engine import FlowFault, Process, Run, plain
 from .lifecycle import ENDED
 from .models import Case, Effect, Seat, Step, Submission
+from .seating import OPEN_SEATS, Seating
 
 
 def item_of(code: str) -> ServiceItem:
@@ -63,6 +65,7 @@ class Desk:
 
     def __init__(self, actor: Actor, case: Case) -> None:
         self.actor, self.case = actor, case
+        self.seating = Seating(case)
         self.flow = as_flow(actor)
         self.now: datetime = timezone.now()
         self.item = item_of(case.item)
@@ -93,30 +96,31 @@ class Desk:
             "outcomes": dict(self.value("outcomes")), "decisions": dict(self.value("decisions")),
         }  # fmt: skip
 
-    def steps(self, *states: str) -> list[Step]:
-        rows = self.case.steps.order_by("round")
-        return list(rows.filter(state__in=states) if states else rows)
+    @cached_property
+    def days(self) -> Any:
+        """The calendar, read once for all clocks of the case."""
+        return calendar.snapshot()
 
-    def handlers(self) -> dict[str, list[int]]:
-        """Step → who handled it, over the steps that still stand."""
-        found: dict[str, list[int]] = {}
-        done = Seat.objects.filter(case=self.case, state="done", step__state__in=("done", "open"),
-                                   kind__in=("main", "after"))  # fmt: skip
-        for node, person, acted in done.order_by("closed_at").values_list("step__node", "person_id", "acted_by_id"):
-            found.setdefault(node, []).append(person)
-            if acted and acted != person:
-                found[node].append(acted)
-        return found
+    def look_at(self, events: list[Any], policy: dict[str, Any]) -> datetime | None:
+        return limits.look_at(events, policy, self.now, self.days) if policy.get("limit") else None
+
+    def steps(self, *states: str) -> list[Step]:
+        return [step for step in self.seating.steps if not states or step.state in states]
+
+    def interested(self) -> set[int]:
+        """Who has an interest in the case: the applicant, and the people its form names."""
+        named = forms.people_named(self.item, self.value("values"))
+        return named | {self.case.applicant_id} if self.case.applicant_id else named
 
     def view(self, document_no: str = "") -> CaseView:
         """The case as its item's work is told of it."""
-        seats = Seat.objects.filter(case=self.case, state="done", step__state__in=("done", "open")).order_by(
-            "closed_at"
-        )
+        seats = [seat for seat in self.seating.seats if seat.state == "done" and seat.step.state in ("done", "open")]
+        seats.sort(key=lambda seat: seat.closed_at or seat.opened_at)
+        prefetch_related_objects(seats, "person")
         opinions = tuple(
             {"step": seat.step.node, "name": seat.step.name, "stage": seat.step.stage, "person": seat.person.name,
              "outcome": seat.outcome, "opinion": seat.opinion, "at": seat.closed_at.isoformat() if seat.closed_at else ""}
-            for seat in seats.select_related("step", "person")
+            for seat in seats
         )  # fmt: skip
         return CaseView(
             self.case.pk,
@@ -162,11 +166,7 @@ class Desk:
                 self.open_step(node)
         names = [self.process.plan.steps[node].name for node in run.open]
         self.changes["stage"] = "、".join(names)[:200]
-        self.changes["stuck"] = self.stuck()
-
-    def stuck(self) -> bool:
-        """Tell whether a step is open that nobody has a seat in."""
-        return Step.objects.filter(case=self.case, state="open").exclude(seats__state__in=OPEN_SEATS).exists()
+        self.changes["stuck"] = self.seating.stuck()
 
     def perform(self, node: str, act: str, run: Run) -> None:
         """What a service task of the process does."""
@@ -223,24 +223,19 @@ class Desk:
     # --- steps and seats ----------------------------------------------------------------------------------------------
 
     def asked(self) -> candidates.Asked:
-        interested = forms.people_named(self.item, self.value("values"))
-        if self.case.applicant_id:
-            interested.add(self.case.applicant_id)
         return candidates.Asked(
-            self.case.unit, self.case.applicant, self.value("values"), self.handlers(), frozenset(interested)
+            self.case.unit, self.case.applicant, self.value("values"), self.seating.handlers(), frozenset(self.interested())
         )
 
     def open_step(self, node: str, people: list[Any] | None = None) -> Step:
         """Open a step for its candidates, or for ``people``: those who handled it before a return."""
         plan = self.process.plan.steps[node]
-        number = (
-            Step.objects.filter(case=self.case).order_by("-round").values_list("round", flat=True).first() or 0
-        ) + 1
+        number = max((step.round for step in self.seating.steps), default=0) + 1
         policy = limits.of_step(plan.days, self.case.unit)
         events = [limits.event(self.now, What.START)] if policy else []
-        step = Step.objects.create(
-            case=self.case, node=node, name=plan.name, stage=plan.stage, round=number, mode=plan.mode, ratio=plan.ratio,
-            opened_at=self.now, clock=events, policy=policy, look_at=limits.look_at(events, policy, self.now),
+        step = self.seating.add_step(
+            node=node, name=plan.name, stage=plan.stage, round=number, mode=plan.mode, ratio=plan.ratio,
+            opened_at=self.now, clock=events, policy=policy, look_at=self.look_at(events, policy),
             submission=self.value("rounds"),
         )  # fmt: skip
         self.seat(step, candidates.found(plan, self.asked()) if people is None else people)
@@ -261,7 +256,7 @@ class Desk:
             organ = orgs.organ_of(person.unit) or person.unit
             seats.append(Seat(case=self.case, step=step, person=person, organ=organ, kind=kind, order=order, state=first,
                               opened_at=self.now, claimed_at=self.now if first == "working" else None))  # fmt: skip
-        Seat.objects.bulk_create(seats)
+        self.seating.add_seats(step, seats)
         keys = [person.pk for person in people]
         self.know([*keys, *queries.delegates_of(keys, self.case.item)])
         self.told.append(("todo", [seat for seat in seats if seat.state in ("offered", "working")]))
@@ -272,22 +267,18 @@ class Desk:
         self.changes["persons"] = sorted({*self.value("persons"), *people})
 
     def close_steps(self, steps: Iterable[Step], state: str) -> None:
-        steps = list(steps)
-        if not steps:
-            return
-        Seat.objects.filter(step__in=steps, state__in=OPEN_SEATS).update(state="withdrawn", closed_at=self.now)
         for step in steps:
-            closed = limits.event(self.now, What.CLOSE)
-            Step.objects.filter(pk=step.pk).update(state=state, closed_at=self.now, look_at=None,
-                                                   clock=[*step.clock, closed] if step.clock else [])  # fmt: skip
+            self.seating.put(self.seating.at(step, *OPEN_SEATS), state="withdrawn", closed_at=self.now)
+            self._close(step, state=state)
+
+    def _close(self, step: Step, **values: Any) -> None:
+        events = [*step.clock, limits.event(self.now, What.CLOSE)] if step.clock else []
+        self.seating.put([step], closed_at=self.now, look_at=None, clock=events, **values)
 
     def complete(self, step: Step, outcome: str) -> None:
         """Close a step with its outcome and let the process go on."""
-        Step.objects.filter(pk=step.pk, state="open").update(
-            state="done", outcome=outcome, closed_at=self.now, look_at=None,
-            clock=[*step.clock, limits.event(self.now, What.CLOSE)] if step.clock else [],
-        )  # fmt: skip
-        Seat.objects.filter(step=step, state__in=OPEN_SEATS).update(state="lapsed", closed_at=self.now)
+        self._close(step, state="done", outcome=outcome)
+        self.seating.put(self.seating.at(step, *OPEN_SEATS), state="lapsed", closed_at=self.now)
         run = self.run()
         run.complete(step.node, outcome)
         self.settle(run)
@@ -298,9 +289,7 @@ class Desk:
         for step in self.steps("open"):
             if step.clock:
                 events = [*step.clock, limits.event(self.now, what, reason)]
-                Step.objects.filter(pk=step.pk).update(
-                    clock=events, look_at=limits.look_at(events, step.policy, self.now)
-                )
+                self.seating.put([step], clock=events, look_at=self.look_at(events, step.policy))
 
     def submit_version(self, why: str) -> None:
         """Keep the form and materials as they are now as a version of their own."""
@@ -345,7 +334,7 @@ class Desk:
         values = dict(values)
         if {"clock", "policy"} & set(values) and "look_at" not in values:
             events, policy = values.get("clock", self.case.clock), values.get("policy", self.case.policy)
-            values["look_at"] = limits.look_at(events, policy, self.now)
+            values["look_at"] = self.look_at(events, policy)
         if self.case.lifecycle.move(code).target in ENDED and "ended_at" not in values:
             self.case.clock = values.get("clock", self.case.clock)
             values |= self._ending()
@@ -368,7 +357,8 @@ def on_desk(actor: Actor, case: Case) -> Iterator[Desk]:
             locked = Case.objects.select_for_update(no_key=True, of=("self",)).select_related(
                 "unit", "definition", "applicant__unit"
             )
-            yield Desk(actor, locked.get(pk=case.pk))
+            children = Case.objects.filter(parent=OuterRef("pk")).exclude(state__in=ENDED)
+            yield Desk(actor, locked.annotate(waits=Exists(children)).get(pk=case.pk))
 
 
 def days() -> Any:

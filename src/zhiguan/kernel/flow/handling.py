@@ -19,9 +19,10 @@ from zhiguan.kit.errors import Conflict, Denied, Invalid, NotFound
 
 from . import candidates, children, counting, forms, queries
 from .applying import need, refused, title_of
-from .desk import OPEN_SEATS, Desk, on_desk
+from .desk import Desk, on_desk
 from .models import Case, Seat, Step
 from .plan import StepPlan
+from .seating import OPEN_SEATS
 
 ALL_OPS = frozenset(
     (
@@ -50,13 +51,10 @@ def seat_of(desk: Desk, seat: Seat, op: str, *states: str) -> tuple[Seat, Step, 
     Raises ``Denied`` for somebody else's seat, an expired delegation, a person who moved away, an operation that the
     step does not allow; ``Conflict`` for a seat or case that has gone on meanwhile.
     """
-    found = (
-        Seat.objects.select_related("step", "person", "person__unit", "organ")
-        .filter(pk=seat.pk, case=desk.case)
-        .first()
-    )
+    found = desk.seating.seat(seat.pk)
     if found is None:
         raise NotFound("没有找到该办理席位。")
+    found.person = Person.objects.select_related("unit__parent").get(pk=found.person_id)
     me = desk.actor.person_id
     if me is None or (
         me != found.person_id and found.person_id not in queries.stands_in_for(desk.actor, desk.case.item)
@@ -78,10 +76,10 @@ def seat_of(desk: Desk, seat: Seat, op: str, *states: str) -> tuple[Seat, Step, 
 
 def _no_interest(desk: Desk, plan: StepPlan, me: int, seat: Seat) -> None:
     """Whoever has an interest, or handled a step that may not be the same person's, does not act; standing in neither."""
-    if plan.stage in candidates.JUDGING and me in desk.asked().interested:
+    if plan.stage in candidates.JUDGING and me in desk.interested():
         raise Denied("您是申请人或与该办件有利害关系，不能办理这一环节。", code="interest")
     if plan.never_same:
-        handlers = desk.handlers()
+        handlers = desk.seating.handlers()
         for node in plan.never_same:
             if {me, seat.person_id} & set(handlers.get(node, ())):
                 name = desk.process.plan.steps[node].name
@@ -90,10 +88,8 @@ def _no_interest(desk: Desk, plan: StepPlan, me: int, seat: Seat) -> None:
 
 def _claimed(desk: Desk, seat: Seat) -> None:
     """Take an offered seat: the others' lapse. Several working seats are countersigners; they stay."""
-    won = Seat.objects.filter(pk=seat.pk, state="offered").update(state="working", claimed_at=desk.now)
-    if not won:
-        raise Conflict("该环节已由他人签收，请刷新后查看。", code="claimed")
-    Seat.objects.filter(step=seat.step_id, kind="main", state="offered").exclude(pk=seat.pk).update(state="lapsed")
+    desk.seating.put([seat], state="working", claimed_at=desk.now)
+    desk.seating.put([each for each in desk.seating.at(seat.step, "offered") if each.kind == "main"], state="lapsed")
 
 
 @transaction.atomic
@@ -110,13 +106,13 @@ def release(actor: Actor, case: Case, *, seat: Seat) -> Case:
     """退还签收: back to all candidates."""
     with on_desk(actor, case) as desk:
         found, step, _ = seat_of(desk, seat, "release")
-        others = Seat.objects.filter(step=step, kind="main", state="lapsed")
-        if step.mode != "one" or found.kind != "main" or not others.exists():
+        others = [each for each in desk.seating.at(step, "lapsed") if each.kind == "main"]
+        if step.mode != "one" or found.kind != "main" or not others:
             raise Conflict("该环节只有您一人可办，不能退还。可以转办给他人。", code="alone")
-        if Seat.objects.filter(step=step, behind=found, state__in=OPEN_SEATS).exists():
+        if desk.seating.behind(found, *OPEN_SEATS):
             raise Conflict("该环节还有加签或委派未办，不能退还。", code="signing")
-        others.update(state="offered")
-        Seat.objects.filter(pk=found.pk).update(state="offered", claimed_at=None)
+        desk.seating.put(others, state="offered")
+        desk.seating.put([found], state="offered", claimed_at=None)
         return desk.flush("release")
 
 
@@ -152,11 +148,9 @@ def decide(
 
 
 def _said(desk: Desk, seat: Seat, outcome: str, opinion: str) -> None:
-    done = Seat.objects.filter(pk=seat.pk, state="working").update(
-        state="done", outcome=outcome, opinion=opinion, closed_at=desk.now, acted_by=desk.actor.person_id
+    desk.seating.put(
+        [seat], state="done", outcome=outcome, opinion=opinion, closed_at=desk.now, acted_by_id=desk.actor.person_id
     )
-    if not done:
-        raise Conflict("您已经办理过，请勿重复提交。", code="seat_changed")
 
 
 def _edit(desk: Desk, plan: StepPlan, values: Mapping[str, Any]) -> None:
@@ -182,25 +176,25 @@ def _flat(desk: Desk, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _someone(desk: Desk, person: Person, plan: StepPlan) -> Person:
     """Return the person if they can take part: in service, with an account, no interest, not in the step already."""
-    found = Person.objects.select_related("unit").filter(pk=person.pk, active=True, accounts__is_active=True).first()
+    found = Person.objects.select_related("unit__parent").filter(pk=person.pk, active=True, accounts__is_active=True).first()
     if found is None:
         raise Invalid(f"{person.name}已不在职或没有可用账号。", fields={"person": "请选择有账号的在职人员。"})
-    if plan.stage in candidates.JUDGING and found.pk in desk.asked().interested:
+    if plan.stage in candidates.JUDGING and found.pk in desk.interested():
         raise Invalid(
             f"{found.name}是申请人或与该办件有利害关系，不能办理这一环节。", fields={"person": "与办件有利害关系。"}
         )
-    handlers = desk.handlers() if plan.never_same else {}
+    handlers = desk.seating.handlers() if plan.never_same else {}
     if any(found.pk in handlers.get(node, ()) for node in plan.never_same):
         raise Invalid(f"{found.name}已办理过不得同一人办理的环节。", fields={"person": "不得由同一人办理。"})
     return found
 
 
-def _not_in(step: Step, person: Person, *, votes: bool) -> None:
+def _not_in(desk: Desk, step: Step, person: Person, *, votes: bool) -> None:
     """Refuse whoever is in the step already; for a seat that ``votes``, also whoever has voted in this step."""
-    seats = Seat.objects.filter(step=step, person=person)
-    if seats.filter(state__in=OPEN_SEATS).exists():
+    seats = [each for each in desk.seating.at(step) if each.person_id == person.pk]
+    if any(each.state in OPEN_SEATS for each in seats):
         raise Conflict(f"{person.name}已在本环节办理人之中。", code="already_there")
-    if votes and seats.filter(kind__in=("main", "after"), state="done").exists():
+    if votes and any(each.kind in ("main", "after") and each.state == "done" for each in seats):
         raise Conflict(f"{person.name}已在本环节签署过意见，不能再签一次。", code="already_signed")
 
 
@@ -210,13 +204,14 @@ def transfer(actor: Actor, case: Case, *, seat: Seat, person: Person, reason: st
     with on_desk(actor, case) as desk:
         found, step, plan = seat_of(desk, seat, "transfer", "working", "offered")
         person = _someone(desk, person, plan)
-        _not_in(step, person, votes=found.kind in ("main", "after"))
+        _not_in(desk, step, person, votes=found.kind in ("main", "after"))
         if found.state == "offered":
             _claimed(desk, found)
-        Seat.objects.filter(pk=found.pk).update(state="moved", closed_at=desk.now, acted_by=actor.person_id)
+        hanging = desk.seating.behind(found, *OPEN_SEATS)
+        desk.seating.put([found], state="moved", closed_at=desk.now, acted_by_id=actor.person_id)
         made = desk.seat(step, [person], kind=found.kind, state="working")[0]
-        Seat.objects.filter(pk=made.pk).update(order=found.order, behind=found.behind_id)
-        Seat.objects.filter(behind=found, state__in=OPEN_SEATS).update(behind=made)
+        desk.seating.put([made], order=found.order, behind_id=found.behind_id)
+        desk.seating.put(hanging, behind_id=made.pk)
         return desk.flush("transfer", f"转办给{person.name}：{reason}" if reason.strip() else "")
 
 
@@ -241,11 +236,11 @@ def _ahead(actor: Actor, case: Case, seat: Seat, people: list[Person], act: str,
         if found.state == "offered":
             _claimed(desk, found)
         for person in people:
-            _not_in(step, person, votes=False)
+            _not_in(desk, step, person, votes=False)
         kind = "delegate" if act == "delegate" else "before"
         made = desk.seat(step, people, kind=kind, state="working")
-        Seat.objects.filter(pk__in=[each.pk for each in made]).update(behind=found)
-        Seat.objects.filter(pk=found.pk).update(state="waiting")
+        desk.seating.put(made, behind_id=found.pk)
+        desk.seating.put([found], state="waiting")
         names = "、".join(person.name for person in people)
         return desk.flush(act, f"{names}：{reason}" if reason.strip() else names)
 
@@ -261,12 +256,12 @@ def add_sign_after(actor: Actor, case: Case, *, seat: Seat, people: Iterable[Per
         if found.state == "offered":
             _claimed(desk, found)
         behind = found
-        while follower := Seat.objects.filter(behind=behind, kind="after", state__in=OPEN_SEATS).first():
-            behind = follower
+        while followers := [each for each in desk.seating.behind(behind, *OPEN_SEATS) if each.kind == "after"]:
+            behind = followers[0]
         for person in chosen:
-            _not_in(step, person, votes=True)
+            _not_in(desk, step, person, votes=True)
             made = desk.seat(step, [person], kind="after", state="waiting")[0]
-            Seat.objects.filter(pk=made.pk).update(behind=behind)
+            desk.seating.put([made], behind_id=behind.pk)
             behind = made
         names = "、".join(person.name for person in chosen)
         return desk.flush("add_sign_after", f"{names}：{reason}" if reason.strip() else names)
@@ -277,22 +272,22 @@ def reduce_sign(actor: Actor, case: Case, *, seat: Seat, other: Seat, reason: st
     """减签: take back a signature that was asked for and not given: one's own added ones, or a countersigner's."""
     with on_desk(actor, case) as desk:
         found, step, plan = seat_of(desk, seat, "reduce_sign", "working", "waiting")
-        gone = Seat.objects.select_related("person").filter(pk=other.pk, step=step, state__in=OPEN_SEATS).first()
-        if gone is None:
+        gone = desk.seating.seat(other.pk)
+        if gone is None or gone.step_id != step.pk or gone.state not in OPEN_SEATS:
             raise Conflict("该人员已办理，或已不在本环节，不能减签。", code="seat_changed")
         if gone.pk == found.pk:
             raise Invalid("不能减去自己，可以转办。", fields={"other": "不能减去自己。"})
         if gone.kind == "main":
-            left = Seat.objects.filter(step=step, kind="main").exclude(state__in=("moved", "withdrawn", "lapsed"))
-            if left.count() <= 1:
+            left = [each for each in desk.seating.at(step) if each.kind == "main" and each.state not in counting.GONE]
+            if len(left) <= 1:
                 raise Conflict("会签至少保留一人。", code="last_seat")
-        elif gone.behind_id != found.pk and not _chain(found, gone):
+        elif gone.behind_id != found.pk and not _chain(desk, found, gone):
             raise Denied("只能减去由您加签的人员。", code="not_your_sign")
         children.wait(desk, but=gone.person_id)  # whoever is taken away may have been the last one missing
         counting.take_away(desk, gone, with_followers=gone.kind != "after")
-        before = Seat.objects.filter(pk=gone.behind_id).first() if gone.behind_id else None
+        before = desk.seating.seat(gone.behind_id)
         if gone.kind in counting.AHEAD and before is not None:
-            counting.wake(desk, before.pk)
+            counting.wake(desk, before)
         elif before is None:
             counting.count(desk, step, plan)
         elif before.state == "done":
@@ -300,13 +295,13 @@ def reduce_sign(actor: Actor, case: Case, *, seat: Seat, other: Seat, reason: st
         return desk.flush("reduce_sign", f"{gone.person.name}：{reason}" if reason.strip() else "")
 
 
-def _chain(first: Seat, last: Seat) -> bool:
+def _chain(desk: Desk, first: Seat, last: Seat) -> bool:
     """Tell whether ``last`` follows ``first`` through seats that sign after one another."""
     at: Seat | None = last
     while at is not None and at.behind_id:
         if at.behind_id == first.pk:
             return True
-        at = Seat.objects.filter(pk=at.behind_id).first()
+        at = desk.seating.seat(at.behind_id)
     return False
 
 
@@ -315,20 +310,20 @@ def copy_to(actor: Actor, case: Case, *, people: Iterable[Person]) -> Case:
     """抄送: others may read the case and are told; they decide nothing."""
     with on_desk(actor, case) as desk:
         chosen = list(
-            Person.objects.select_related("unit").filter(pk__in=[person.pk for person in people], active=True)
+            Person.objects.select_related("unit__parent").filter(pk__in=[person.pk for person in people], active=True)
         )
-        step = desk.case.steps.order_by("-round").first()
-        if step is None or not chosen:
+        if not desk.seating.steps or not chosen:
             raise Invalid("请选择人员。", fields={"people": "请选择人员。"})
         if actor.person_id not in desk.case.persons:
             raise Denied("只有参与该办件的人员可以抄送。", code="not_involved")
-        known = set(Seat.objects.filter(case=desk.case, kind="copy").values_list("person_id", flat=True))
+        known = {each.person_id for each in desk.seating.seats if each.kind == "copy"}
         fresh = [person for person in chosen if person.pk not in known]
-        Seat.objects.bulk_create(
+        step = desk.seating.steps[-1]
+        desk.seating.add_seats(step, [
             Seat(case=desk.case, step=step, person=person, organ=orgs.organ_of(person.unit) or person.unit, kind="copy",
                  state="told", opened_at=desk.now, closed_at=desk.now)
             for person in fresh
-        )  # fmt: skip
+        ])  # fmt: skip
         desk.know(person.pk for person in fresh)
         names = "、".join(person.name for person in fresh)
         desk.told.append(("people", (fresh, "flow.case.copy", f"抄送：{desk.case.title}", f"{actor.name}抄送给您。")))

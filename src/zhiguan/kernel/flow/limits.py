@@ -20,17 +20,17 @@ AGAIN = timedelta(days=1)
 """When to look again at a clock that cannot be read because a year is not loaded."""
 
 
-def _number(code: str, unit: Any) -> tuple[int, Any] | None:
-    try:
-        fact = reference.fact(code, unit=unit)
-    except reference.UnknownFact:
-        return None
-    return (int(fact.value), fact) if isinstance(fact.value, (int, float)) else None
+YELLOW = "approvals.general.yellow_remaining"
 
 
-def _policy(days: int, fact: Any, unit: Any) -> dict[str, Any]:
-    yellow = _number("approvals.general.yellow_remaining", unit)
-    left = min(yellow[0] if yellow else 0, max(days - 1, 0))
+def _numbers(unit: Any, *codes: str) -> dict[str, Any]:
+    """Return those of the facts that are numbers."""
+    known = reference.facts((*codes, YELLOW), unit=unit)
+    return {code: fact for code, fact in known.items() if isinstance(fact.value, (int, float))}
+
+
+def _policy(days: int, fact: Any, unit: Any, yellow: Any) -> dict[str, Any]:
+    left = min(int(yellow.value) if yellow else 0, max(days - 1, 0))
     return {
         "limit": days, "rungs": [["yellow", left], ["red", 0]], "fact": fact.code if fact else "",
         "source": fact.citation if fact else "流程文件", "verified": bool(fact and fact.verified), "pos": unit.pos,
@@ -42,9 +42,11 @@ def of_case(item: ServiceItem, unit: Any) -> dict[str, Any]:
 
     It is taken into the case when its clock begins: a limit changed later is not applied to cases that run.
     """
-    for code in (f"{item.facts}.promised_days", f"{item.facts}.statutory_days", "approvals.general.engine_default"):
-        if found := _number(code, unit):
-            return _policy(*found, unit)
+    codes = (f"{item.facts}.promised_days", f"{item.facts}.statutory_days", "approvals.general.engine_default")
+    known = _numbers(unit, *codes)
+    for code in codes:
+        if found := known.get(code):
+            return _policy(int(found.value), found, unit, known.get(YELLOW))
     return {"limit": 0, "rungs": [], "fact": "", "source": "", "verified": False, "pos": unit.pos}
 
 
@@ -52,10 +54,11 @@ def of_step(days: str, unit: Any) -> dict[str, Any]:
     """Return the limit of a step: its number of working days, or the fact it names; {} when it has none."""
     if not days:
         return {}
+    known = _numbers(unit, *([] if days.isdigit() else [days]))
     if days.isdigit():
-        return _policy(int(days), None, unit)
-    found = _number(days, unit)
-    return _policy(*found, unit) if found else {}
+        return _policy(int(days), None, unit, known.get(YELLOW))
+    found = known.get(days)
+    return _policy(int(found.value), found, unit, known.get(YELLOW)) if found else {}
 
 
 def _as_policy(stored: dict[str, Any]) -> clock.Policy:

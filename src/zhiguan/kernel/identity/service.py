@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, prefetch_related_objects
 from django.utils import timezone
 
 from zhiguan.kit import registry
@@ -33,6 +33,10 @@ def grants_in_force(account_id: int, on: date) -> list[Grant]:
     )
 
 
+_WIDE = {str(ScopeKind.ORGAN): "organ", str(ScopeKind.DISTRICT): "district", str(ScopeKind.CITY): "city"}
+"""Scopes that reach the nearest unit of a kind, from the grant's unit upwards."""
+
+
 def _ranges(grant: Grant, ancestors: Iterable, person_unit) -> tuple[tuple[int, int], ...]:
     unit = grant.unit or person_unit
     if grant.scope == ScopeKind.CUSTOM:
@@ -43,10 +47,10 @@ def _ranges(grant: Grant, ancestors: Iterable, person_unit) -> tuple[tuple[int, 
         return ((unit.pos, unit.pos),)
     if grant.scope == ScopeKind.BELOW:
         return ((unit.pos, unit.pos_end),)
-    wanted = {ScopeKind.ORGAN: {"organ"}, ScopeKind.DISTRICT: {"district"}, ScopeKind.CITY: {"city"}}[
-        ScopeKind(grant.scope)
-    ]
-    above = [each for each in ancestors if each.pos <= unit.pos <= each.pos_end and each.kind in wanted]
+    wanted = _WIDE[grant.scope]
+    if unit.kind == wanted:
+        return ((unit.pos, unit.pos_end),)
+    above = [each for each in ancestors if each.pos <= unit.pos <= each.pos_end and each.kind == wanted]
     nearest = max(above, key=lambda each: each.pos_end * -1, default=None)
     return () if nearest is None else ((nearest.pos, nearest.pos_end),)
 
@@ -69,7 +73,7 @@ def actor_for(
     grants = grants_in_force(account.pk, on or timezone.localdate())
     unit = account.unit
     positions = {each.pos for each in [unit, *(grant.unit for grant in grants)] if each is not None}
-    wide = any(grant.scope in (ScopeKind.ORGAN, ScopeKind.DISTRICT, ScopeKind.CITY) for grant in grants)
+    wide = any(grant.scope in _WIDE for grant in grants)
     ancestors = containing(positions) if wide else []
     allowed = None if only is None else set(only)
     permissions: dict[str, Scope] = {}
@@ -107,10 +111,13 @@ def grantees(*, permission: str = "", role: str = "", on: date | None = None) ->
         Grant.objects.filter(wanted, state=GrantState.ACTIVE, valid_from__lte=day, account__is_active=True)
         .filter(Q(valid_to__isnull=True) | Q(valid_to__gte=day), account__person__active=True)
         .select_related("role", "unit", "account__unit", "account__person")
-        .prefetch_related("custom_units")
         .order_by("account_id")
     )
-    positions = {each.pos for grant in grants for each in (grant.unit, grant.account.unit) if each is not None}
+    prefetch_related_objects([grant for grant in grants if grant.scope == ScopeKind.CUSTOM], "custom_units")
+    positions = {
+        unit.pos for grant in grants
+        if (unit := grant.unit or grant.account.unit) is not None and grant.scope in _WIDE and unit.kind != _WIDE[grant.scope]
+    }  # fmt: skip
     ancestors = containing(positions) if positions else []
     found: dict[int, tuple[Account, list]] = {}
     for grant in grants:

@@ -14,6 +14,7 @@ from zhiguan.kernel.events import service as events
 from zhiguan.kernel.trace import service as trace
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict, Invalid, Stale
+from zhiguan.kit.returning import take_over, update_returning
 
 from .base import LedgerRecord
 from .models import LedgerEvent
@@ -76,7 +77,8 @@ def _apply(record: R, conditions: Mapping[str, Any], values: Mapping[str, Any]) 
     """Write ``values`` if the row still has the version it was read with; raises Conflict or Stale otherwise."""
     now = timezone.now()
     rows = type(record).objects.filter(pk=record.pk, version=record.version, **conditions)
-    if not rows.update(**values, version=F("version") + 1, updated_at=now):
+    fresh = update_returning(rows, {**values, "version": F("version") + 1, "updated_at": now})
+    if not fresh:
         found = type(record).objects.filter(pk=record.pk).values("version", "state").first()
         if found is None:
             raise Conflict("该记录已不存在，或已不在您的数据权限范围内。", code="gone")
@@ -84,7 +86,7 @@ def _apply(record: R, conditions: Mapping[str, Any], values: Mapping[str, Any]) 
             state = record.lifecycle.states.get(found["state"], found["state"])
             raise Conflict(f"该记录的状态已变为“{state}”，请刷新后再办理。", code="state_changed")
         raise Stale("该记录已被他人修改，请刷新后再提交。")
-    record.refresh_from_db()
+    take_over(record, fresh[0])
 
 
 def _with_scope(record: LedgerRecord, values: Mapping[str, Any]) -> dict[str, Any]:

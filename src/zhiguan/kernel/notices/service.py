@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from datetime import date, datetime, time
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Model, Q
+from django.db.models import F, Model
 from django.utils import timezone
 
 from zhiguan.kernel.calendar import service as calendar
@@ -20,6 +21,7 @@ from zhiguan.kernel.trace.declare import Subject
 from zhiguan.kit import registry
 from zhiguan.kit.actor import Actor, system
 from zhiguan.kit.errors import Denied, Invalid
+from zhiguan.kit.rowscope import frame as frames
 
 from .codes import Channel, Mode
 from .declare import DIGEST, OFF, NoticeKind
@@ -61,21 +63,25 @@ def notify(
         raise ValueError(f"{kind}: {link!r} is not an address of this site")
     about = subject if isinstance(subject, str) else f"{subject._meta.label_lower}/{subject.pk}" if subject else ""
     moment = at or timezone.now()
+    people, keys = _meant(recipients)
+    if not people and not keys:
+        return 0
+    text = [_clean(title, 120), _clean(body, 1000), link[:300], about[:120], dedupe_key[:160], moment]
     # Whoever acts must not see what others are told, so the rows are the system's to write.
-    with system("notices.notify").acting():
-        accounts = {account.pk: account for account in _accounts(recipients)}
-        if not accounts:
-            return 0
-        text = [_clean(title, 120), _clean(body, 1000), link[:300], about[:120], dedupe_key[:160], moment]
+    with nullcontext() if frames.current().system else system("notices.notify").acting():
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO notices_notice (account_id, kind, title, body, link, subject, dedupe_key, at) "
-                "SELECT account, %s, %s, %s, %s, %s, %s, %s FROM unnest(%s::bigint[]) account "
-                "ON CONFLICT DO NOTHING RETURNING account_id, id",
-                [kind, *text, sorted(accounts)],
+                "WITH made AS (INSERT INTO notices_notice (account_id, kind, title, body, link, subject, dedupe_key, at) "
+                "SELECT id, %s, %s, %s, %s, %s, %s, %s FROM identity_account WHERE is_active "
+                "AND (id = ANY(%s::bigint[]) OR person_id = ANY(%s::bigint[])) ORDER BY id "
+                "ON CONFLICT DO NOTHING RETURNING account_id, id, kind) "
+                "SELECT account_id, made.id, channel, mode FROM made LEFT JOIN notices_preference USING (account_id, kind)",
+                [kind, *text, keys, people],
             )
-            made = dict(cursor.fetchall())
-        _plan(declared, [accounts[key] for key in made], made, max(moment, timezone.now()))
+            rows = cursor.fetchall()
+        made = {account: notice for account, notice, _, _ in rows}
+        chosen = {(account, channel): mode for account, _, channel, mode in rows if channel is not None}
+        _plan(declared, made, chosen, max(moment, timezone.now()))
     return len(made)
 
 
@@ -84,8 +90,10 @@ def _clean(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
-def _accounts(recipients: Iterable[Recipient | None]) -> list[Account]:
-    people, keys = set(), set()
+def _meant(recipients: Iterable[Recipient | None]) -> tuple[list[int], list[int]]:
+    """Return the keys of the people and of the accounts that are meant."""
+    people: set[int] = set()
+    keys: set[int] = set()
     for each in recipients:
         if isinstance(each, Person):
             people.add(each.pk)
@@ -93,23 +101,17 @@ def _accounts(recipients: Iterable[Recipient | None]) -> list[Account]:
             keys.add(each.pk)
         elif each is not None:
             keys.add(int(each))
-    if not people and not keys:
-        return []
-    return list(Account.objects.filter(Q(pk__in=keys) | Q(person_id__in=people), is_active=True).select_related("unit"))
+    return sorted(people), sorted(keys)
 
 
-def _plan(kind: NoticeKind, accounts: list[Account], notices: Mapping[int, int], now: datetime) -> None:
-    """Write down what has to leave the site, and when."""
-    if not accounts:
+def _plan(
+    kind: NoticeKind, notices: Mapping[int, int], chosen: Mapping[tuple[int, str], str], now: datetime
+) -> None:
+    """Write down what has to leave the site, and when: ``notices`` by account, ``chosen`` modes by account and channel."""
+    if not notices or (not chosen and (kind.mail == OFF or not mail_works())):
         return
-    chosen: dict[tuple[int, str], str] = {
-        (account, channel): mode
-        for account, channel, mode in Preference.objects.filter(account__in=accounts, kind=kind.code).values_list(
-            "account_id", "channel", "mode"
-        )
-    }
     wanted: list[tuple[Account, str, str]] = []
-    for account in accounts:
+    for account in Account.objects.filter(pk__in=notices).select_related("unit").order_by("pk"):
         mail = chosen.get((account.pk, Channel.MAIL), kind.mail)
         if mail != OFF and account.email and mail_works():
             wanted.append((account, Channel.MAIL, mail))

@@ -82,6 +82,9 @@ def path(unit: Unit) -> list[Unit]:
 
 def organ_of(unit: Unit) -> Unit | None:
     """Return the organ a unit belongs to (itself when it is one); None for a city or district."""
+    for near in (unit, unit.parent if "parent" in unit._state.fields_cache else None):  # no question for the usual ones
+        if near is not None and near.kind == UnitKind.ORGAN:
+            return near
     above = [each for each in path(unit) if each.kind == UnitKind.ORGAN]
     return above[-1] if above else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import copy
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from zhiguan.kernel.orgs.service import Unit
@@ -35,6 +35,7 @@ __all__ = [
     "adjust",
     "cite",
     "fact",
+    "facts",
     "override",
     "own_values",
     "refusal",
@@ -104,23 +105,29 @@ def fact(code: str, *, on: date | None = None, unit: Any = None) -> Fact:
 
     With ``unit`` (a unit or its position) an adjustment of the nearest organ above wins over the general ones.
     """
-    return _as_supposed(_fact(code, on=on, unit=unit), _pos(unit))
+    day = on or timezone.localdate()
+    try:
+        return facts([code], on=day, unit=unit)[code]
+    except KeyError:
+        raise UnknownFact(f"{code} on {day:%Y-%m-%d}") from None
 
 
-def _fact(code: str, *, on: date | None = None, unit: Any = None) -> Fact:
+def facts(codes: Iterable[str], *, on: date | None = None, unit: Any = None) -> dict[str, Fact]:
+    """Return, in one query, those of the facts that are in force, as :func:`fact` does for one."""
     day, pos = on or timezone.localdate(), _pos(unit)
-    rows = Fact.objects.filter(Q(valid_to__isnull=True) | Q(valid_to__gt=day), code=code, valid_from__lte=day)
-    latest = rows.order_by("-valid_from", "-local", "-pk")
+    places = Q(place__isnull=True)
     if pos is not None:
-        own = latest.filter(place__pos__lte=pos, place__pos_end__gte=pos)
-        own = own.select_related("place")
-        nearest = own.order_by("-place__pos", "place__pos_end", "-valid_from", "-pk").first()
-        if nearest is not None:
-            return nearest
-    found = latest.filter(place__isnull=True).first()
-    if found is None:
-        raise UnknownFact(f"{code} on {day:%Y-%m-%d}")
-    return found
+        places |= Q(place__pos__lte=pos, place__pos_end__gte=pos)
+    rows = Fact.objects.filter(
+        places, Q(valid_to__isnull=True) | Q(valid_to__gt=day), code__in=list(codes), valid_from__lte=day
+    ).select_related("place")
+    nearest_first = rows.order_by(
+        F("place__pos").desc(nulls_last=True), "place__pos_end", "-valid_from", "-local", "-pk"
+    )
+    found: dict[str, Fact] = {}
+    for row in nearest_first:
+        found.setdefault(row.code, row)
+    return {code: _as_supposed(row, pos) for code, row in found.items()}
 
 
 def value(code: str, *, on: date | None = None, unit: Any = None) -> Any:
