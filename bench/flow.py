@@ -20,9 +20,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from scene.cases import acting, agree, bureau, fill, submitted
+from scene.cases import WAY, acting, agree, bureau, submitted
 
-WAY = ("李领导", "王受理", "赵审查", "吴决定")
 ACTORS, SECONDS = 200, 60
 
 
@@ -209,27 +208,43 @@ def race(scene: Any, seconds: float) -> None:
 
 
 def full(scene: Any, closed: int, opened: int) -> None:
-    from django.db import transaction
+    from scene.cases import NARROW
 
+    from zhiguan.functions.governance import course_figures as figures
     from zhiguan.kernel.flow import cards
-    from zhiguan.kernel.identity.models import Grant
-    from zhiguan.kit.actor import system
     from zhiguan.kit.pages.conformance import Visitor
 
-    office = scene.office
-    fill(scene, closed, opened)
-    with system("bench").acting(), transaction.atomic():
-        accounts = {name: office.accounts[name] for name in ("吴决定", "冯监督")}
-        assert Grant.objects.filter(account=accounts["冯监督"]).exists()
+    period = figures.Period.of("quarter")
+    ended, unit = period.days("ended_at"), scene.office.units["甲"].pk + 5
+    item = "vehicles.vehicle_quota"
+    todo, overview, listed = "/governance/todo/", "/governance/supervision/", "/governance/supervised/"
+    step = {"item": item, "name": "审查", "state": figures.CLOSED, **period.days("closed_at")}
     pages = (
-        ("todo", "吴决定", "/governance/todo/"), ("todo_filtered", "吴决定", "/governance/todo/?state=offered&item=vehicles.vehicle_quota"),
-        ("todo_searched", "吴决定", "/governance/todo/?q=修车"), ("overview", "冯监督", "/governance/supervision/"),
-        ("overview_year", "冯监督", "/governance/supervision/?period=365"), ("supervised", "冯监督", "/governance/supervised/"),
-        ("supervised_running", "冯监督", "/governance/supervised/?state=running"),
-        ("supervised_yellow", "冯监督", "/governance/supervised/?yellow=1"), ("cards", "冯监督", "/governance/card/"),
+        ("todo", "吴决定", todo), ("todo_filtered", "吴决定", f"{todo}?state=working&item={item}"),
+        ("todo_searched", "吴决定", f"{todo}?q=修车"), ("handled", "吴决定", "/governance/handled/"),
+        ("cases_of_a_handler", "吴决定", "/governance/case/"), ("applications", "张申请", "/governance/application/"),
+        ("overview", "冯监督", overview), ("overview_twelve", "冯监督", f"{overview}?period=twelve"),
+        ("overview_of_one_organ", NARROW, f"{overview}?period=twelve"),
+        ("supervised", "冯监督", listed), ("supervised_running", "冯监督", f"{listed}?state=running"),
+        ("supervised_yellow", "冯监督", f"{listed}?yellow_card=1"), ("supervised_red", "冯监督", f"{listed}?red_card=1"),
+        ("supervised_corrected", "冯监督", f"{listed}?corrected=1"),
+        ("supervised_ended", "冯监督", figures.cases_at(state=figures.GRANTED, **ended)),
+        ("supervised_overdue", "冯监督", figures.cases_at(state=figures.GRANTED, overdue="1", **ended)),
+        ("supervised_corrected_ended", "冯监督", figures.cases_at(state=figures.GRANTED, corrected="1", **ended)),
+        ("supervised_organ_overdue", "冯监督", figures.cases_at(unit=unit, state=figures.GRANTED, overdue="1", **ended)),
+        ("supervised_of_one_organ", NARROW, listed), ("supervised_red_of_one_organ", NARROW, f"{listed}?red_card=1"),
+        ("steps", "冯监督", figures.steps_at()),
+        ("steps_open", "冯监督", figures.steps_at(item=item, stage="review", state="open")),
+        ("steps_open_red", "冯监督", figures.steps_at(item=item, stage="review", state="open", red_card="1")),
+        ("steps_closed", "冯监督", figures.steps_at(**step)), ("steps_long", "冯监督", figures.steps_at(**step, long="1")),
+        ("steps_of_one_organ", NARROW, figures.steps_at(state="open")),
+        ("cards", "冯监督", "/governance/card/"),
+        ("cards_red", "冯监督", figures.cards_at(rung="red", **period.days("reached_at"))),
+        ("cards_of_one_organ", NARROW, "/governance/card/"),
     )  # fmt: skip
+    slow = []
     for name, who, url in pages:
-        visitor = Visitor(acting(office, who))
+        visitor = Visitor(acting(scene.office, who))
         took = []
         for _ in range(22):
             begun = time.perf_counter()
@@ -239,16 +254,75 @@ def full(scene: Any, closed: int, opened: int) -> None:
                 raise SystemExit(f"{url}: {answer.status_code}")
             if sum(took) > 30_000:
                 break
-        say(f"flow.page_{name}", sorted(took[1:] or took)[int(0.95 * (len(took) - 1)) - 1], f"ms p95; first {took[0]:.0f}", 100)
+        p95 = sorted(took[1:] or took)[int(0.95 * (len(took) - 1)) - 1]
+        say(f"flow.page_{name}", p95, f"ms p95; first {took[0]:.0f}, median {statistics.median(took):.0f}", 100)
+        slow += [name] if p95 > 100 else []
+    print(f"over 100 ms: {', '.join(slow) or 'none'}", file=sys.stderr)
+    equal(scene, figures)
     begun = time.perf_counter()
     changed = cards.look_again()
     say("flow.look_again", time.perf_counter() - begun, f"s for {opened} open cases, {changed} changed", 10)
-    begun = time.perf_counter()
+    due(cards, DUE)
+
+
+DUE = 5000
+
+
+def equal(scene: Any, figures: Any) -> None:
+    """The tallies are what the rows say, at this size too."""
+    from django.db import connection, transaction
+
+    from zhiguan.kit.actor import system
+
+    period = figures.Period.of("twelve")
+    with system("bench").acting() as actor, transaction.atomic(), connection.cursor() as cursor:
+        said = {each["title"]: each["value"] for each in figures.figures(figures.by_organ(actor, period), period)}
+        begun = time.perf_counter()
+        cursor.execute(
+            "SELECT count(*), count(*) FILTER (WHERE overdue), count(*) FILTER (WHERE corrected) FROM flow_case "
+            "WHERE state IN ('granted', 'refused') AND ended_at >= %s::timestamp AT TIME ZONE 'Asia/Shanghai'", [period.first],
+        )  # fmt: skip
+        counted = cursor.fetchone()
+        say("flow.counted_from_rows", (time.perf_counter() - begun) * 1000, f"ms: {counted[0]} ended cases of the year by a scan")
+    if counted != (said["办结"], said["超期办结"], said["办结中补正过"]):
+        raise SystemExit(f"the tallies say {said}, the rows {counted}")
+
+
+def due(cards: Any, wanted: int) -> None:
+    """Let the warnings of so many open cases come due (again), and raise them."""
+    from django.db import transaction
+    from django.utils import timezone
+
+    from zhiguan.kernel.flow.models import Card, Case, Step
+    from zhiguan.kit.actor import system
+
+    cards.raise_due()
+    with system("bench").acting(), transaction.atomic():
+        warned = Case.objects.filter(state="running", overdue=True).order_by("pk").values_list("pk", flat=True)[:wanted]
+        keys = list(warned)
+        Card.objects.filter(case__in=keys, step__isnull=True).delete()
+        Case.objects.filter(pk__in=keys).update(look_at=timezone.now())
+        for model in (Case, Step):
+            plan = json.loads(cards.due(model, timezone.now()).explain(format="json", analyze=True))[0]["Plan"]
+            read = scanned(plan, model._meta.db_table)
+            say(f"flow.due_rows_read_{model._meta.model_name}", read, f"rows read to find what is due, of {len(keys)} due")
+            if read > 5 * cards.BATCH:
+                raise SystemExit(f"{model.__name__}: finding what is due reads {read} rows: {plan}")
+    begun, cpu = time.perf_counter(), time.process_time()
     made = cards.raise_due()
-    say("flow.raise_due", time.perf_counter() - begun, f"s, {made} cards", 10)
+    took = time.perf_counter() - begun
+    used = f"{time.process_time() - cpu:.1f} s CPU of this process"
+    say("flow.raise_due", took, f"s, {made} cards of {len(keys)} cases that came due at once, {used}")
     begun = time.perf_counter()
     cards.raise_due()
     say("flow.raise_due_nothing", (time.perf_counter() - begun) * 1000, "ms when nothing is due")
+
+
+def scanned(plan: dict[str, Any], table: str) -> int:
+    """The rows of a table that a plan read, kept or not."""
+    own = plan.get("Relation Name") == table
+    read = (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"] if own else 0
+    return int(read) + sum(scanned(each, table) for each in plan.get("Plans", ()))
 
 
 def main() -> None:
@@ -261,12 +335,14 @@ def main() -> None:
     parser.add_argument("--var", type=Path, default=Path(__file__).resolve().parents[1] / "var")
     given = parser.parse_args()
     parts = given.parts.split(",")
-    with bureau(given.var) as scene:
-        if "steps" in parts:
-            steps(scene, given.cases)
-        if "race" in parts:
-            race(scene, given.seconds)
-        if "full" in parts:
+    if {"steps", "race"} & set(parts):
+        with bureau(given.var) as scene:
+            if "steps" in parts:
+                steps(scene, given.cases)
+            if "race" in parts:
+                race(scene, given.seconds)
+    if "full" in parts:
+        with bureau(given.var, given.closed, given.open) as scene:
             full(scene, given.closed, given.open)
 
 

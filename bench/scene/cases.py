@@ -1,28 +1,40 @@
-"""Cases at full size for benches: a bureau of fifty handlers, a hundred organs, closed and open cases made of two real ones."""
+"""Cases at full size for benches: a bureau of fifty handlers, a hundred organs, closed and open cases made of real ones."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiguan.site.settings")
 os.environ.setdefault("DATABASE_URL", "postgresql://zhiguan_app@/unset")
 os.environ["ZHIGUAN_LOG_LEVEL"] = "ERROR"
 DATABASE = "zhiguan_bench_cases"
 HANDLERS, ORGANS, TODOS = 50, 100, 500
+CLOSED, OPEN = 100_000_000, 200_000_000
+"""Where the keys of the filled cases begin."""
+NARROW = "何单位监督"
+"""Somebody whose remit is one organ."""
+WAY = ("李领导", "王受理", "赵审查", "吴决定")
 
 
 @contextmanager
-def bureau(var: Path) -> Iterator[SimpleNamespace]:
-    """A fresh durable database with the sample item, its process and its people, as the kernel's tests have them."""
+def bureau(var: Path, closed: int = 0, opened: int = 0) -> Iterator[SimpleNamespace]:
+    """A durable database with the sample item, its process and its people, as the kernel's tests have them.
+
+    With ``closed`` and ``opened`` it is filled, and stays for the next run while the sizes, this file and the week are the
+    same; without, it is fresh and goes.
+    """
     import django
 
     os.environ.setdefault("ZHIGUAN_VAR", str(var))
@@ -38,27 +50,56 @@ def bureau(var: Path) -> Iterator[SimpleNamespace]:
     from zhiguan.site.runtime.postgres import bootstrap, drop_database, ensure_cluster, stop
     from zhiguan.site.settings import database
 
+    full = bool(closed or opened)
+    name = f"{DATABASE}_full" if full else DATABASE
+    digest = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+    mark = f"{closed}/{opened}/{digest}/{date.today().isocalendar()[:2]}"
     cluster = ensure_cluster(var / "bench-pg", durable=True)
     try:
-        drop_database(cluster, DATABASE)
-        urls = bootstrap(cluster, DATABASE)
-        prepare(urls.owner, "zhiguan_app", verbosity=0)
-        fresh = database(urls.app)
-        connection.settings_dict |= {key: fresh[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
-        settings.DATABASE_OWNER_URL, settings.ALLOWED_HOSTS = urls.owner, ["*"]
-        sync_data()
-        registry._current = sample.Known(registry.current())  # type: ignore[assignment]
-        with system("bench").acting(), transaction.atomic():
-            reference.sync()
-            conftest.load_calendar()
-            office = conftest.Office()
-            conftest.publish(sample.bpmn("one"))
-        yield SimpleNamespace(office=office, urls=urls, sample=sample)
+        with psycopg.connect(cluster.url("postgres", "postgres"), autocommit=True) as server:
+            found = server.execute(
+                "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [name]
+            ).fetchone()
+            ready = full and found is not None and found[0] == mark
+            if not ready:
+                drop_database(cluster, name)
+            urls = bootstrap(cluster, name)
+            prepare(urls.owner, "zhiguan_app", verbosity=0)
+            fresh = database(urls.app)
+            connection.settings_dict |= {key: fresh[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
+            settings.DATABASE_OWNER_URL, settings.ALLOWED_HOSTS = urls.owner, ["*"]
+            sync_data()
+            registry._current = sample.Known(registry.current())  # type: ignore[assignment]
+            with system("bench").acting(), transaction.atomic():
+                reference.sync()
+                conftest.load_calendar()
+                office = _found(conftest) if ready else conftest.Office()
+                if not ready:
+                    conftest.publish(sample.bpmn("one"))
+            scene = SimpleNamespace(office=office, urls=urls, sample=sample)
+            if full and not ready:
+                fill(scene, closed, opened)
+                server.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(mark)))
+        yield scene
     finally:
         connection.close()
-        drop_database(cluster, DATABASE)
+        if not full:
+            drop_database(cluster, name)
         if cluster.started:
             stop(cluster)
+
+
+def _found(conftest: Any) -> Any:
+    """The people of a database that was made before."""
+    from zhiguan.kernel.identity.models import Account
+    from zhiguan.kernel.orgs.models import Person, Unit
+
+    office = conftest.Office.__new__(conftest.Office)
+    office.city = Unit.objects.get(parent__isnull=True)
+    office.units = {name: Unit.objects.get(code=f"31000000{number}") for number, name in enumerate(("甲", "乙", "局"), 1)}
+    office.people = {name: Person.objects.get(name=name) for name, *_ in (*conftest.PEOPLE, (NARROW,))}
+    office.accounts = {name: Account.objects.get(person=person) for name, person in office.people.items()}
+    return office
 
 
 def acting(office: Any, name: str) -> Any:
@@ -97,89 +138,140 @@ def agree(office: Any, name: str, case: Any, actor: Any = None) -> Any:
 
 
 def fill(scene: SimpleNamespace, closed: int, opened: int) -> None:
-    """Make the full size of two cases, one granted and one at its decision; the decider has five hundred to do."""
+    """Make the full size of a granted case and of one at each of the steps; the decider has five hundred to do.
+
+    Closed cases ended one every half minute up to now, with four steps and seats each, of a hundred organs and the eight
+    items; some with cards, corrections and returns. Open ones are two months old at most, most of them some days. Written
+    without triggers and secondary indexes, which are built afterwards; tallies and warnings are the product's own work.
+    """
     from django.db import transaction
 
-    from zhiguan.kernel.flow.models import Case, Step
+    from zhiguan.kernel.flow import cards, queries, tallies
+    from zhiguan.kernel.flow.models import Case, Seat, Step
     from zhiguan.kernel.flow.tests.conftest import make_unit
+    from zhiguan.kernel.identity.models import Account, Grant, Role
     from zhiguan.kernel.orgs.models import Person
     from zhiguan.kit.actor import system
 
-    office = scene.office
+    office, begun = scene.office, time.monotonic()
     with system("bench").acting(), transaction.atomic():
         for number in range(ORGANS):
             unit = make_unit(office.city, number + 10, f"32{number:06d}", f"单位{number}", "organ")
             Person.objects.create(code=f"A{number}", name=f"申请人{number}", unit=unit)
         for number in range(HANDLERS):
             Person.objects.create(code=f"H{number}", name=f"经办{number}", unit=office.units["局"])
-    cases = []
-    for last in ("赵审查", "吴决定"):
+        role = Role.objects.create(code="t.oversee", name="全程监督", scope="city",
+                                   permissions=[f"{area}.case.supervise" for area in queries.areas()])  # fmt: skip
+        person = office.people[NARROW] = Person.objects.create(code="N", name=NARROW, unit=unit)
+        office.accounts[NARROW] = Account.objects.create(username="n", person=person, unit=unit, must_change_password=False)
+        for name, where, scope in (("冯监督", office.city, "city"), (NARROW, unit, "organ")):
+            Grant.objects.create(account=office.accounts[name], role=role, scope=scope, unit=where, state="active",
+                                 valid_from=date(2020, 1, 1))  # fmt: skip
+        items = [(item.code, item.area) for item in queries.items() if item.code != scene.sample.ITEM.code]
+    waiting = []
+    for count in range(len(WAY) + 1):
         case = submitted(office, scene.sample.ITEM)
-        for name in ("李领导", "王受理", "赵审查", "吴决定"):
+        for name in WAY[:count]:
             case = agree(office, name, case)
-            if name == last:
-                break
-        cases.append(case)
-    waiting, granted = cases
-    begun = time.monotonic()
+        waiting.append(case.pk)
+    granted = waiting.pop()
     with psycopg.connect(scene.urls.superuser, autocommit=True) as database:
-        database.execute("SET synchronous_commit = off; SET session_replication_role = replica; SET maintenance_work_mem = '128MB'")
+        database.execute("SET synchronous_commit = off; SET session_replication_role = replica; SET work_mem = '256MB'; "
+                         "SET maintenance_work_mem = '512MB'")  # fmt: skip
         database.execute(
             "CREATE TEMP TABLE organ AS SELECT row_number() OVER (ORDER BY u.id) - 1 AS k, u.id, u.pos, p.id AS person "
             "FROM orgs_unit u JOIN orgs_person p ON p.unit_id = u.id AND p.code LIKE 'A%'"
         )
+        database.execute("CREATE TEMP TABLE item (k int, code text, area text)")
+        with database.cursor() as cursor:
+            cursor.executemany("INSERT INTO item VALUES (%s, %s, %s)", [(k, *each) for k, each in enumerate(items)])
+        hands = [row[0] for row in database.execute("SELECT id FROM orgs_person WHERE code LIKE 'H%' ORDER BY id")]
+        database.execute("CREATE TEMP TABLE made (key bigint, n bigint, case_id bigint, ended timestamptz, took interval)")
         database.execute(
-            "CREATE TEMP TABLE hand AS SELECT row_number() OVER (ORDER BY id) - 1 AS k, id FROM orgs_person WHERE code LIKE 'H%'"
+            "INSERT INTO made SELECT %s + n, n, %s, now() - n * interval '30 seconds', "
+            "(1 + n %% 37 + CASE n %% 50 WHEN 0 THEN 200 ELSE 0 END) * interval '1 hour' FROM generate_series(1, %s) n",
+            [CLOSED, granted, closed],
         )
-        with system("bench").acting(), transaction.atomic():
-            made = [(granted.pk, closed, 10_000_000, "done"), (waiting.pk, opened, 20_000_000, "offered")]
-            steps = {key: Step.objects.filter(case=key, node="decision").get().pk for key in (granted.pk, waiting.pk)}
-            columns = [field.column for field in Case._meta.concrete_fields]
-        for key, count, base, state in made:
-            whole = state == "done"
-            age = "n * interval '30 seconds'" if whole else "(n %% 30000) * interval '1 minute'"
-            _copy(database, "flow_case", columns, f"WHERE one.id = {key}", count, {
-                "id": f"{base} + n", "code": f"'C' || ({base} + n)", "unit_id": "organ.id", "scope_pos": "organ.pos",
-                "applicant_id": "organ.person", "persons": "ARRAY[organ.person, " + _who(scene, whole) + "]",
-                "submitted_at": f"now() - {age}", "accepted_at": f"now() - {age}", "created_at": f"now() - {age}",
-                "ended_at": f"now() - {age} + interval '2 days'" if whole else "one.ended_at", "engine": "'{}'",
-                "item": "CASE n %% 2 WHEN 0 THEN 'vehicles.vehicle_quota' ELSE 'vehicles.vehicle_addition_renewal' END",
-                "title": "'申请修车' || n",
-            })  # fmt: skip
-            step = [field.column for field in Step._meta.concrete_fields]
-            _copy(database, "flow_step", step, f"WHERE one.id = {steps[key]}", count, {
-                "id": f"{base} + n", "case_id": f"{base} + n", "opened_at": f"now() - {age}",
-                "closed_at": f"now() - {age} + (n %% 40) * interval '1 hour'" if whole else "one.closed_at",
-            })  # fmt: skip
-            _seats(database, scene, steps[key], count, base, age, whole)
         database.execute(
-            "INSERT INTO flow_card (case_id, rung, reached_at, raised_at) SELECT id, 'yellow', submitted_at, submitted_at "
-            "FROM flow_case WHERE id > 10000000 AND id % 20 = 0"
+            "INSERT INTO made SELECT %s + n, n, (%s::bigint[])[1 + n %% %s], NULL, "
+            "power(n * 7 %% 10007 / 10007.0, 5) * interval '300 hours' FROM generate_series(1, %s) n",
+            [OPEN, waiting, len(waiting), opened],
+        )  # fmt: skip
+        database.execute("ANALYZE made")
+        indexes = database.execute(
+            "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index WHERE NOT indisprimary "
+            "AND indrelid IN ('flow_case'::regclass, 'flow_step'::regclass, 'flow_seat'::regclass) "
+            "AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = indexrelid)"
+        ).fetchall()
+        for name, _ in indexes:
+            database.execute(f"DROP INDEX {name}")
+        # A case begins ``took`` x 4 before its end; each of its steps takes ``took``. Open ones have begun took x 5 ago.
+        start = "coalesce(made.ended - 4 * made.took, now() - 5 * made.took)"
+        hand = f"('{{{','.join(map(str, hands))}}}'::bigint[])[1 + made.n * 11 % {HANDLERS}]"
+        decider = f"CASE WHEN made.ended IS NULL AND made.n <= {4 * TODOS} THEN {office.people['吴决定'].pk} ELSE {hand} END"
+        event = """jsonb_build_array(to_char(({0}) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS+00:00'), '{1}', '')"""
+
+        def clock(first: str, last: str = "") -> str:
+            events = [event.format(at, what) for at, what in ((first, "start"), (last, "close")) if at]
+            return f"jsonb_build_array({', '.join(events)})"
+
+        _copy(database, Case, "one.id = made.case_id", {
+            "id": "made.key", "code": "'C' || made.key", "unit_id": "organ.id", "scope_pos": "organ.pos",
+            "item": "item.code", "area": "item.area", "applicant_id": "organ.person",
+            "persons": f"ARRAY[organ.person, {decider}]",
+            "title": "'申请修车' || made.n", "engine": "'{}'", "submitted_at": start, "created_at": start,
+            "ended_at": "made.ended",
+            "accepted_at": f"CASE WHEN one.accepted_at IS NOT NULL THEN {start} + made.took END",
+            "clock": f"CASE WHEN one.accepted_at IS NULL THEN '[]' WHEN made.ended IS NULL THEN {clock(start)} "
+                     f"ELSE {clock(start, 'made.ended')} END",
+            "state": "CASE WHEN made.ended IS NOT NULL AND made.n % 30 = 0 THEN 'refused' ELSE one.state END",
+        })  # fmt: skip
+        opened_at, closed_at = f"{start} + (one.round - 1) * made.took", f"{start} + one.round * made.took"
+        state = "CASE WHEN made.ended IS NOT NULL AND made.n % 33 = 0 AND one.round = 3 THEN 'undone' ELSE one.state END"
+        _copy(database, Step, "one.case_id = made.case_id", {
+            "id": "made.key * 8 + one.round", "case_id": "made.key", "opened_at": opened_at, "state": state,
+            "closed_at": f"CASE WHEN one.closed_at IS NOT NULL THEN {closed_at} END",
+            "clock": f"CASE WHEN one.clock = '[]' THEN one.clock WHEN one.closed_at IS NULL THEN {clock(opened_at)} "
+                     f"ELSE {clock(opened_at, closed_at)} END",
+        })  # fmt: skip
+        database.execute("CREATE TEMP TABLE seat AS SELECT DISTINCT ON (step_id) id FROM flow_seat "
+                         "WHERE state <> 'lapsed' ORDER BY step_id, id")  # fmt: skip
+        _copy(database, Seat, "one.case_id = made.case_id AND one.id IN (SELECT id FROM seat)", {
+            "id": "made.key * 8 + step.round", "case_id": "made.key", "step_id": "made.key * 8 + step.round",
+            "person_id": decider, "opened_at": opened_at.replace("one.", "step."),
+            "closed_at": f"CASE WHEN one.closed_at IS NOT NULL THEN {closed_at.replace('one.', 'step.')} END",
+            "acted_by_id": f"CASE WHEN one.acted_by_id IS NOT NULL THEN {decider} END",
+        }, "JOIN flow_step step ON step.id = one.step_id")  # fmt: skip
+        database.execute(
+            "INSERT INTO flow_card (case_id, step_id, rung, reached_at, raised_at) "
+            "SELECT key, CASE kind WHEN 3 THEN key * 8 + 3 END, CASE kind WHEN 2 THEN 'red' ELSE 'yellow' END, ended - took, "
+            "ended - took FROM made, generate_series(1, 3) kind "
+            "WHERE ended IS NOT NULL AND (kind = 1 AND n % 20 = 0 OR kind = 2 AND n % 60 = 0 OR kind = 3 AND n % 25 = 0)"
         )
+        database.execute(
+            "INSERT INTO flow_correction (case_id, step_id, items, by, at, answered_at) "
+            "SELECT key, key * 8 + 2, '[]', '经办', ended - took, ended FROM made WHERE ended IS NOT NULL AND n % 16 = 0"
+        )
+        print(f"rows written after {time.monotonic() - begun:.0f} s", file=sys.stderr)
+        for _, definition in indexes:
+            database.execute(definition)
+        print(f"indexes built after {time.monotonic() - begun:.0f} s", file=sys.stderr)
+        tallies.recount()
+        print(f"tallies counted after {time.monotonic() - begun:.0f} s", file=sys.stderr)
+        cards.look_again()
+        cards.raise_due()
+        tallies.gather()
         database.execute("VACUUM ANALYZE")
     print(f"filled in {time.monotonic() - begun:.0f} s", file=sys.stderr)
 
 
-def _who(scene: SimpleNamespace, whole: bool) -> str:
-    decider = scene.office.people["吴决定"].pk
-    return "hand.id" if whole else f"CASE WHEN n <= {TODOS} THEN {decider} ELSE hand.id END"
-
-
-def _copy(database: Any, table: str, columns: list[str], which: str, count: int, given: dict[str, str]) -> None:
-    names = [f'"{column}"' for column in columns]  # "order" is a word of SQL
-    values = ", ".join(given.get(column, f'one."{column}"').replace("%%", "%") for column in columns)
+def _copy(database: Any, model: Any, which: str, given: dict[str, str], more: str = "") -> None:
+    """Write a row for each of ``made`` and each row of the model that ``which`` takes for its model."""
+    columns = [field.column for field in model._meta.concrete_fields]
+    table, names = model._meta.db_table, [f'"{column}"' for column in columns]  # "order" is a word of SQL
+    values = ", ".join(given.get(column, f'one."{column}"') for column in columns)
     database.execute(
-        f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM generate_series(1, {count}) n "
-        f"CROSS JOIN (SELECT * FROM {table} one {which}) one JOIN organ ON organ.k = n % {ORGANS} "
-        f"JOIN hand ON hand.k = n % {HANDLERS}"
+        f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM made JOIN {table} one ON {which} {more} "
+        f"JOIN organ ON organ.k = made.n * 13 % {ORGANS} JOIN item ON item.k = made.n * 3 / 7 % (SELECT count(*) FROM item) "
+        "ORDER BY made.key"
     )
-
-
-def _seats(database: Any, scene: SimpleNamespace, step: int, count: int, base: int, age: str, whole: bool) -> None:
-    from zhiguan.kernel.flow.models import Seat
-
-    columns = [field.column for field in Seat._meta.concrete_fields]
-    _copy(database, "flow_seat", columns, f"WHERE one.step_id = {step} LIMIT 1", count, {
-        "id": f"{base} + n", "case_id": f"{base} + n", "step_id": f"{base} + n", "person_id": _who(scene, whole),
-        "opened_at": f"now() - {age}",
-    })  # fmt: skip

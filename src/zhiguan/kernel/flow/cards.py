@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from zhiguan.kernel.identity import service as identity
@@ -38,19 +39,19 @@ def raise_due(now: datetime | None = None) -> int:
         for model in (Case, Step):
             while True:
                 with transaction.atomic():  # without a transaction nobody's scope is in force, and no row is seen
-                    rows = _due(model, now)
+                    rows = list(due(model, now))
                     made += _look(model, rows, now, charge)
                 if len(rows) < BATCH:
                     break
     return made
 
 
-def _due(model: type[Any], now: datetime) -> list[Any]:
+def due(model: type[Any], now: datetime) -> QuerySet[Any]:
     """The next due rows, locked with their cases. A case at which somebody acts is left for the next minute."""
     rows = model.objects.filter(look_at__lte=now).order_by("look_at", "pk")
     related = ("unit", "applicant") if model is Case else ("case", "case__unit", "case__applicant")
     held = ("self",) if model is Case else ("self", "case")
-    return list(rows.select_related(*related).select_for_update(no_key=True, skip_locked=True, of=held)[:BATCH])
+    return rows.select_related(*related).select_for_update(no_key=True, skip_locked=True, of=held)[:BATCH]
 
 
 @transaction.atomic
@@ -85,17 +86,17 @@ def _look_at(model: type[Any], rows: Iterable[tuple[Any, datetime | None]]) -> i
 def _look(model: type[Any], rows: Sequence[Any], now: datetime, charge: _Charge) -> int:
     """Raise the cards of these rows and say when to look at each again."""
     snapshot = days()
-    due: list[tuple[Any, str, datetime]] = []
+    reached_now: list[tuple[Any, str, datetime]] = []
     looked = []
     for row in rows:
         reading = limits.reading(row, now, snapshot)
         reached = [card for card in reading.cards if card.reached] if reading is not None else []
-        due += [(row, card.rung.code, card.at or now) for card in reached]
+        reached_now += [(row, card.rung.code, card.at or now) for card in reached]
         again = limits.look_at(row.clock, row.policy, now, snapshot)
         if again is not None and again <= now:  # reached this very moment: it is not over before the next
             again = None if any(card.rung.remaining == 0 for card in reached) else now + MOMENT
         looked.append((row, again))
-    made = _raise(due, now)
+    made = _raise(reached_now, now)
     _tell(made, charge)
     _look_at(model, looked)
     return len(made)

@@ -68,7 +68,7 @@ class ByArea:
     """Rows of many subject areas in one table (ledger events, findings): the row names its own area.
 
     ``area_column`` holds the area's code, ``column`` the unit's position, ``persons_column`` (a bigint array, optional)
-    the persons who see the row wherever they belong.
+    the persons who see the row wherever they belong. For the planner it is nearly always true, as with :class:`ByUnit`.
     """
 
     area_column: str = "area"
@@ -90,7 +90,7 @@ class ByArea:
         )
         if self.persons_column:
             rule += f" OR {_setting('person', 'bigint')} = ANY ({self.persons_column})"
-        return rule
+        return f"CASE WHEN {rule} THEN true END IS NOT NULL"
 
 
 @dataclass(frozen=True)

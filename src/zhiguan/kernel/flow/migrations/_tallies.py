@@ -103,6 +103,17 @@ def _of_case(case: str, step: str) -> str:
     return f"SELECT {key}, p.* FROM flow_step_parts({step}) p"
 
 
+CASE_SEEN = [
+    "unit_id", "area", "item", "state", "stuck", "submitted_at", "ended_at", "accepted_at", "rounds", "overdue", "corrected",
+]  # fmt: skip
+STEP_SEEN = ["state", "stage", "name", "opened_at", "closed_at", "yellow_card", "red_card"]
+
+
+def _changed(columns: list[str]) -> str:
+    before, now = (", ".join(f"{row}.{name}" for name in columns) for row in ("OLD", "NEW"))
+    return f"({before}) IS DISTINCT FROM ({now})"
+
+
 def _under(case: str, sign: str) -> str:
     """Everything that hangs on a case, counted under a cell it has or had."""
     counts = ", ".join(f'{sign}p."{name}"' for name in STEP_COUNTS)
@@ -134,8 +145,11 @@ BEGIN
     END IF;
     RETURN NULL;
 END $body$;
-CREATE TRIGGER flow_case_counted AFTER INSERT OR DELETE OR UPDATE OF unit_id, area, item, state, stuck, submitted_at, ended_at,
-    accepted_at, rounds, overdue, corrected ON flow_case FOR EACH ROW EXECUTE FUNCTION flow_case_counted();
+CREATE TRIGGER flow_case_counted AFTER UPDATE ON flow_case FOR EACH ROW WHEN ({_changed(CASE_SEEN)})
+    EXECUTE FUNCTION flow_case_counted();
+CREATE TRIGGER flow_case_counted_new AFTER INSERT ON flow_case FOR EACH ROW WHEN (NEW.submitted_at IS NOT NULL)
+    EXECUTE FUNCTION flow_case_counted();
+CREATE TRIGGER flow_case_counted_gone AFTER DELETE ON flow_case FOR EACH ROW EXECUTE FUNCTION flow_case_counted();
 
 CREATE FUNCTION flow_step_counted() RETURNS trigger {DEFINER} AS $body$
 DECLARE c flow_case;
@@ -144,8 +158,9 @@ BEGIN
     {_difference("flow_steptally", STEP_CELL, STEP_COUNTS, _of_case("c", "NEW"), _of_case("c", "OLD"))}
     RETURN NULL;
 END $body$;
-CREATE TRIGGER flow_step_counted AFTER INSERT OR DELETE OR UPDATE OF state, stage, name, opened_at, closed_at, yellow_card,
-    red_card ON flow_step FOR EACH ROW EXECUTE FUNCTION flow_step_counted();
+CREATE TRIGGER flow_step_counted AFTER UPDATE ON flow_step FOR EACH ROW WHEN ({_changed(STEP_SEEN)})
+    EXECUTE FUNCTION flow_step_counted();
+CREATE TRIGGER flow_step_counted_new AFTER INSERT OR DELETE ON flow_step FOR EACH ROW EXECUTE FUNCTION flow_step_counted();
 
 CREATE FUNCTION flow_card_counted() RETURNS trigger {DEFINER} AS $body$
 BEGIN
@@ -234,7 +249,10 @@ MAKE = PARTS + TRIGGERS + UPKEEP + "SELECT flow_recount();\n"
 REMOVE = """
 DROP TRIGGER flow_correction_noted ON flow_correction;
 DROP TRIGGER flow_card_counted ON flow_card;
+DROP TRIGGER flow_step_counted_new ON flow_step;
 DROP TRIGGER flow_step_counted ON flow_step;
+DROP TRIGGER flow_case_counted_gone ON flow_case;
+DROP TRIGGER flow_case_counted_new ON flow_case;
 DROP TRIGGER flow_case_counted ON flow_case;
 DROP FUNCTION flow_recount();
 DROP FUNCTION flow_gather();
