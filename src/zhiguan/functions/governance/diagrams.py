@@ -11,7 +11,8 @@ from zhiguan.kernel.flow.terms import in_words
 
 def config(definition: Definition, case: Case | None = None) -> dict[str, Any]:
     """Return what the island ``bpmn-view`` is drawn from: the file, done and open steps."""
-    found: dict[str, Any] = {"xml": layout.with_drawing(definition.bpmn), "done": [], "open": [], "undone": []}
+    wide, narrow = (layout.with_drawing(definition.bpmn, across) for across in (layout.WIDE, layout.NARROW))
+    found: dict[str, Any] = {"xml": wide, "narrow": narrow if narrow != wide else "", "done": [], "open": [], "undone": []}
     if case is not None:
         for step in case.steps.all():
             key = {"done": "done", "open": "open", "undone": "undone"}.get(step.state)
