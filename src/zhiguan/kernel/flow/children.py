@@ -9,6 +9,7 @@ from zhiguan.kit.errors import Conflict
 
 from .lifecycle import ENDED
 from .models import Case, Seat
+from .seating import OPEN_SEATS
 from .telling import page_of
 
 if TYPE_CHECKING:
@@ -21,13 +22,10 @@ def wait(desk: Desk, *, but: int | None = None) -> None:
     A draft counts while whoever wrote it has a part in an open step (``but``: a person who is just leaving it); nobody
     else could submit or discard it.
     """
-    if not getattr(desk.case, "waits", True):  # on the desk it was asked when the case was locked
+    if not desk.seating.waits:
         return
-    rows = list(desk.case.children.exclude(state__in=ENDED).values_list("state", "applicant_id"))
-    if not rows:
-        return
-    part = Seat.objects.filter(case=desk.case, step__state="open", state__in=("offered", "waiting", "working"))
-    people = set(part.values_list("person_id", flat=True)) - {but}
+    people = {seat.person_id for seat in desk.seating.seats if seat.state in OPEN_SEATS} - {but}
+    rows = desk.case.children.exclude(state__in=ENDED).values_list("state", "applicant_id")
     if any(state != "draft" or applicant in people for state, applicant in rows):
         raise Conflict("还有子办件没有办结，本办件暂不能继续。请先办结、撤回或放弃子办件。", code="subcase_open")
 

@@ -9,8 +9,11 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
+from django.db.models import Exists, OuterRef
+
 from zhiguan.kit.errors import Conflict
 
+from .lifecycle import ENDED
 from .models import Case, Seat, Step
 
 OPEN_SEATS = ("offered", "waiting", "working")
@@ -24,7 +27,14 @@ class Seating:
 
     @cached_property
     def steps(self) -> list[Step]:
-        return list(Step.objects.filter(case=self._case).order_by("round"))
+        # Asked along, and not with the case: a statement that waited for the lock sees other rows as before it waited.
+        waits = Case.objects.filter(parent=OuterRef("case")).exclude(state__in=ENDED)
+        return list(Step.objects.filter(case=self._case).annotate(waits=Exists(waits)).order_by("round"))
+
+    @property
+    def waits(self) -> bool:
+        """Whether a sub-case has not ended."""
+        return any(getattr(step, "waits", False) for step in self.steps)
 
     @cached_property
     def seats(self) -> list[Seat]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from zhiguan.kit.errors import Refusal
 
 from . import sample
 from .conftest import Office, load_calendar, publish
-from .machine import check
+from .machine import check, let_the_bureau_apply
 
 pytestmark = pytest.mark.faults
 POINTS = ("flow_seat", "flow_step", "flow_effect", 'UPDATE "flow_case"', "ledger_ledgerevent", "trace_append", "events_event",
@@ -221,6 +222,100 @@ def test_two_approvers_at_once(office: Office) -> None:
     assert len([each for each in said if isinstance(each, Case)]) == 1
     assert all(isinstance(each, (Case, Refusal)) for each in said), said
     whole(case)
+
+
+def behind_another(first: Any, second: Any) -> Any:
+    """Do the first act, and the second from a thread that waits for the lock the first one holds; return what came of it."""
+    said: list[Any] = []
+
+    def late() -> None:
+        try:
+            said.append(second())
+        except Exception as error:
+            said.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=late)
+    with transaction.atomic():
+        first()
+        thread.start()
+        with connection.cursor() as cursor:
+            until = time.monotonic() + 20
+            while not said and time.monotonic() < until:  # until it waits
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()")
+                if cursor.fetchone()[0]:
+                    break
+                time.sleep(0.01)
+    thread.join(60)
+    return said[0]
+
+
+def decision(office: Office, name: str, case: Any) -> Any:
+    """What lets a person decide on their seat, found beforehand."""
+    actor = actor_of(office, name)
+    with system("tests").acting(), transaction.atomic():
+        seat = Seat.objects.get(case=case, person=office.people[name], state__in=("offered", "working"))
+
+    def decides() -> Any:
+        with actor.acting():
+            return service.decide(actor, case, seat=seat, outcome="agree", opinion="同意")
+
+    return decides
+
+
+def test_a_decision_that_waited_for_another_version_is_made_on_it(office: Office) -> None:
+    case = at_step(office, 4)
+    manager, decides = actor_of(office, "郑管理"), decision(office, "吴决定", case)
+    with system("tests").acting(), transaction.atomic():
+        target = publish(sample.bpmn("any"), number=2)
+
+    def migrates() -> None:
+        with manager.acting():
+            service.migrate(manager, case, definition=target, reason="新版")
+
+    said = behind_another(migrates, decides)
+    assert isinstance(said, Case) and said.state == "granted" and said.definition_id == target.pk, said
+    whole(case)
+
+
+def test_a_decision_that_waited_while_a_sub_case_was_opened_waits_for_it(office: Office) -> None:
+    with system("tests").acting(), transaction.atomic():
+        let_the_bureau_apply(office)
+    case = at_step(office, 4)
+    actor, decides = actor_of(office, "吴决定"), decision(office, "吴决定", case)
+    with system("tests").acting(), transaction.atomic():
+        seat = Seat.objects.get(case=case, person=office.people["吴决定"])
+
+    def opens() -> None:
+        with actor.acting():
+            service.open_subcase(actor, case, seat=seat, item=sample.ITEM, values={"reason": "委托", "amount": "1"})
+
+    said = behind_another(opens, decides)
+    assert isinstance(said, Refusal) and said.code == "subcase_open", said
+    assert whole(case)[0] == "running"
+
+
+def test_a_sub_case_ends_while_its_case_is_withdrawn(office: Office) -> None:
+    """Whichever is first: both end, and nothing waits for the other for ever."""
+    with system("tests").acting(), transaction.atomic():
+        let_the_bureau_apply(office)
+    for _ in range(3):
+        case = at_step(office, 4)
+        applicant, actor = actor_of(office, "张申请"), actor_of(office, "吴决定")
+        with system("tests").acting(), transaction.atomic():
+            seat = Seat.objects.get(case=case, person=office.people["吴决定"])
+        with actor.acting():
+            child = service.open_subcase(actor, case, seat=seat, item=sample.ITEM, values={"reason": "委托", "amount": "1"})
+            child = service.submit(actor, child)
+
+        def withdraws(actor: Any, case: Any) -> Any:
+            with actor.acting():
+                return service.withdraw(actor, case)
+
+        said = together(lambda: withdraws(actor, child), lambda: withdraws(applicant, case))  # noqa: B023
+        assert all(isinstance(each, (Case, Refusal)) for each in said), said
+        assert whole(case)[0] == "withdrawn" and whole(child)[0] in ("withdrawn", "terminated")
 
 
 def test_approve_against_withdraw(office: Office) -> None:
