@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from zhiguan.kernel.decisions import dmn
+from zhiguan.kernel.decisions import dmn, hardened
 from zhiguan.kernel.flow import engine, plan, terms
 from zhiguan.kernel.flow import queries as flow
 from zhiguan.kernel.flow.declare import Field, ServiceItem, Table
@@ -177,12 +177,22 @@ def choices_of(item: ServiceItem | None) -> dict[str, dict[str, str]]:
     return {field.name: dict(field.choices) for field in item.fields() if field.choices} if item is not None else {}
 
 
-def _cell(text: str, names: Mapping[str, str]) -> tuple[str, bool]:
-    """Return a cell for reading, and whether it is plain words: 任意, 是, texts without their quotes, choices by name."""
+def data_names(text: str) -> dict[str, str]:
+    """What the input data of a DMN file are called (their ``label``), by the names that expressions know them by."""
+    found = (each.attrib for each in hardened.parse(text.encode()).iter() if each.tag.endswith("inputData"))
+    return {each["name"]: each["label"] for each in found if "name" in each and "label" in each}
+
+
+def _cell(text: str, names: Mapping[str, str], data: Mapping[str, str]) -> tuple[str, bool]:
+    """Return a cell for reading, and whether it is plain words: 任意, 是, texts without their quotes, choices and data by
+    name."""
     if text in ("-", "true", "false"):
         return {"-": "任意", "true": "是", "false": "否"}[text], True
     if re.fullmatch(r'("[^"\\]*")(\s*,\s*"[^"\\]*")*', text):
         return "、".join(names.get(word, word) for word in re.findall(r'"([^"]*)"', text)), True
+    words = re.sub(r"[A-Za-z_]\w*", lambda found: data.get(found[0], found[0]), text)
+    if re.fullmatch(r"[<>]=? [^A-Za-z\"]+", words):
+        return words.replace(">=", "≥").replace("<=", "≤"), True
     return text, False
 
 
@@ -191,15 +201,15 @@ def tables(row: Definition) -> list[dict[str, Any]]:
     process, choices = process_of(row), choices_of(item_of(row.item))
     found = []
     for name, model in process.tables.items():
-        names = titles(process, name)
+        names, data = titles(process, name), data_names(row.tables[name])
         shown = [
             {"name": names[each.id], "policy": POLICIES.get(each.table.policy, each.table.policy), "table": each.table,
              "aggregation": AGGREGATIONS.get(each.table.aggregation, ""),
              "rows": [
                  {"place": rule.place, "note": rule.annotation,
-                  "cells": [_cell(cell, choices.get(column.text, {}))
+                  "cells": [_cell(cell, choices.get(column.text, {}), data)
                             for column, cell in zip(each.table.columns, rule.cells, strict=True)],
-                  "outputs": [_cell(text, {}) for text in rule.texts]}
+                  "outputs": [_cell(text, {}, data) for text in rule.texts]}
                  for rule in each.table.rules
              ]}
             for each in model.decisions() if each.table is not None

@@ -32,7 +32,8 @@ def importer(table: Table, case: Any, chosen: Chosen | None = None) -> Importer:
     """Return the kit's import of a table's rows."""
     chosen = {} if chosen is None else chosen
     return Importer(
-        columns=tuple(_column(field, case, chosen) for field in table.fields if field.kind != "computed"),
+        columns=tuple(_column(field, case, chosen) for field in table.fields
+                      if field.kind != "computed" and not field.reviewed),
         apply=lambda rows, actor, progress: len(rows), sheet=table.label[:31], row_limit=table.maximum,
         notes=(table.help,) if table.help else (),
     )  # fmt: skip

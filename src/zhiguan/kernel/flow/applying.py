@@ -88,7 +88,7 @@ def create(
         raise Conflict("该事项的流程尚未发布，暂不能申请。", code="no_flow")
     filled = {field.name: field.default for field in item.fields() if field.default is not None}
     filled |= dict(work_of(item.code).prefill(actor, unit))
-    made, _ = forms.clean(item, {**filled, **(values or {})}, whole=False)
+    made, _ = forms.clean(item, {**filled, **(values or {})}, whole=False, applying=True)
     key, code = next_code()
     with as_flow(actor).acting():
         return ledger.create(Case, actor, {
@@ -141,7 +141,9 @@ def problems_of(actor: Actor, case: Case) -> list[Problem]:
 
 def _taken(desk: Desk, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the form with what was sent; a value that is none of its kind is refused, never replaced by the old one."""
-    made, problems = forms.clean(desk.item, values, before=desk.case.values, editable=editable(desk.case), whole=False)
+    made, problems = forms.clean(
+        desk.item, values, before=desk.case.values, editable=editable(desk.case), whole=False, applying=True
+    )
     if wrong := [problem for problem in problems if not problem.text.startswith("请填写")]:
         raise refused(wrong)
     return made

@@ -94,6 +94,8 @@ class Field:
     default: Any = None
     sensitive: bool = False
     """Shown in full only to those who handle the case; elsewhere masked."""
+    reviewed: bool = False
+    """Never the applicant's: filled in at steps that may edit it (``zg:edit``), shown to others once it is."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

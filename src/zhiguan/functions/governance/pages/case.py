@@ -82,13 +82,15 @@ def sections(case: Any, actor: Actor, hidden: Iterable[str] = ()) -> list[dict[s
 
 
 def _table(table: Table, rows: Any, names: Any, *, mask: bool) -> dict[str, Any]:
-    """A table for reading: heads and cells with whether they are figures, sensitive columns masked as fields are."""
+    """A table for reading: heads and cells with whether they are figures (and whose column), sensitive ones masked."""
     fields = flow_forms.shown_fields(table, rows)
     figures = [field.kind in NUMBERS or field.name in table.totals for field in fields]
 
-    def line(texts: Iterable[str]) -> list[tuple[str, bool]]:
+    def line(texts: Iterable[str]) -> list[tuple[str, bool, str]]:
         shown = zip(texts, fields, figures, strict=True)
-        return [(MASKED if text and field.sensitive and mask else text, figure) for text, field, figure in shown]
+        return [
+            (MASKED if text and field.sensitive and mask else text, figure, field.label) for text, field, figure in shown
+        ]
 
     foot = forms.totals(table, fields, rows)
     return {

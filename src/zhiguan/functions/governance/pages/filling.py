@@ -116,6 +116,8 @@ def _sections(request: HttpRequest, case: Any, errors: Mapping[str, str]) -> lis
                               "config": _table(part, case, errors, names, locked)})  # fmt: skip
                 continue
             value = case.values.get(part.name)
+            if part.reviewed and value is None:
+                continue
             parts.append({
                 "field": part, "value": "" if value is None else value, "locked": locked or part.kind == "computed",
                 "text": flow_forms.in_words(part, value, names), "error": errors.get(part.name, ""),
@@ -137,7 +139,7 @@ def _table(
     prefix = f"{table.name}."
     return {
         "name": table.name, "label": table.label, "locked": locked, "maximum": table.maximum,
-        "columns": [_column(field) for field in table.fields], "rows": rows, "labels": labels, "totals": list(table.totals),
+        "columns": [_column(field) for field in table.fields if not field.reviewed], "rows": rows, "labels": labels, "totals": list(table.totals),
         "errors": {path.removeprefix(prefix): text for path, text in errors.items() if path.startswith(prefix)},
     }  # fmt: skip
 

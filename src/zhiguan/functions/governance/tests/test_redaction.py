@@ -25,6 +25,6 @@ def test_what_a_step_hides_is_left_out():
 
 def test_a_table_is_masked_in_its_cells_and_its_foot():
     shown = case._table(TABLE, VALUES["people"], {}, mask=True)
-    assert shown["rows"] == [[("张三", False), (case.MASKED, True)]]
-    assert [text for text, _ in shown["totals"]] == ["", case.MASKED]
-    assert case._table(TABLE, VALUES["people"], {}, mask=False)["rows"][0][1] == ("8,000.00 元", True)
+    assert shown["rows"] == [[("张三", False, "姓名"), (case.MASKED, True, "当月标准工资")]]
+    assert [text for text, *_ in shown["totals"]] == ["", case.MASKED]
+    assert case._table(TABLE, VALUES["people"], {}, mask=False)["rows"][0][1][:2] == ("8,000.00 元", True)

@@ -70,6 +70,16 @@ def test_a_large_or_dear_project_is_visited_and_judged_by_experts_and_cut_by_the
     assert (plan.approved_yuan, plan.estimate_yuan) == (14_000_000, 16_000_000) and plan.over_limit
 
 
+def test_what_the_review_fills_in_is_never_the_applicants(office, make_building, make_allocated):
+    case = office.applies(REPAIRS, reason="渗漏", rows=[project(make_building(), approved="1.00")])
+    assert case.values["rows"][0]["approved"] is None
+    size = office.applies(SIZE, reason="调整", effective_on=start_day())
+    with pytest.raises(Denied, match="不能修改“核定面积”"):
+        office.acts("经办人", service.save, size, values={"approved": "1.00"})
+    with pytest.raises(Denied, match="不能修改“核定面积”"):
+        office.applies(SIZE, reason="调整", approved="1.00")
+
+
 def test_a_repair_soon_after_the_last_one_is_looked_at(office, make_building):
     building = make_building(last_repair_on=date(YEAR - 3, 5, 1))
     rows = [project(building, kind="medium", project="中修")]

@@ -146,6 +146,14 @@ def _old_vehicles(actor: Actor, unit: Any, text: str) -> list[Choice]:
     ]  # fmt: skip
 
 
+def _plates(keys: Iterable[Any]) -> dict[Any, str]:
+    """What the vehicles of a form are called, for whoever reads it."""
+    return dict(Vehicle.objects.filter(pk__in=[key for key in keys if isinstance(key, int)]).values_list("pk", "plate"))
+
+
+_old_vehicles.names = _plates  # asked by the pages that show a form
+
+
 def _renewal_check(actor: Actor, unit: Any, values: Mapping[str, Any]) -> Iterable[Problem]:
     """Standards of each vehicle, age of what is replaced, places left in the establishment."""
     added: dict[str, int] = {}
