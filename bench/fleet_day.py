@@ -257,7 +257,9 @@ def load(owner: str, rows: np.ndarray) -> float:
                     out[name] = part[name] - (PG_EPOCH_US if name in ("at", "received_at") else 0)
                 copy.write(out.tobytes())
             copy.write(b"\xff\xff")
-        connection.execute("ANALYZE telemetry_position")
+        # Rows that come in over a day have been vacuumed when the day is over (autovacuum after inserts); these came at
+        # once, and autovacuum would run beside what is timed.
+        connection.execute("VACUUM (ANALYZE) telemetry_position")
         # What was copied in past the gateway is marked below; the frontier stands behind it.
         connection.execute("UPDATE telemetry_frontier SET computed_to = now(), marked_to = now()")
     return time.perf_counter() - began
