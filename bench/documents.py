@@ -14,10 +14,11 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from scene.database import fresh
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiguan.site.settings")
 os.environ.setdefault("DATABASE_URL", "postgresql://zhiguan_app@/unset")
@@ -26,36 +27,6 @@ VALUES = {
     "title": "关于调整公务用车编制的批复", "to": "市发展和改革委员会", "paragraphs": ["你单位请示收悉。现批复如下：", "同意核增1辆。"],
     "rows": [["核增", "1 辆"]], "conditions": ["不得超标准配备。", "30日内登记。"], "basis": ["《公务用车管理办法》第七条"],
 }  # fmt: skip
-
-
-@contextmanager
-def database(var: Path) -> Iterator[None]:
-    """A migrated database of the benchmark's own, Django pointed at it as the application role."""
-    import django
-
-    from zhiguan.site.runtime.postgres import bootstrap, drop_database, ensure_cluster, stop
-
-    django.setup()
-    from django.conf import settings
-    from django.db import connection
-
-    from zhiguan.site.management.commands.migrate_all import prepare
-    from zhiguan.site.settings import database as database_settings
-
-    cluster = ensure_cluster(var / "bench-pg", durable=True)
-    try:
-        drop_database(cluster, DATABASE)
-        urls = bootstrap(cluster, DATABASE)
-        prepare(urls.owner, "zhiguan_app", verbosity=0)
-        fresh = database_settings(urls.app)
-        connection.settings_dict |= {key: fresh[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
-        settings.DATABASE_OWNER_URL = urls.owner
-        yield
-        connection.close()
-    finally:
-        drop_database(cluster, DATABASE)
-        if cluster.started:
-            stop(cluster)
 
 
 def tell(name: str, value: float, unit: str, baseline: float | None = None) -> None:
@@ -143,7 +114,7 @@ def main() -> int:
         from zhiguan.site.runtime.paths import project_root
 
         root = args.var or (project_root() or Path.cwd()) / "var"
-        with database(root):
+        with fresh(root / "bench-pg", DATABASE, durable=True):
             measure(args.count)
     return 0
 

@@ -21,6 +21,7 @@ from datetime import date
 from pathlib import Path
 
 import psycopg
+from scene.database import fresh
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiguan.site.settings")
 os.environ.setdefault("DATABASE_URL", "postgresql://zhiguan_app@/unset")
@@ -28,36 +29,6 @@ DATABASE = "zhiguan_bench_orgs"
 DAY = date(2023, 6, 1)
 BELOW = """WITH RECURSIVE below(id) AS (SELECT id FROM orgs_unit WHERE id = %s UNION ALL
            SELECT u.id FROM orgs_unit u JOIN below b ON u.parent_id = b.id)"""
-
-
-@contextmanager
-def database(var: Path) -> Iterator[str]:
-    """A migrated database of the benchmark's own; yields the superuser's URL, Django pointed at the application's."""
-    import django
-
-    from zhiguan.site.runtime.postgres import bootstrap, drop_database, ensure_cluster, stop
-
-    django.setup()
-    from django.conf import settings
-    from django.db import connection
-
-    from zhiguan.site.management.commands.migrate_all import prepare
-    from zhiguan.site.settings import database as database_settings
-
-    cluster = ensure_cluster(var / "bench-pg", durable=True)
-    try:
-        drop_database(cluster, DATABASE)
-        urls = bootstrap(cluster, DATABASE)
-        prepare(urls.owner, "zhiguan_app", verbosity=0)
-        fresh = database_settings(urls.app)
-        connection.settings_dict |= {key: fresh[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
-        settings.DATABASE_OWNER_URL = urls.owner
-        yield urls.superuser
-        connection.close()
-    finally:
-        drop_database(cluster, DATABASE)
-        if cluster.started:
-            stop(cluster)
 
 
 def tree_rows(chance: random.Random) -> list[tuple]:
@@ -257,8 +228,8 @@ def main() -> int:
     from zhiguan.site.runtime.paths import var_dir
 
     began = time.perf_counter()
-    with database(options.var or var_dir()) as superuser:
-        fill(superuser, options.people)
+    with fresh((options.var or var_dir()) / "bench-pg", DATABASE, durable=True) as urls:
+        fill(urls.superuser, options.people)
         figure("orgs.fill", time.perf_counter() - began, unit="s")
         measure()
     return 0

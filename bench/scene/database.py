@@ -16,6 +16,7 @@ class Ground:
     app: str
     owner: str
     ingest: str
+    superuser: str
     data_dir: Path
 
 
@@ -42,7 +43,8 @@ def fresh(folder: Path, name: str, *, durable: bool) -> Iterator[Ground]:
         connection.close()
         sync_data()
         sync_calendar()
-        yield Ground(urls.app, urls.owner, urls.ingest, cluster.data_dir)
+        yield Ground(urls.app, urls.owner, urls.ingest, urls.superuser, cluster.data_dir)
+        connection.close()
     finally:
         drop_database(cluster, name)
         if cluster.started:
