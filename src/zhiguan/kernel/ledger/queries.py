@@ -22,12 +22,15 @@ OUT_OF_SCOPE = "（不在您的数据权限范围内）"
 
 
 def story(
-    record: Any, hidden: AbstractSet[str] = frozenset(), named: Mapping[type[Model], tuple[str, ...]] | None = None
+    record: Any,
+    hidden: AbstractSet[str] = frozenset(),
+    named: Mapping[type[Model], tuple[str, ...]] | None = None,
+    words: Mapping[str, Mapping[Any, str]] | None = None,
 ) -> Iterable[HistoryEntry]:
     """Yield the record's events, newest first, with what each changed in words.
 
     ``hidden`` are columns that are never told. ``named`` tells for a model which relations its name is made of, so that
-    naming many of its rows is one query.
+    naming many of its rows is one query. ``words`` are how values of a column are called that has no choices of its own.
     """
     fields = {field.attname: field for field in record._meta.concrete_fields}
     events = list(service.history(record).order_by("-at", "-id")[:SHOWN])
@@ -40,6 +43,8 @@ def story(
             return record.lifecycle.states.get(value, value)
         if (key, value) in labels:
             return labels[key, value]
+        if words and key in words:
+            return words[key].get(value, str(value))
         field = fields.get(key)
         if field is not None and field.choices:
             return str(dict(field.flatchoices).get(value, value))

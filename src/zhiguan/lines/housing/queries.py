@@ -9,12 +9,12 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from zhiguan.kernel.ledger import service as ledger
+from zhiguan.kernel.ledger.queries import story
 from zhiguan.kernel.orgs import service as orgs
 from zhiguan.kernel.orgs.service import Person
 from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import Actor
-from zhiguan.kit.pages import Change, HistoryEntry
+from zhiguan.kit.pages import HistoryEntry
 
 from .codes import GRADES
 from .models import AllowanceRecord, HousingBenefit, HousingRecord
@@ -93,28 +93,7 @@ def benefit_kinds(records: Iterable[HousingRecord]) -> dict[int, frozenset[str]]
 
 
 def history(record: Any, actor: Actor) -> Iterable[HistoryEntry]:
-    """Return the record's ledger events, newest first, as a story for people."""
-    fields = {field.attname: field for field in record._meta.concrete_fields}
-
-    def text(key: str, value: Any) -> str:
-        if value is None or value == "":
-            return ""
-        if key == "state":
-            return record.lifecycle.states.get(value, value)
-        if key == "grade":
-            return GRADES.get(value, value)
-        field = fields.get(key)
-        if field is not None and field.choices:
-            return str(dict(field.flatchoices).get(value, value))
-        return ("是" if value else "否") if isinstance(value, bool) else str(value)
-
-    for event in ledger.history(record).order_by("-at", "-id")[:200]:
-        changes = [
-            Change("单位" if key == "unit_id" else str(fields[key].verbose_name) if key in fields else key,
-                   "" if key == "unit_id" else text(key, before), "已变更" if key == "unit_id" else text(key, after))
-            for key, (before, after) in event.changes.items()
-            if key not in HIDDEN and event.code != "create"
-        ]  # fmt: skip
-        yield HistoryEntry(at=event.at, title=event.name, actor=event.actor_name, reason=event.reason, changes=changes)
+    """The story of a record; what its private columns held is not in it."""
+    return story(record, HIDDEN, words={"grade": GRADES})
 
 
