@@ -266,7 +266,6 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
   shapes = await shapesLoading
   drawAreas()
   listen()
-  void drawCharts()
   let width = map.clientWidth
   let height = map.clientHeight
   const watch = new ResizeObserver(() => {
@@ -276,6 +275,7 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
     drawAreas()
   })
   watch.observe(map)
+  await drawCharts()
   return () => {
     stop()
     watch.disconnect()

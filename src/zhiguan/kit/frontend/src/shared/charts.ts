@@ -1,19 +1,16 @@
-/** Charts by ECharts, with only the parts used. The same figures stand in a table beside each chart. */
-import { BarChart, HeatmapChart, LineChart, PieChart } from 'echarts/charts'
-import { CalendarComponent, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent, VisualMapComponent } from 'echarts/components'
-import { type EChartsCoreOption, type EChartsType, init, use } from 'echarts/core'
-import { CanvasRenderer } from 'echarts/renderers'
+/** Charts by Chart.js, with only the parts used. The same figures stand in a table beside each chart. */
+import { BarController, BarElement, CategoryScale, Chart, type ChartConfiguration, Filler, Legend, LinearScale, LineController, LineElement, PointElement, Title, Tooltip } from 'chart.js'
 import { currentTheme } from '../modules/theme'
 import { el } from './dom'
 import { numberText } from './format'
 
-use([LineChart, BarChart, PieChart, HeatmapChart, GridComponent, LegendComponent, TooltipComponent, VisualMapComponent, CalendarComponent, MarkLineComponent, CanvasRenderer])
+Chart.register(BarController, BarElement, CategoryScale, Filler, Legend, LinearScale, LineController, LineElement, PointElement, Title, Tooltip)
 
 export interface ChartSpec {
-  type: 'line' | 'bar' | 'pie' | 'calendar'
+  type: 'line' | 'bar'
   title: string
   unit?: string
-  /** Words of the axis, or names of the slices; for a calendar the days as YYYY-MM-DD. */
+  /** Words of the axis. */
   x: string[]
   series: { name: string; data: (number | null)[]; area?: boolean; type?: 'line' | 'bar'; axis?: 'right'; unit?: string }[]
   /** Where a point leads, one per word of the axis. */
@@ -26,130 +23,150 @@ export interface ChartSpec {
   table?: 'hidden' | 'folded' | 'open'
 }
 
+type Config = ChartConfiguration<'bar' | 'line', (number | null)[], string>
+
 const light = ['#1b5fb8', '#d08a1d', '#2b8a57', '#7a57b5', '#c2352b', '#14838f', '#7d8796', '#a3561f']
 const dark = ['#6ea8f5', '#f0b75a', '#5cc78a', '#b59af0', '#ff8f86', '#55c5d2', '#a9b7ca', '#d69a6a']
 
-function tooltipBox(title: string, rows: [colour: string, name: string, value: string][]): HTMLElement {
-  // An element, not a string: inline style attributes would be refused by the content security policy.
-  return el(
-    'div',
-    { class: 'zg-tip' },
-    el('strong', { text: title }),
-    ...rows.map(([colour, name, value]) => {
-      const dot = el('i')
-      dot.style.background = colour
-      return el('div', {}, dot, el('span', { text: name }), el('b', { text: value }))
-    }),
-  )
+/** Threshold lines across the plot, each with its name and value at the line's end. */
+function thresholds(spec: ChartSpec, colour: string, font: string): NonNullable<Config['plugins']>[number] {
+  const marks = spec.marks ?? []
+  // Of several thresholds the lowest is named below its line: close ones would cover each other.
+  const lowest = marks.length > 1 ? Math.min(...marks.map((mark) => mark.value)) : undefined
+  return {
+    id: 'thresholds',
+    afterDatasetsDraw({ ctx, chartArea: { left, right, top, bottom }, scales }) {
+      ctx.save()
+      ctx.strokeStyle = ctx.fillStyle = colour
+      ctx.font = font
+      ctx.textAlign = 'right'
+      for (const mark of marks) {
+        const at = (spec.horizontal ? scales.x : scales.y)?.getPixelForValue(mark.value) ?? 0
+        const below = mark.value === lowest
+        ctx.setLineDash([5, 4])
+        ctx.beginPath()
+        if (spec.horizontal) {
+          ctx.moveTo(at, top)
+          ctx.lineTo(at, bottom)
+        } else {
+          ctx.moveTo(left, at)
+          ctx.lineTo(right, at)
+        }
+        ctx.stroke()
+        ctx.textBaseline = spec.horizontal || below ? 'top' : 'bottom'
+        ctx.fillText(`${mark.title} ${numberText(mark.value)}`, spec.horizontal ? at - 4 : right - 4, spec.horizontal ? top : at + (below ? 3 : -3))
+      }
+      ctx.restore()
+    },
+  }
 }
 
-interface TipItem {
-  color: string
-  seriesName: string
-  seriesIndex: number
-  name: string
-  value: number | null | [string, number]
-}
-
-function option(spec: ChartSpec): EChartsCoreOption {
+function config(spec: ChartSpec, animated: boolean): Config {
   const isDark = currentTheme() === 'dark'
   const colours = isDark ? dark : light
   const ink = isDark ? '#d8e1ee' : '#1c2735'
   const quiet = isDark ? '#9fb0c6' : '#556172'
   const line = isDark ? '#2b3b54' : '#e2e7ee'
-  const wall = document.documentElement.classList.contains('zg-wall')
-  const fontSize = wall ? 16 : 12
-  const text = { color: quiet, fontSize, fontFamily: getComputedStyle(document.body).fontFamily }
-  const unitOf = (index: number): string => spec.series[index]?.unit ?? spec.unit ?? ''
-  const valueText = (value: TipItem['value'], index: number): string => `${numberText(Array.isArray(value) ? value[1] : value)} ${unitOf(index)}`.trim()
-  const tooltip = {
-    backgroundColor: isDark ? '#1d2c44' : '#fff',
-    borderColor: isDark ? '#3a4e6d' : '#d8dee7',
-    textStyle: { color: ink, fontSize },
-    confine: true,
-    formatter: (given: TipItem | TipItem[]) => {
-      const items = Array.isArray(given) ? given : [given]
-      const head = items[0]
-      if (!head) return ''
-      const title = spec.type === 'calendar' && Array.isArray(head.value) ? head.value[0] : head.name
-      return tooltipBox(title, items.map((item) => [item.color, item.seriesName, valueText(item.value, item.seriesIndex)]))
-    },
-  }
-  const base = { color: colours, textStyle: text, animationDuration: 300 }
-  if (spec.type === 'pie') {
-    const values = spec.series[0]?.data ?? []
-    return {
-      ...base,
-      tooltip: { ...tooltip, trigger: 'item' },
-      legend: { type: 'scroll', orient: 'vertical', right: 8, top: 'middle', textStyle: text, itemWidth: 12, itemHeight: 12 },
-      series: [
-        {
-          type: 'pie',
-          name: spec.series[0]?.name ?? spec.title,
-          radius: ['48%', '74%'],
-          center: ['34%', '50%'],
-          label: { show: false },
-          itemStyle: { borderColor: isDark ? '#131e2f' : '#fff', borderWidth: 2 },
-          data: spec.x.map((name, index) => ({ name, value: values[index] })),
-        },
-      ],
-    }
-  }
-  if (spec.type === 'calendar') {
-    const values = spec.series[0]?.data ?? []
-    const top = Math.max(1, ...values.map((value) => value ?? 0))
-    return {
-      ...base,
-      tooltip: { ...tooltip, trigger: 'item' },
-      visualMap: { min: 0, max: top, orient: 'horizontal', right: 8, top: 0, itemWidth: 12, itemHeight: 80, textStyle: text, text: [numberText(top), '0'], inRange: { color: isDark ? ['#18253a', '#6ea8f5'] : ['#eef3fb', '#1b4f99'] } },
-      calendar: {
-        range: [spec.x[0], spec.x[spec.x.length - 1]],
-        left: 36, right: 8, top: 56, bottom: 8,
-        cellSize: ['auto', 15],
-        splitLine: { lineStyle: { color: quiet } },
-        itemStyle: { color: 'transparent', borderColor: line },
-        dayLabel: { nameMap: ['日', '一', '二', '三', '四', '五', '六'], firstDay: 1, color: quiet, fontSize },
-        monthLabel: { nameMap: ['1月', '2月', '3月', '4月', '5月', '6月', '7月', '8月', '9月', '10月', '11月', '12月'], color: quiet, fontSize },
-        yearLabel: { show: false },
-      },
-      series: [{ type: 'heatmap', name: spec.series[0]?.name ?? spec.title, coordinateSystem: 'calendar', data: spec.x.map((day, index) => [day, values[index] ?? 0]) }],
-    }
-  }
+  const size = document.documentElement.classList.contains('zg-wall') ? 16 : 12
+  const family = getComputedStyle(document.body).fontFamily
+  const font = { size, family }
   const many = spec.series.length > 1
-  // Of several thresholds the lowest is named below its line: close ones would cover each other.
-  const lowest = spec.marks && spec.marks.length > 1 ? Math.min(...spec.marks.map((mark) => mark.value)) : undefined
-  const rightAxis = spec.series.some((one) => one.axis === 'right')
-  const words = { type: 'category', data: spec.x, axisLabel: { ...text, hideOverlap: true }, axisTick: { show: false }, axisLine: { lineStyle: { color: quiet } }, inverse: spec.horizontal ?? false }
-  const amounts = { type: 'value', name: spec.horizontal ? undefined : spec.unit, nameTextStyle: { ...text, align: 'left' }, axisLabel: { ...text, formatter: (value: number) => numberText(value) }, splitLine: { lineStyle: { color: line } }, minInterval: spec.unit && /次|辆|条|件|人|单/.test(spec.unit) ? 1 : undefined }
-  const values = rightAxis ? [amounts, { ...amounts, name: spec.series.find((one) => one.axis === 'right')?.unit, splitLine: { show: false } }] : amounts
+  const right = spec.horizontal ? undefined : spec.series.find((one) => one.axis === 'right')
+  const sides = right ? [spec.unit && `左轴：${spec.unit}`, right.unit && `右轴：${right.unit}`] : [spec.unit && `单位：${spec.unit}`]
+  const units = sides.filter(Boolean).join('　')
+  // A few pairs of bars in a wide plot stand together, category by category.
+  const apart = many && !spec.stack && spec.x.length < 8
+  const values = spec.marks?.map((mark) => mark.value)
+  const amounts = {
+    type: 'linear' as const,
+    beginAtZero: true,
+    stacked: spec.stack,
+    suggestedMax: values && Math.max(...values),
+    border: { display: false },
+    grid: { color: line, drawTicks: false },
+    ticks: { color: quiet, font, padding: 6, maxTicksLimit: 7, precision: spec.unit && /次|辆|条|件|人|单/.test(spec.unit) ? 0 : undefined, callback: (value: number | string) => numberText(Number(value)) },
+  }
+  const words = {
+    type: 'category' as const,
+    stacked: spec.stack,
+    border: { color: quiet },
+    grid: { display: false },
+    ticks: { color: quiet, font, padding: 4, maxRotation: 0, autoSkipPadding: 8 },
+  }
   return {
-    ...base,
-    tooltip: { ...tooltip, trigger: 'axis', axisPointer: { type: spec.type === 'bar' ? 'shadow' : 'line' } },
-    legend: many ? { type: 'scroll', top: 0, right: 0, textStyle: text, itemWidth: 14, itemHeight: 8 } : { show: false },
-    grid: { left: 4, right: spec.horizontal ? 28 : 12, top: many || (spec.unit && !spec.horizontal) ? 32 : 8, bottom: 4, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
-    xAxis: spec.horizontal ? amounts : words,
-    yAxis: spec.horizontal ? words : values,
-    series: spec.series.map((one, index) => ({
-      type: one.type ?? spec.type,
-      name: one.name,
-      data: one.data,
-      stack: spec.stack ? 'all' : undefined,
-      yAxisIndex: one.axis === 'right' && !spec.horizontal ? 1 : 0,
-      smooth: false,
-      symbol: spec.x.length > 40 ? 'none' : 'circle',
-      symbolSize: 5,
-      barMaxWidth: 28,
-      connectNulls: false,
-      lineStyle: { width: 2 },
-      areaStyle: one.area ? { opacity: 0.12 } : undefined,
-      cursor: spec.hrefs ? 'pointer' : 'default',
-      markLine: index === 0 && spec.marks?.length ? { symbol: 'none', silent: true, lineStyle: { color: isDark ? '#ff8f86' : '#b8281f', type: 'dashed' }, data: spec.marks.map((mark) => ({ [spec.horizontal ? 'xAxis' : 'yAxis']: mark.value, label: { formatter: `${mark.title} ${numberText(mark.value)}`, position: mark.value === lowest ? 'insideEndBottom' : 'insideEndTop', color: isDark ? '#ff8f86' : '#b8281f' } })) } : undefined,
-    })),
+    type: spec.type,
+    data: {
+      labels: spec.x,
+      datasets: spec.series.map((one, index) => {
+        const type = one.type ?? spec.type
+        const colour = colours[index % colours.length] ?? quiet
+        return {
+          type,
+          label: one.name,
+          data: one.data,
+          yAxisID: one === right ? 'y1' : 'y',
+          order: type === 'line' ? 0 : 1, // lines are drawn over bars
+          backgroundColor: type === 'line' && one.area ? `${colour}1f` : colour,
+          borderColor: colour,
+          borderWidth: type === 'line' ? 2 : 0,
+          fill: type === 'line' && one.area === true,
+          pointRadius: spec.x.length > 40 ? 0 : 2.5,
+          pointBackgroundColor: colour,
+          maxBarThickness: 28,
+          categoryPercentage: apart ? 0.45 : 0.8,
+        }
+      }),
+    },
+    options: {
+      indexAxis: spec.horizontal ? 'y' : 'x',
+      maintainAspectRatio: false,
+      animation: animated && !matchMedia('(prefers-reduced-motion: reduce)').matches && { duration: 300 },
+      interaction: { mode: 'index', axis: spec.horizontal ? 'y' : 'x', intersect: false },
+      scales: {
+        x: spec.horizontal ? amounts : words,
+        y: spec.horizontal ? words : amounts,
+        ...(right && { y1: { ...amounts, position: 'right' as const, grid: { display: false }, ticks: { ...amounts.ticks, precision: 0 } } }),
+      },
+      plugins: {
+        legend: { display: many, align: 'end', labels: { color: quiet, font, boxWidth: 14, boxHeight: 8, padding: 8, sort: (a, b) => (a.datasetIndex ?? 0) - (b.datasetIndex ?? 0) } },
+        // A weight below the legend's puts it between legend and plot.
+        title: { display: units !== '', text: units, align: 'start', color: quiet, font: { ...font, weight: 'normal' }, padding: { top: 0, bottom: 6 }, ...{ weight: 500 } },
+        tooltip: {
+          backgroundColor: isDark ? '#1d2c44' : '#fff',
+          borderColor: isDark ? '#3a4e6d' : '#d8dee7',
+          borderWidth: 1,
+          padding: 10,
+          boxPadding: 4,
+          usePointStyle: true,
+          titleColor: ink,
+          bodyColor: ink,
+          titleFont: font,
+          bodyFont: font,
+          itemSort: (a, b) => a.datasetIndex - b.datasetIndex,
+          callbacks: {
+            label: ({ datasetIndex, dataIndex }) => {
+              const one = spec.series[datasetIndex]
+              return `${one?.name ?? ''}：${numberText(one?.data[dataIndex])} ${one?.unit ?? spec.unit ?? ''}`.trim()
+            },
+            labelColor: ({ dataset }) => ({ backgroundColor: String(dataset.borderColor), borderColor: String(dataset.borderColor) }),
+            labelPointStyle: () => ({ pointStyle: 'circle', rotation: 0 }),
+          },
+        },
+      },
+      onClick: (_, found) => {
+        const href = spec.hrefs?.[found[0]?.index ?? -1]
+        if (href) location.assign(href)
+      },
+      onHover: (_, found, chart) => {
+        chart.canvas.style.cursor = spec.hrefs?.[found[0]?.index ?? -1] ? 'pointer' : 'default'
+      },
+    },
+    plugins: [thresholds(spec, isDark ? '#ff8f86' : '#b8281f', `${size}px ${family}`)],
   }
 }
 
 export function dataTable(spec: ChartSpec): HTMLElement {
-  const head = el('tr', {}, el('th', { scope: 'col', text: spec.type === 'calendar' ? '日期' : '项目' }), ...spec.series.map((one) => el('th', { scope: 'col', class: 'num', text: `${one.name}${(one.unit ?? spec.unit) ? `（${one.unit ?? spec.unit}）` : ''}` })))
+  const head = el('tr', {}, el('th', { scope: 'col', text: '项目' }), ...spec.series.map((one) => el('th', { scope: 'col', class: 'num', text: `${one.name}${(one.unit ?? spec.unit) ? `（${one.unit ?? spec.unit}）` : ''}` })))
   const body = spec.x.map((word, index) => {
     const href = spec.hrefs?.[index]
     return el('tr', {}, el('th', { scope: 'row' }, href ? el('a', { href, text: word }) : word), ...spec.series.map((one) => el('td', { class: 'num', text: numberText(one.data[index]) })))
@@ -160,27 +177,23 @@ export function dataTable(spec: ChartSpec): HTMLElement {
 /** Draws a chart into `root`. `update` replaces the figures; `end` frees everything. */
 export function drawChart(root: HTMLElement, first: ChartSpec): { update: (spec: ChartSpec) => void; end: () => void } {
   let spec = first
-  const plot = el('div', { class: 'zg-chart-plot', role: 'img' })
-  plot.style.height = `${spec.height ?? (spec.type === 'calendar' ? 180 : 260)}px`
+  const canvas = el('canvas')
+  const plot = el('div', { class: 'zg-chart-plot', role: 'img' }, canvas)
+  plot.style.height = `${spec.height ?? 260}px`
   const details = el('details', { class: 'zg-chart-data' }, el('summary', { text: '查看数据表' }))
   details.open = spec.table === 'open'
   root.append(plot)
   if (spec.table !== 'hidden') root.append(details)
-  let chart: EChartsType | null = null
+  let chart: Chart<'bar' | 'line', (number | null)[], string> | undefined
   const draw = (): void => {
     plot.setAttribute('aria-label', `${spec.title}：${spec.series.map((one) => one.name).join('、')}，共 ${spec.x.length} 项，数据见数据表`)
     details.querySelector('.zg-chart-table')?.remove()
     details.append(dataTable(spec))
-    chart?.setOption(option(spec), true)
+    const animated = chart === undefined
+    chart?.destroy()
+    chart = new Chart(canvas, config(spec, animated))
   }
-  chart = init(plot, undefined, { renderer: 'canvas' })
-  chart.on('click', (event) => {
-    const href = spec.hrefs?.[(event as { dataIndex: number }).dataIndex]
-    if (href) location.assign(href)
-  })
   draw()
-  const watch = new ResizeObserver(() => chart?.resize())
-  watch.observe(plot)
   document.addEventListener('zg:theme', draw)
   return {
     update(next) {
@@ -188,9 +201,8 @@ export function drawChart(root: HTMLElement, first: ChartSpec): { update: (spec:
       draw()
     },
     end() {
-      watch.disconnect()
       document.removeEventListener('zg:theme', draw)
-      chart?.dispose()
+      chart?.destroy()
     },
   }
 }
