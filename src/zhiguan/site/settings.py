@@ -275,5 +275,7 @@ ZHIGUAN_SIGNATURE_KEY = os.environ.get("ZHIGUAN_SIGNATURE_KEY", "")
 ZHIGUAN_SIGNATURE_CERT = os.environ.get("ZHIGUAN_SIGNATURE_CERT", "")
 ZHIGUAN_SIGNATURE_PASSWORD = os.environ.get("ZHIGUAN_SIGNATURE_PASSWORD", "")
 """PEM files of key and certificates that documents are signed with; empty: a pair of our own, made at first use."""
+ZHIGUAN_TSA_URL = os.environ.get("ZHIGUAN_TSA_URL", "")
+"""Address of a time stamping authority (RFC 3161 over HTTP) for issued documents; empty: no trusted time."""
 ZHIGUAN_CHECK_PER_MINUTE = int(os.environ.get("ZHIGUAN_CHECK_PER_MINUTE", "60"))
 """Checks of documents a minute that one address may make in each process, without sign-in."""

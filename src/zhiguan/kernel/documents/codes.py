@@ -32,6 +32,7 @@ ROLES = (
 TRACED = (
     TraceCode("documents.outcomedocument.create", "签发文书"),
     TraceCode("documents.outcomedocument.download", "下载文书"),
+    TraceCode("documents.outcomedocument.stamp", "补盖时间戳"),
     TraceCode("documents.seal.create", "登记电子印章"),
     TraceCode("documents.seal.image", "查看印章图样"),
 )

@@ -85,7 +85,7 @@ class OutcomeDocument(LedgerRecord):
 
     row_rule = ByArea(area_column="area", persons_column="persons", also=("issuer_pos",))
     lifecycle = lifecycle.DOCUMENT
-    private_fields = ("values", "token", "code")
+    private_fields = ("values", "token", "code", "stamp")
     area = models.CharField("条线", max_length=32, editable=False)
     kind = models.CharField("文种", max_length=64)
     kind_name = models.CharField("文书名称", max_length=60)
@@ -116,6 +116,10 @@ class OutcomeDocument(LedgerRecord):
     pages = models.PositiveSmallIntegerField("页数", null=True)
     seal = models.ForeignKey(Seal, models.PROTECT, null=True, related_name="+", verbose_name="用印")
     signed_by = models.CharField("签名证书", max_length=200, blank=True)
+    stamped_at = models.DateTimeField("可信时间", null=True, editable=False)
+    stamped_by = models.CharField("时间戳服务", max_length=200, blank=True, editable=False)
+    stamp = models.TextField("补盖的时间戳", blank=True, editable=False)
+    """Base64 of the token, where it was fetched after the signature and so is not inside it."""
     problem = models.CharField("制作情况", max_length=200, blank=True)
     ended_at = models.DateTimeField("失效时间", null=True, blank=True)
     end_reason = models.TextField("失效事由", blank=True)
@@ -147,6 +151,7 @@ class OutcomeDocument(LedgerRecord):
             models.Index(fields=["subject_type", "subject_id"], name="documents_document_subject"),
             models.Index(fields=["digest"], name="documents_document_digest"),
             models.Index(fields=["id"], condition=Q(state="making"), name="documents_document_making"),
+            models.Index(fields=["id"], condition=~Q(problem=""), name="documents_document_problem"),
             GinIndex(fields=["persons"], name="documents_document_persons"),
         ]
 

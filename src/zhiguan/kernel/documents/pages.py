@@ -94,6 +94,14 @@ def _seal_text(document: OutcomeDocument) -> str:
     return "演示用章" if document.demo and document.digest else ""
 
 
+def _stamp_text(document: OutcomeDocument) -> str:
+    return "下载时间戳" if document.stamp else ""
+
+
+def _stamp_link(document: OutcomeDocument) -> str:
+    return reverse("documents.document.stamp", args=[document.pk]) if document.stamp else ""
+
+
 def _successor(document: OutcomeDocument) -> str:
     return reverse("documents.document.detail", args=[document.successor_id]) if document.successor_id else ""
 
@@ -174,6 +182,9 @@ DETAIL = DetailPage(
                 Column("check", "核验网址", value=_check, link=_check, wide=True),
                 Column("digest", "文件摘要", kind="code", wide=True),
                 Column("signed_by", "签名证书", wide=True),
+                DateTime("stamped_at", "可信时间"),
+                Column("stamped_by", "时间戳服务"),
+                Column("stamp", "补盖的时间戳", value=_stamp_text, link=_stamp_link),
                 Column("seal", "用印", value=_seal_text),
                 Column("pages", "页数", kind="integer"),
             ),
@@ -227,6 +238,10 @@ DOWNLOAD = ViewPage(
 OPEN = ViewPage(
     code="documents.document.open", path="documents/document/<int:pk>/pdf/", title="打开文书", permission=VIEW,
     view=views.opened,
+)  # fmt: skip
+STAMP = ViewPage(
+    code="documents.document.stamp", path="documents/document/<int:pk>/stamp/", title="下载时间戳", permission=VIEW,
+    view=views.stamp,
 )  # fmt: skip
 PAGE = ViewPage(
     code="documents.document.page", path="documents/document/<int:pk>/page/<int:number>/", title="文书页面",

@@ -20,7 +20,7 @@ from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kit.actor import Actor, system
 from zhiguan.kit.errors import Conflict
 
-from . import sealing, signing, typesetting
+from . import sealing, signing, stamping, typesetting
 from .codes import VIEW
 from .issuing import PRODUCE, kind_of, sheet
 from .models import OutcomeDocument, Seal
@@ -46,7 +46,7 @@ def produce(actor: Actor, report: Any, *, document: int) -> dict[str, Any]:
     data = {**sheet(columns(row)), "seal": picture(row, seal)}
     plain = typesetting.pdf(kind.template, data, row.issued_at)
     pages = typesetting.pictures(kind.template, data)
-    signed, identity = signing.sign(plain, reason=f"签发{row.kind_name} {row.number}", place=settings.ZHIGUAN_CITY)
+    signed, identity, stamp = _signed(plain, f"签发{row.kind_name} {row.number}")
     made = files.store(actor, row.area, signed, f"{row.number} {row.title[:60]}.pdf", unit=row.unit, permission=VIEW)
     files.attach(actor, made, row, role="document")
     for number, page in enumerate(pages[:PREVIEW_PAGES], 1):
@@ -54,9 +54,23 @@ def produce(actor: Actor, report: Any, *, document: int) -> dict[str, Any]:
         files.attach(actor, picture_file, row, role=f"page-{number}")
     ledger.move(
         row, "produce", actor, file=made, digest=made.digest, size=made.size, pages=len(pages), seal=seal,
-        signed_by=identity.name, problem="",
+        signed_by=identity.name, stamped_at=stamp.at if stamp else None, stamped_by=stamp.by if stamp else "",
+        problem=stamping.WAITING if settings.ZHIGUAN_TSA_URL and not stamp else "",
     )  # fmt: skip
     return {"message": f"{row.number} 已制作"}
+
+
+def _signed(plain: bytes, reason: str) -> tuple[bytes, signing.Identity, stamping.Stamp | None]:
+    """Sign, with trusted time when there is an authority and it answers; without it rather than not at all."""
+    stamper = stamping.stamper()
+    if stamper is not None:
+        try:
+            signed, identity = signing.sign(plain, reason=reason, place=settings.ZHIGUAN_CITY, stamper=stamper)
+            return signed, identity, stamping.read(stamper.last)
+        except stamping.Unavailable as error:
+            log.warning("time stamping authority: %s", error)
+    signed, identity = signing.sign(plain, reason=reason, place=settings.ZHIGUAN_CITY)
+    return signed, identity, None
 
 
 def columns(row: OutcomeDocument) -> dict[str, Any]:

@@ -161,10 +161,11 @@ def _writer() -> type:
     return Writer
 
 
-def sign(pdf: bytes, *, reason: str, place: str) -> tuple[bytes, Identity]:
+def sign(pdf: bytes, *, reason: str, place: str, stamper: Any = None) -> tuple[bytes, Identity]:
     """Return the PDF with a certifying signature that allows no change, and what it was signed with.
 
-    Raises :class:`SignatureUnusable` when the certificate is not valid today.
+    ``stamper`` (:mod:`stamping`) puts trusted time into the signature, or raises its ``Unavailable``. Raises
+    :class:`SignatureUnusable` when the certificate is not valid today.
     """
     from pyhanko.sign import fields, signers
 
@@ -180,6 +181,7 @@ def sign(pdf: bytes, *, reason: str, place: str) -> tuple[bytes, Identity]:
             docmdp_permissions=fields.MDPPerm.NO_CHANGES,
         ),
         signer=_signer(found),
+        timestamper=stamper,
         new_field_spec=fields.SigFieldSpec(FIELD, invis_sig_settings=invisible),
     )  # fmt: skip
     out = io.BytesIO()

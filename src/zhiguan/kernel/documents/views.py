@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from django.http import FileResponse, HttpRequest
+import base64
+
+from django.http import FileResponse, HttpRequest, HttpResponse
 
 from zhiguan.kernel.files import service as files
 from zhiguan.kernel.trace import service as trace
 from zhiguan.kit import actor as actors
+from zhiguan.kit.errors import NotFound
 
 from . import queries
 
@@ -32,6 +35,19 @@ def download(request: HttpRequest, pk: int) -> FileResponse:
 def opened(request: HttpRequest, pk: int) -> FileResponse:
     """The signed PDF, to look at in the browser."""
     return _handed(pk, "document")
+
+
+def stamp(request: HttpRequest, pk: int) -> HttpResponse:
+    """The token of trusted time that was fetched after the signature, to verify beside the file."""
+    actor = actors.current()
+    assert actor is not None  # the page's guard has seen to it
+    document = queries.documents(actor).exclude(stamp="").filter(pk=pk).first()
+    if document is None:
+        raise NotFound("没有补盖的时间戳，或不在您的数据权限范围内。")
+    answer = HttpResponse(base64.b64decode(document.stamp), content_type="application/timestamp-token")
+    answer["Content-Disposition"] = f'attachment; filename="{document.digest[:16]}.der"'
+    answer["X-Content-Type-Options"] = "nosniff"
+    return answer
 
 
 def page(request: HttpRequest, pk: int, number: int) -> FileResponse:
