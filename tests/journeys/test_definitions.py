@@ -105,6 +105,43 @@ def test_a_step_is_changed_in_the_modeller_tested_and_published_by_another(produ
     fault_free(other)
 
 
+def test_a_new_table_is_made_filled_and_chosen_by_a_step(product, open_as):
+    page = open_as("designer")
+    url = new_draft(page)
+    key = int(url.rstrip("/").rsplit("/", 1)[1])
+    page.goto(f"{url}?tab=决策表")
+    page.get_by_role("link", name="新建决策表", exact=True).last.click()
+    page.fill("[name=code]", "visit")
+    page.fill("[name=title]", "是否须现场核查")
+    page.get_by_label("编制净增（increase）").check()
+    page.fill("[name=output]", "needed")
+    page.fill("[name=label]", "须核查")
+    page.select_option("[name=type]", "boolean")
+    page.fill("[name=value]", "否")
+    with page.expect_navigation():
+        page.locator("form.zg-form").get_by_role("button", name="新建决策表", exact=True).click()
+    page.wait_for_selector("[data-island=dmn-edit][data-mounted=done]")
+    assert page.get_by_label("规则 1 须核查").input_value() == "false"
+    page.get_by_role("button", name="添加规则", exact=True).click()
+    page.get_by_label("规则 2 编制净增").fill("> 5")
+    page.get_by_label("规则 2 须核查").fill("true")
+    page.get_by_label("规则 2 上移").click()
+    page.locator(".zg-grid-given", has_text="编制净增").locator("input").fill("6")
+    page.get_by_role("button", name="试算", exact=True).click()
+    page.locator(".zg-grid-hit").first.wait_for()
+    save(page)
+    [(table,)] = product.rows("SELECT tables->>'visit' FROM flow_definition WHERE id = %s", key)
+    assert table.index("&gt; 5") < table.index("其他情形") and 'label="编制净增"' in table
+
+    page.goto(f"{url}edit/")
+    page.wait_for_selector("[data-island=bpmn-edit][data-mounted=done]")
+    choose(page, "route")
+    page.locator(".zg-model-panel select").filter(has_text="是否须现场核查").select_option("visit:visit")
+    assert save(page)["faults"] == []
+    assert 'zg:decision="visit:visit"' in product.rows("SELECT bpmn FROM flow_definition WHERE id = %s", key)[0][0]
+    fault_free(page)
+
+
 def test_on_a_phone_a_process_is_readable_and_cannot_be_broken(open_as):
     page = open_as("designer", PHONE)
     url = new_draft(page)

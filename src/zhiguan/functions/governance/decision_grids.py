@@ -299,6 +299,43 @@ def write(data: str, grids: Iterable[Mapping[str, Any]]) -> str:
     return text
 
 
+DMN = "https://www.omg.org/spec/DMN/20191111/MODEL/"
+
+
+def new(code: str, title: str, grid: Mapping[str, Any]) -> str:
+    """Return a file of one decision, ``code``, called ``title``, that holds the grid; its inputs are declared as data."""
+    names = {"id": f"{code}_file", "name": title, "namespace": f"urn:zhiguan:{code}"}
+    root = etree.Element(f"{{{DMN}}}definitions", names, nsmap={None: DMN})
+    writer = _Writer(root)
+    for column in grid["inputs"]:
+        name, key = column["text"], writer.new_id(f"in_{column['text']}_")
+        data = writer.made(root, "inputData", id=key, name=name, label=column["label"])
+        writer.made(data, "variable", name=name, typeRef=column["type"])
+    decision = writer.made(root, "decision", id=code, name=title)
+    writer.made(decision, "variable", name=title)
+    writer.made(decision, "decisionTable", id=f"{code}_table")
+    (cleaned,) = clean([{**grid, "id": code}])
+    return write(etree.tostring(root, encoding="unicode"), [cleaned])
+
+
+def title_of(data: str) -> str:
+    return _root(data).get("name", "")
+
+
+def retitled(data: str, title: str) -> str:
+    """Return the file with another name, its decision too where there is one only: nobody else in the file asks for it."""
+    root = _root(data)
+    root.set("name", title)
+    decisions = list(root.iter(f"{{{_space(root)}}}decision"))
+    if len(decisions) == 1:
+        for node in (decisions[0], decisions[0].find(f"{{{_space(root)}}}variable")):
+            if node is not None:
+                node.set("name", title)
+    text = etree.tostring(root, encoding="unicode")
+    dmn.read(text.encode())
+    return text
+
+
 def _require_what_is_used(root: Any, writer: _Writer) -> None:
     """Declare what the tables use now and nobody said they need: input data, and the requirement of it."""
     model = dmn.read(etree.tostring(root))

@@ -7,6 +7,7 @@ installation's key. A row changed behind our back (or copied from another instal
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any
@@ -14,17 +15,18 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from django.db import transaction
 from django.utils import timezone
+from lxml import etree
 
 from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.orgs import service as orgs
 from zhiguan.kernel.trace import signing
 from zhiguan.kit import registry
 from zhiguan.kit.actor import Actor
-from zhiguan.kit.errors import Conflict, Denied, Invalid
+from zhiguan.kit.errors import Conflict, Denied, Invalid, NotFound
 
-from . import dmn, engine, trying
+from . import dmn, engine, plan, trying
 from .codes import EDIT, REVIEW
-from .declare import ServiceItem
+from .declare import NAMESPACE, ServiceItem
 from .models import Definition
 
 
@@ -143,6 +145,57 @@ def change(
     if note is not None:
         values["note"] = note
     return ledger.change(row, actor, values, name="修改", version=version)
+
+
+TABLE_CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
+MOST_TABLES = 20
+
+
+def _free_code(row: Definition, code: str, *, but: str = "") -> str:
+    """Return the code of a table if the draft can have one of it; ``but`` is the code it has now."""
+    if not TABLE_CODE.fullmatch(code):
+        text = "代码以小写英文字母开头，只用小写英文字母、数字和下划线，最多 40 个。"
+        raise Invalid(text, fields={"code": text})
+    if code in row.tables and code != but:
+        raise Invalid(f"已有代码为“{code}”的决策表。", fields={"code": "该代码已使用。"})
+    return code
+
+
+def users_of(row: Definition, table: str) -> list[str]:
+    """Return the names of the steps of the process that decide by a table."""
+    process = engine.compiled(row.bpmn, row.tables)
+    return [process.plan.names[node] for node, (file, _) in process.plan.decisions.items() if file == table]
+
+
+def add_table(actor: Actor, row: Definition, *, code: str, text: str) -> Definition:
+    """新建决策表: a draft gets another DMN file; a business rule task can then decide by it."""
+    if len(row.tables) >= MOST_TABLES:
+        raise Conflict(f"一个流程最多 {MOST_TABLES} 张决策表。", code="too_many_tables")
+    return change(actor, row, tables=row.tables | {_free_code(row, code): text})
+
+
+def rename_table(actor: Actor, row: Definition, *, table: str, code: str, text: str) -> Definition:
+    """决策表改名: another code, and the file with what it is called now; the steps that decide by it go along."""
+    if table not in row.tables:
+        raise NotFound("该流程没有这张决策表。")
+    _free_code(row, code, but=table)
+    root, _ = plan.read(row.bpmn.encode())
+    for task in root.iter(f"{{{plan.BPMN}}}businessRuleTask"):
+        name = f"{{{NAMESPACE}}}decision"
+        file, _, decision = (task.get(name) or "").partition(":")
+        if file == table:
+            task.set(name, f"{code}:{decision}")
+    tables = {name: data for name, data in row.tables.items() if name != table} | {code: text}
+    return change(actor, row, bpmn=etree.tostring(root.getroottree(), encoding="unicode"), tables=tables)
+
+
+def remove_table(actor: Actor, row: Definition, *, table: str) -> Definition:
+    """删除决策表: as long as no step decides by it."""
+    if table not in row.tables:
+        raise NotFound("该流程没有这张决策表。")
+    if used := users_of(row, table):
+        raise Conflict(f"步骤“{'”“'.join(used)}”按这张决策表决定，请先在流程中改用其他决策表。", code="table_used")
+    return change(actor, row, tables={name: text for name, text in row.tables.items() if name != table})
 
 
 def faults(row: Definition) -> list[str]:

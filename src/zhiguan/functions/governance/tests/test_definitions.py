@@ -220,6 +220,85 @@ def test_what_is_no_grid_is_refused(world, draft, sent):
     assert post(world.designer, draft, "table_save", name, act="save", grids=sent, version=version(draft))[0] == 422
 
 
+def table_values(**more: Any) -> dict[str, Any]:
+    return {"code": "visit", "title": "是否须查勘", "policy": "FIRST", "inputs": ["increase", "reason_kind"],
+            "output": "needed", "label": "须查勘", "type": "boolean", "value": "否", **more}  # fmt: skip
+
+
+def act(actor: Any, row: Definition, which: str, **values: Any) -> Any:
+    return Visitor(actor).post(reverse(f"governance.definition.{which}", args=[row.pk]), values)
+
+
+def test_a_new_table_is_made_bound_and_decides(world, draft):
+    answer = act(world.designer, draft, "add_table", **table_values())
+    assert answer["Location"] == reverse("governance.definition.table", args=[draft.pk, "visit"])
+    draft.refresh_from_db()
+    [grid] = decision_grids.read(draft.tables["visit"])
+    assert [(column["label"], column["text"], column["type"]) for column in grid["inputs"]] == [
+        ("编制净增", "increase", "number"), ("申请类型", "reason_kind", "string"),
+    ]  # fmt: skip
+    assert (grid["policy"], grid["outputs"][0]["label"], grid["rules"][0]["outputs"]) == ("FIRST", "须查勘", ["false"])
+    model = dmn.read(draft.tables["visit"].encode())
+    assert sorted(model.inputs_of("visit")) == ["increase", "reason_kind"] and dmn.lint(model) == []
+    assert "是否须查勘" in html(Visitor(world.designer).get(answer["Location"]))
+    grid["rules"].insert(0, {"id": "", "cells": ["> 5", "-"], "outputs": ["true"], "note": "净增较多"})
+    sent = {"act": "save", "grids": json.dumps([grid]), "version": version(draft)}
+    status, told = post(world.designer, draft, "table_save", "visit", **sent)
+    assert status == 200 and told["faults"] == [], told
+    draft.refresh_from_db()
+    assert dmn.read(draft.tables["visit"].encode()).decide("visit", {"increase": 6, "reason_kind": "new"}).value is True
+    edit = reverse("governance.definition.edit", args=[draft.pk])
+    offered = html(Visitor(world.designer).get(edit))  # the modeller offers it to steps, with its name
+    assert f'"visit": [["visit", {json.dumps("是否须查勘")}]]' in offered or "是否须查勘" in offered
+    # A step of the process can decide by it, and its result is what conditions see.
+    bound = draft.bpmn.replace("route:route", "visit:visit").replace("decisions.route", "decisions.visit")
+    status, told = post(world.designer, draft, "save", act="save", bpmn=bound, version=version(draft))
+    assert (status, told["faults"]) == (200, [])
+    draft.refresh_from_db()
+    assert list(processes.process_of(draft).plan.decisions.values()) == [("visit", "visit")]
+
+
+@pytest.mark.parametrize(("values", "field"), [
+    ({"code": "route"}, "code"), ({"code": "Visit-1"}, "code"), ({"title": "<b>"}, "title"), ({"inputs": []}, "inputs"),
+    ({"inputs": ["nowhere"]}, "inputs"), ({"type": "number", "value": "很多"}, "value"), ({"policy": "LUCKY"}, "policy"),
+    ({"output": "结果"}, "output"),
+])  # fmt: skip
+def test_a_table_that_cannot_be_is_refused_at_its_field(world, draft, values, field):
+    before = draft.tables
+    answer = act(world.designer, draft, "add_table", **table_values(**values))
+    assert answer.status_code == 422 and f'id="id_{field}' in html(answer)
+    draft.refresh_from_db()
+    assert draft.tables == before
+
+
+def test_a_table_is_renamed_with_the_steps_that_use_it_and_goes_when_none_does(world, draft):
+    answer = act(world.designer, draft, "rename_table", table="route", code="way", title="审查方式")
+    assert answer.status_code == 302, html(answer)
+    draft.refresh_from_db()
+    assert list(draft.tables) == ["way"] and 'name="审查方式"' in draft.tables["way"]
+    process = processes.process_of(draft)
+    assert [table for table, _ in process.plan.decisions.values()] == ["way"]
+    assert process_checks.run(process, process_checks.clean(
+        [{"name": "不予受理", "context": [{"code": "increase", "kind": "number", "text": "0"}], "acts": CHECK["acts"], "open": [],
+          "result": "refused", "decisions": {}}], process.plan))[0]["passed"]  # fmt: skip
+    refused = act(world.designer, draft, "remove_table", table="way")
+    assert refused.status_code == 409 and "请先在流程中改用" in html(refused)
+    act(world.designer, draft, "add_table", **table_values())
+    assert act(world.designer, draft, "remove_table", table="visit").status_code == 302
+    draft.refresh_from_db()
+    assert list(draft.tables) == ["way"]
+
+
+def test_tables_of_what_is_published_stay(world):
+    for code, values in (("add_table", table_values()), ("rename_table", {"table": "route", "code": "a", "title": "甲"}),
+                         ("remove_table", {"table": "route"})):  # fmt: skip
+        assert act(world.designer, world.shipped, code, **values).status_code == 409
+    with pytest.raises(Refusal):
+        definitions.add_table(world.reviewer, world.shipped, code="visit", text="")
+    with pytest.raises(Refusal):
+        definitions.add_table(world.designer, world.shipped, code="visit", text="")
+
+
 # --- test cases, review -----------------------------------------------------------------------------------------------
 
 
