@@ -35,6 +35,8 @@ def site(module_db: Any) -> dict[str, str]:
 
     from django.utils import timezone
 
+    from zhiguan.kernel.flow import definitions
+    from zhiguan.kernel.reference import service as reference
     from zhiguan.lines.vehicles.domain import orders, register
     from zhiguan.lines.vehicles.tests.conftest import make_world
 
@@ -43,6 +45,8 @@ def site(module_db: Any) -> dict[str, str]:
 
     with system("tests").acting() as boss:
         world = make_world(make_actor)
+        reference.sync()
+        definitions.sync(boss)
         place = register.add_place(boss, unit=world.organ, name="车库", lat=31.23, lon=121.47)
         for number in range(3):
             vehicle = register.register(
@@ -77,6 +81,7 @@ def module_db(cluster: Any, template_database: str, django_db_setup: None, djang
 
 
 KNOWN = {"unit": 2, "place": 1, "vehicle": 1, "driver": 1, "plate": "沪A20001", "person": "P5", "vin": None,
+         "item": "vehicles.vehicle_quota",
          "bought_on": "2022-01-01", "registered_on": None, "valid_from": "2030-01-01", "number": "13900000001"}  # fmt: skip
 """Values that exist or are allowed, put into half of the bodies, so that the verbs are reached."""
 
