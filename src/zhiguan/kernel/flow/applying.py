@@ -21,6 +21,7 @@ from . import feel, forms, materials, queries
 from .clock import What
 from .declare import APPLY, Problem, ServiceItem
 from .desk import Desk, as_flow, item_of, next_code, on_desk, work_of
+from .lifecycle import OPEN
 from .models import Case, CaseFile, Correction, Seat
 
 WRITABLE = ("draft", "correcting", "returned")
@@ -206,7 +207,7 @@ def resubmit(actor: Actor, case: Case, *, values: Mapping[str, Any] | None = Non
 def withdraw(actor: Actor, case: Case, *, reason: str = "") -> Case:
     """撤回: the applicant takes the application back, as long as nothing has taken effect."""
     with on_desk(actor, case) as desk:
-        _own(desk, "running", "correcting", "returned")
+        _own(desk, *OPEN)
         if desk.in_effect():
             raise Conflict("办件已经生效，不能撤回。", code="in_effect")
         desk.close_steps(desk.steps("open"), "cancelled")

@@ -42,7 +42,7 @@ CASE = Lifecycle(
         Move("grant", ("running",), "granted", "办结"),
         Move("refuse", ("running",), "refused", "不予批准"),
         Move("discard", ("draft",), "withdrawn", "放弃草稿"),
-        Move("withdraw", ("running", "correcting", "returned"), "withdrawn", "撤回"),
+        Move("withdraw", OPEN, "withdrawn", "撤回"),
         Move("terminate", OPEN, "terminated", "终止", needs_reason=True),
     ),
     colours={"draft": "secondary", "running": "blue", "correcting": "orange", "returned": "orange",

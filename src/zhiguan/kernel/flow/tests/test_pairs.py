@@ -9,8 +9,10 @@ from django.utils import timezone
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from zhiguan.kernel.flow import service
+from zhiguan.kernel.flow import limits, service
+from zhiguan.kernel.flow.cards import raise_due
 from zhiguan.kernel.flow.models import Case, Definition, Delegation, Effect, Seat, Step
+from zhiguan.kernel.notices.models import Notice
 from zhiguan.kernel.orgs.models import Person
 from zhiguan.kit.errors import Conflict, Denied, Invalid, NotFound
 
@@ -391,6 +393,88 @@ def test_copy_and_comment_during_countersign_change_nothing(office, case_at):
         seat = Seat.objects.get(case=case, person=office.people["褚专家"])
         service.decide(office.actor("褚专家"), case, seat=seat, outcome="agree")
     check(case)
+
+
+def test_suspend_then_withdraw(office, case_at):
+    case = case_at("review", "one")
+    case = office.does("赵审查", service.suspend, case, ground="专家评审", reason="等")
+    case = office.acts("张申请", service.withdraw, case)
+    assert [what for _, what, _ in case.clock] == ["start", "stop", "close"]
+    with pytest.raises(Conflict):
+        office.acts("郑管理", service.resume, case)
+    check(case)
+
+
+def test_urge_then_send_back_then_urge(office, case_at):
+    case = case_at("review", "one")
+    case = office.does("赵审查", service.claim, case)
+    case = office.acts("张申请", service.urge, case)
+    urged = Notice.objects.filter(kind="flow.case.urge", subject=f"flow.case/{case.pk}")
+    assert [notice.account for notice in urged] == [office.accounts["赵审查"]]  # whose turn it is, nobody else
+    case = office.does("赵审查", service.send_back, case, reason="重写")
+    Case.objects.filter(pk=case.pk).update(urged_at=None)
+    with pytest.raises(Conflict, match="不需要催办"):
+        office.acts("张申请", service.urge, case)
+    check(case)
+
+
+def test_a_copy_to_somebody_who_knows_the_case_is_told_of_too(office, case_at):
+    case = case_at("review", "one")
+    version = case.version
+    case = office.acts("赵审查", service.copy_to, case, people=people(office, "李领导"))
+    assert case.version == version + 1 and Seat.objects.filter(case=case, kind="copy").count() == 1
+    check(case)
+
+
+def test_transfer_during_a_delegation_ends_what_the_deputy_may(office, case_at):
+    today = timezone.localdate()
+    with office.actor("赵审查").acting():
+        service.authorise(office.actor("赵审查"), delegate=office.people["褚专家"], valid_from=today, valid_to=today, reason="出差")
+    case = case_at("review", "one")
+    seat, deputy = office.seat("赵审查", case), office.actor("褚专家")
+    case = office.does("赵审查", service.transfer, case, person=office.people["周核查"], reason="出差")
+    with pytest.raises(Conflict), deputy.acting():
+        service.decide(deputy, case, seat=seat, outcome="agree")
+    with pytest.raises(Denied), deputy.acting():
+        service.decide(deputy, case, seat=office.seat("周核查", case), outcome="agree")
+    case = office.agrees("周核查", case)
+    assert open_nodes(case) == ["decision"]
+    check(case)
+
+
+def test_transferred_to_another_organ_mid_case_then_reassigned_then_back(office, case_at):
+    case = case_at("review", "one")
+    case = office.does("赵审查", service.claim, case)
+    old = office.seat("赵审查", case)
+    Person.objects.filter(name="赵审查").update(unit=office.units["乙"])
+    for verb, values in ((service.decide, {"outcome": "agree"}), (service.release, {}), (service.return_, {
+        "to": Step.objects.get(case=case, node="accept"), "reason": "x"})):  # fmt: skip
+        with pytest.raises(Denied, match="已调离"):
+            office.does("赵审查", verb, case, **values)
+    check(case)
+    case = office.acts("郑管理", service.reassign, case, step=step(case), people=people(office, "钱审查"), reason="原办理人调离")
+    Person.objects.filter(name="赵审查").update(unit=office.units["局"])
+    with pytest.raises(Conflict), office.actor("赵审查").acting():
+        service.decide(office.actor("赵审查"), case, seat=old, outcome="agree")
+    case = office.agrees("钱审查", case)
+    assert open_nodes(case) == ["decision"]
+    check(case)
+
+
+def test_accepted_while_the_calendar_lacks_the_year(office, case_at):
+    """The case goes on; no due date is guessed, no card raised, and it is looked at again."""
+    from zhiguan.kernel.calendar import models
+
+    models.Day.objects.all().delete()
+    models.Year.objects.all().delete()
+    models.Stamp.objects.all().delete()
+    case = case_at("review", "one")
+    assert case.accepted_at is not None and limits.in_words(case, case.accepted_at)[0] == "节假日未录入"
+    assert case.look_at is not None and raise_due(timezone.now() + timedelta(days=90)) == 0
+    case.refresh_from_db()
+    for name in ("赵审查", "吴决定"):
+        case = office.agrees(name, case)
+    assert case.state == "granted" and case.look_at is None and not case.cards.exists()
 
 
 def test_any_order_of_operations(office):
