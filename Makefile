@@ -20,7 +20,7 @@ up: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	@scripts/test-system-packages
 	@$(BIN)/zhiguan frontend
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check

@@ -60,11 +60,9 @@ PROCESS_FLAGS = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of the folder belongs to one worker (with ``--dist loadgroup``), so that the product is started once."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("journeys"))
 
 
 @dataclass
@@ -76,6 +74,8 @@ class Product:
     first_passwords: dict[str, str] = field(repr=False)
     passwords: dict[str, str] = field(default_factory=dict, repr=False)
     states: dict[str, Any] = field(default_factory=dict, repr=False)
+    env: dict[str, str] = field(default_factory=dict, repr=False)
+    """What another process of this product is started with."""
 
     def rows(self, text: str, *values: Any) -> list[tuple]:
         """Ask the database past row-level security, to know what pages must and must not show."""
@@ -147,7 +147,7 @@ def product(cluster: Any, template_database: str, tmp_path_factory: pytest.TempP
                 started.append(subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT))
         for process, running, port in zip(("web", "live"), started, (web, live), strict=True):
             _wait_for(f"http://127.0.0.1:{port}/healthz", running, folder / f"{process}.log")
-        made = Product(f"http://127.0.0.1:{web}", urls, sign_ins)
+        made = Product(f"http://127.0.0.1:{web}", urls, sign_ins, env=env)
         for account, key in re.findall(r"^session (\w+) (\w+)$", prepared.stdout, re.M):
             made.states[account] = _cookies(key)
         yield made

@@ -25,14 +25,16 @@ PACKAGE = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("ZHIGUAN_SHARED", PACKAGE.parents[2] / "shared"))
 
 
-def _schema_digest() -> str:
-    """Return a digest of everything the template database is made from."""
+def _schema_digest(*, extra: bool = True) -> str:
+    """Return a digest of everything the template database is made from; without lines from outside when not ``extra``."""
     from django.apps import apps
     from django.conf import settings
 
     digest = hashlib.sha256()
-    digest.update(repr(settings.INSTALLED_APPS).encode())
     for config in sorted(apps.get_app_configs(), key=lambda each: each.name):
+        if not extra and config.name in settings.EXTRA_LINES:
+            continue
+        digest.update(config.name.encode())
         if PACKAGE not in Path(config.path).parents and config.name not in settings.EXTRA_LINES:
             continue
         files = [*Path(config.path).glob("*.py"), *Path(config.path, "migrations").glob("*.py")]
@@ -67,7 +69,9 @@ def _sweep(cluster: Any, keep: str) -> None:
 
 @pytest.fixture(scope="session")
 def template_database(cluster: Any, django_db_blocker: Any, django_test_environment: None) -> str:
-    """The name of a migrated, empty database of today's schema."""
+    """The name of a migrated database of today's schema that holds what we ship (roles, standards), and no more."""
+    from django.conf import settings
+
     from zhiguan.site.management.commands.migrate_all import as_owner, prepare, sync_data
     from zhiguan.site.runtime.paths import var_dir
     from zhiguan.site.runtime.postgres import bootstrap, drop_database
@@ -76,24 +80,42 @@ def template_database(cluster: Any, django_db_blocker: Any, django_test_environm
     name = f"zgt_{_schema_digest()}"
     with file_lock(var_dir() / "test-pg.lock"):
         _sweep(cluster, name)
-        with psycopg.connect(cluster.url("postgres", "postgres"), autocommit=True) as connection:
-            comment = connection.execute(
-                "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [name]
-            ).fetchone()
-            if comment and comment[0] == "ready":
-                return name
-        drop_database(cluster, name)
+        ready = _is_ready(cluster, name)
+        if not ready:
+            drop_database(cluster, name)
+            if settings.EXTRA_LINES and _is_ready(cluster, base := f"zgt_{_schema_digest(extra=False)}"):
+                _copy(cluster, base, name)  # a line from outside comes to what is there
         urls = bootstrap(cluster, name)
         with django_db_blocker.unblock():
-            prepare(urls.owner, "zhiguan_app", verbosity=0)
+            if not ready:
+                prepare(urls.owner, "zhiguan_app", verbosity=0)
             from django.db import connection as django_connection
 
-            with as_owner(urls.app):
+            with as_owner(urls.app):  # what we ship may have changed since the template was made
                 sync_data()
             django_connection.close()
         with psycopg.connect(cluster.url("postgres", "postgres"), autocommit=True) as connection:
             connection.execute(sql.SQL("COMMENT ON DATABASE {} IS 'ready'").format(sql.Identifier(name)))
     return name
+
+
+def _is_ready(cluster: Any, name: str) -> bool:
+    """Tell whether the template was made to the end."""
+    with psycopg.connect(cluster.url("postgres", "postgres"), autocommit=True) as connection:
+        found = connection.execute(
+            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [name]
+        ).fetchone()
+    return found is not None and found[0] == "ready"
+
+
+def _copy(cluster: Any, template: str, name: str) -> None:
+    with psycopg.connect(cluster.url("postgres", "postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER zhiguan_owner").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
 
 
 def _clone(cluster: Any, template: str, name: str) -> None:
@@ -102,13 +124,7 @@ def _clone(cluster: Any, template: str, name: str) -> None:
     from zhiguan.site.runtime.secrets import file_lock
 
     with file_lock(var_dir() / "test-pg.lock"):
-        with psycopg.connect(cluster.url("postgres", "postgres"), autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-            connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER zhiguan_owner").format(
-                    sql.Identifier(name), sql.Identifier(template)
-                )
-            )
+        _copy(cluster, template, name)
         bootstrap(cluster, name)  # database-level grants are not cloned
         with psycopg.connect(cluster.url("postgres", "postgres"), autocommit=True) as connection:
             # A test that waits for itself must fail, not hang.

@@ -125,9 +125,6 @@ def items(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def office(as_system: Any, items: None) -> Office:
-    from zhiguan.kernel.reference import service as reference
-
-    reference.sync()
     load_calendar()
     made = Office()
     publish(sample.bpmn())

@@ -11,7 +11,6 @@ import pytest
 
 from zhiguan.kernel.orgs.models import Person
 from zhiguan.kernel.orgs.tests.places import make_unit
-from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import system
 from zhiguan.lines.assets.codes import PERMISSIONS as DECLARED
 from zhiguan.lines.assets.domain import cards, disposals, titles
@@ -23,7 +22,6 @@ NUMBERS = count(1)
 
 @pytest.fixture
 def world(as_system, make_actor):
-    reference.sync()
     city = make_unit(None, 0, "310000", "测试市", "city")
     organ = make_unit(city, 1, "310000001", "市甲局", "organ")
     other = make_unit(city, 2, "310000002", "市乙局", "organ")

@@ -13,7 +13,6 @@ from openpyxl import Workbook
 from zhiguan.kernel.documents.service import OutcomeDocument
 from zhiguan.kernel.flow import definitions, service
 from zhiguan.kernel.flow.tests.office import Office
-from zhiguan.kernel.identity.service import sync_roles
 from zhiguan.kernel.ledger.models import LedgerEvent
 from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import system
@@ -40,7 +39,6 @@ def office(world):
     from zhiguan.kernel.calendar import service as calendar
 
     calendar.sync()
-    sync_roles()
     definitions.sync(system("tests"))
     return Office(world, "assets", make_unit(world.city, 9, "310000009", "市机关事务管理局", "organ"), WHO)
 

@@ -20,7 +20,6 @@ from zhiguan.kernel.flow import definitions, service
 from zhiguan.kernel.flow.engine import compiled
 from zhiguan.kernel.flow.tests.office import Office
 from zhiguan.kernel.flow.trying import failures
-from zhiguan.kernel.identity.service import sync_roles
 from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import system
@@ -35,7 +34,6 @@ from .conftest import BOSS, _unit, old
 @pytest.fixture
 def office(world):
     calendar.sync()
-    sync_roles()
     definitions.sync(system("tests"))
     return Office(world, "housing", _unit(world.city, 3, "310000003", "市机关事务管理局", "organ"))
 

@@ -24,9 +24,6 @@ _unit = partial(make_unit, versioned=True)
 
 @pytest.fixture
 def world(as_system, make_actor):
-    from zhiguan.kernel.reference import service as reference
-
-    reference.sync()
     city = _unit(None, 0, "310000", "测试市", "city")
     organ = _unit(city, 1, "310000001", "市甲局", "organ")
     other = _unit(city, 2, "310000002", "市乙局", "organ")

@@ -11,7 +11,6 @@ from django.utils import timezone
 from zhiguan.kernel.flow import definitions, service
 from zhiguan.kernel.flow.models import Seat
 from zhiguan.kernel.flow.tests.office import Office
-from zhiguan.kernel.identity.service import sync_roles
 from zhiguan.kit.actor import system
 from zhiguan.kit.errors import Conflict, Invalid
 from zhiguan.lines.vehicles.domain import register
@@ -31,7 +30,6 @@ WHO = (
 
 @pytest.fixture
 def office(rulebook, world):
-    sync_roles()
     definitions.sync(system("tests"))
     bureau = make_unit(world.city, 3, "310000003", "市机关事务管理局", "organ")
     return Office(world, "vehicles", bureau, WHO, people=world.people)
