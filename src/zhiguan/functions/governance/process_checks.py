@@ -26,7 +26,8 @@ def names(row: Definition, process: engine.Process) -> list[dict[str, str]]:
     """What conditions and tables ask for: code, name and kind of value; the form's own fields among them by their labels."""
     fields = {each["code"]: each for each in processes.fields_of(processes.item_of(row.item))}
     asked: dict[str, str] = {}
-    labels = {column.text: column.label for model in process.tables.values() for each in model.tables for column in each.columns}
+    labels = {name: label for text in row.tables.values() for name, label in processes.data_names(text).items()}
+    labels |= {column.text: column.label for model in process.tables.values() for each in model.tables for column in each.columns}
     labels |= {code: about["name"] for code, about in fields.items()}
     for table, decision in process.plan.decisions.values():
         model = process.tables[table]

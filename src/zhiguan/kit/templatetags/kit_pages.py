@@ -26,7 +26,8 @@ def is_many(bound: forms.BoundField) -> bool:
 @register.filter
 def is_wide(bound: forms.BoundField) -> bool:
     """Tell whether a field takes the whole width of the form."""
-    return isinstance(bound.field.widget, forms.Textarea)
+    widget = bound.field.widget
+    return isinstance(widget, forms.Textarea) or (isinstance(widget, forms.CheckboxSelectMultiple) and len(widget.choices) > 6)
 
 
 @register.filter

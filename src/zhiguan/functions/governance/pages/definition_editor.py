@@ -83,8 +83,9 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
         "tables": {name: [[key, title] for key, title in processes.titles(process, name).items()] for name in process.tables},
         "names": process_checks.names(row, process),
     }  # fmt: skip
-    context = {"row": row, "title": title, "config": config, "back": reverse("governance.definition.detail", args=[pk]),
-               "tables": sorted(row.tables)}  # fmt: skip
+    tables = [(name, decision_grids.title_of(text) or name) for name, text in sorted(row.tables.items())]
+    context = {"row": row, "title": title, "config": config, "tables": tables,
+               "back": reverse("governance.definition.detail", args=[pk])}  # fmt: skip
     return render(request, "governance/definition_edit.html", context)
 
 

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.urls import reverse
 
+from zhiguan.kernel.flow import queries as flow
 from zhiguan.kernel.flow.codes import EDIT
 from zhiguan.kernel.flow.service import Definition, definitions
 from zhiguan.kit.actor import Actor
-from zhiguan.kit.errors import NotFound, Refusal
-from zhiguan.kit.pages import PageForm, VerbAction
+from zhiguan.kit.errors import Refusal
+from zhiguan.kit.pages import FormPage, PageForm
 
 from .. import decision_grids, process_checks, processes
 
@@ -94,52 +96,58 @@ def _tables(row: Definition) -> list[tuple[str, str]]:
     return [(code, f"{decision_grids.title_of(text) or code}（{code}）") for code, text in row.tables.items()]
 
 
-def add(
-    actor: Actor, row: Definition, *, code: str, title: str, policy: str, inputs: list[str], output: str, label: str,
-    type: str, value: str,
-) -> Definition:  # fmt: skip
+def add(actor: Actor, row: Definition, values: Mapping[str, Any]) -> Definition:
     """新建决策表: with the conditions chosen, and one rule that always holds."""
-    names = known(row)
-    grid: Mapping[str, Any] = {
-        "policy": policy, "aggregation": "",
+    names, inputs = known(row), values["inputs"]
+    grid = {
+        "policy": values["policy"], "aggregation": "",
         "inputs": [
             {"id": "", "label": names[each][0], "text": each, "type": FEEL_TYPES.get(names[each][1], "")} for each in inputs
         ],
-        "outputs": [{"id": "", "name": output, "label": label, "type": type}],
-        "rules": [{"id": "", "cells": ["-"] * len(inputs), "outputs": [value], "note": "其他情形"}],
-    }
-    made = definitions.add_table(actor, row, code=code, text=decision_grids.new(code, title, grid))
+        "outputs": [{"id": "", "name": values["output"], "label": values["label"], "type": values["type"]}],
+        "rules": [{"id": "", "cells": ["-"] * len(inputs), "outputs": [values["value"]], "note": "其他情形"}],
+    }  # fmt: skip
+    code = values["code"]
+    made = definitions.add_table(actor, row, code=code, text=decision_grids.new(code, values["title"], grid))
     made.table_made = code
     return made
 
 
-def rename(actor: Actor, row: Definition, *, table: str, code: str, title: str) -> Definition:
-    if table not in row.tables:
-        raise NotFound("该流程没有这张决策表。")
-    return definitions.rename_table(
-        actor, row, table=table, code=code, text=decision_grids.retitled(row.tables[table], title)
-    )
+def rename(actor: Actor, row: Definition, values: Mapping[str, str]) -> Definition:
+    text = decision_grids.retitled(row.tables[values["table"]], values["title"])
+    return definitions.rename_table(actor, row, table=values["table"], code=values["code"], text=text)
 
 
-def _draft(row: Definition) -> bool:
-    return row.state == "draft"
+def _drafts(actor: Actor) -> QuerySet[Definition]:
+    return flow.definitions(actor).filter(state="draft")
 
 
-def _has_tables(row: Definition) -> bool:
-    return row.state == "draft" and bool(row.tables)
+def _asked(actor: Actor, row: Definition, query: Mapping[str, str]) -> dict[str, str]:
+    """What the page it was opened from says of the table."""
+    name = query.get("table", "")
+    return {"table": name, "code": name, "title": decision_grids.title_of(row.tables[name])} if name in row.tables else {}
 
 
 def _tab(row: Definition, actor: Actor) -> str:
     return f"{reverse('governance.definition.detail', args=[row.pk])}?tab=决策表"
 
 
-ACTS = (
-    VerbAction("add_table", "新建决策表", verb=add, permission=EDIT, form=TableForm, when=_draft, icon="table",
-               done="已新建决策表，可以继续添加规则；在流程图的决策步骤中选用后生效。",
-               success=lambda row, actor: reverse("governance.definition.table", args=[row.pk, row.table_made])),
-    VerbAction("rename_table", "决策表改名", verb=rename, permission=EDIT, form=RenameForm, when=_has_tables, icon="pencil",
-               help="流程中按它决定的步骤随之改为新的代码。", success=_tab),
-    VerbAction("remove_table", "删除决策表", verb=definitions.remove_table, permission=EDIT, form=RemoveForm, when=_has_tables,
-               style="danger", icon="trash", help="仍有步骤按它决定的，须先在流程中改用其他决策表。", success=_tab),
+def _page(code: str, title: str, form: type, verb: Any, **more: Any) -> FormPage:
+    return FormPage(
+        code=f"governance.definition.{code}", path=f"governance/definition/<int:pk>/{code}/", title=title, permission=EDIT,
+        form=form, verb=verb, rows=_drafts, parent="governance.definition", version=lambda row: row.version,
+        **{"success": _tab, "initial": _asked, **more},
+    )  # fmt: skip
+
+
+ADD = _page(
+    "add_table", "新建决策表", TableForm, add, initial=lambda *_: {}, submit="新建决策表",
+    done="已新建决策表，可以继续添加规则；在流程图的决策步骤中选用后生效。",
+    success=lambda row, actor: reverse("governance.definition.table", args=[row.pk, row.table_made]),
 )  # fmt: skip
-__all__ = ["ACTS"]
+RENAME = _page("rename_table", "决策表改名", RenameForm, rename, help="流程中按它决定的步骤随之改为新的代码。")
+REMOVE = _page(
+    "remove_table", "删除决策表", RemoveForm, lambda actor, row, values: definitions.remove_table(actor, row, **values),
+    submit="删除", done="已删除决策表。", help="仍有步骤按它决定的，须先在流程中改用其他决策表。",
+)  # fmt: skip
+__all__ = ["ADD", "REMOVE", "RENAME"]

@@ -37,7 +37,6 @@ from zhiguan.kit.pages import (
 )
 
 from .. import diagrams, process_checks, processes, queries
-from . import definition_tables
 
 STATE = Badge("state", "状态", LIFE.colours, choices=LIFE.choices)
 
@@ -166,7 +165,6 @@ ACTS = (
     VerbAction("create", "新建版本", verb=definitions.create, permission=EDIT, form=NoteForm, icon="versions",
                help="以本版本为底稿新建草稿；本版本和正在办理的办件不受影响。", done="已新建草稿，可以编辑。",
                success=lambda row, actor: reverse("governance.definition.detail", args=[row.pk])),
-    *definition_tables.ACTS,
     VerbAction("propose", "提交复核", verb=definitions.propose, permission=EDIT, when=_in("draft"), style="primary", icon="send",
                confirm="提交时运行全部测试用例；全部通过后交由他人复核发布。", done="测试用例全部通过，已提交复核。"),
     VerbAction("send_back", "退回修改", verb=definitions.send_back, permission=REVIEW, when=_in("reviewing"), reason=True,
