@@ -70,8 +70,14 @@ class MetricQuery:
         return None if self.end is None else datetime.combine(self.end + timedelta(days=1), time.min, LOCAL)
 
     def narrow(self, rows: Any, column: str = "scope_pos") -> Any:
-        """Return the queryset within the permission's scope and the chosen units."""
-        rows = rows.filter(self.actor.scope(self.permission).q(column))
+        """Return the queryset within the permission's scope and the chosen units.
+
+        By the rows' own position, what the row rule shows beyond it counts, too (rows that serve a second unit, a
+        person's own): the list behind the figure shows it.
+        """
+        rule = getattr(rows.model, "row_rule", None) if column == "scope_pos" else None
+        scope = self.actor.scope(self.permission)
+        rows = rows.filter(scope.q(column, getattr(rule, "persons", ())) | scope.beyond(rule))
         if self.ranges is None:
             return rows
         chosen = None

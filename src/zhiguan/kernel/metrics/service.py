@@ -19,6 +19,7 @@ from .grouping import breakdown, by_unit, ratio, share
 
 __all__ = [
     "Reading",
+    "addresses",
     "breakdown",
     "by_unit",
     "catalogue",
@@ -105,6 +106,14 @@ def rows_url(code: str, actor: Actor, **dims: Any) -> str:
     found = metric(code, actor)
     with working(actor):
         return _rows(found, _query(found, actor, dims))
+
+
+def addresses(code: str, actor: Actor, group_by: str, keys: Iterable[str], **dims: Any) -> list[str]:
+    """Return the addresses of the rows behind groups known already, without computing them; see :func:`series`."""
+    found = metric(code, actor)
+    with working(actor):
+        groups = [Group(key, key, None) for key in keys]
+        return _addresses(found, _query(found, actor, dims), group_by, groups)
 
 
 def text(found: Metric, number: Value) -> str:

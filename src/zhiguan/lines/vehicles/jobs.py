@@ -18,7 +18,7 @@ from zhiguan.kernel.telemetry import store
 from zhiguan.kit.actor import system
 from zhiguan.kit.jobs import Periodic
 
-from .domain import driving, dues, privacy
+from .domain import driving, dues, months, privacy
 from .domain import uplinks as terminal_uplinks
 from .models import Terminal, Vehicle, VehicleDay
 from .rules import share
@@ -150,11 +150,25 @@ def tell_holders() -> str:
     return f"告知固定使用人 {told} 条" if told else ""
 
 
+def keep_months() -> str:
+    """Bring the kept parts of evaluation up to date."""
+    done = months.keep_months()
+    return f"更新 {done} 个月的评价数据" if done else ""
+
+
+def keep_all_months() -> str:
+    """Count all kept parts anew: factors, units and what no time of change tells."""
+    done = months.keep_months(whole=True)
+    return f"重算 {done} 个月的评价数据" if done else ""
+
+
 UPLINKS = Periodic("vehicles.uplinks", "登记终端刷卡与影像", "* * * * * */10", uplinks)
 HEALTH = Periodic("vehicles.terminal_health", "检查终端信号与固件", "*/2 * * * *", health)
 DUES = Periodic("vehicles.dues", "计算到期事项", "20 1 * * *", refresh_dues)
 REMIND = Periodic("vehicles.remind", "发送到期提醒", "30 8 * * *", remind)
 TELL_HOLDERS = Periodic("vehicles.privacy_tell", "告知行踪被查看的固定使用人", "10 * * * *", tell_holders)
+MONTHS = Periodic("vehicles.months", "更新效能评价数据", "*/10 * * * *", keep_months)
+ALL_MONTHS = Periodic("vehicles.months_all", "重算效能评价数据", "30 2 * * *", keep_all_months)
 STUDY = JobKind(
     "vehicles.fleetstudy.finish", "车队测算", "zhiguan.lines.vehicles.domain.studies.run_study",
     permission="vehicles.plan.manage", retries=1,

@@ -35,6 +35,14 @@ LINE = Line(
             "signal and firmware of the latest report, noted again and again; no person decides anything",
         ),
         (
+            "verbs-are-traced vehicles.domain.months.keep_months",
+            "sums of rows each traced itself, counted anew by a job; no person decides anything",
+        ),
+        (
+            "verbs-are-traced vehicles.domain.months.compute_month",
+            "sums of rows each traced itself, counted anew by a job; no person decides anything",
+        ),
+        (
             "one-act-one-word vehicles.terminal.close",
             "a terminal is removed (拆除) from a vehicle; the kept things share their moves",
         ),

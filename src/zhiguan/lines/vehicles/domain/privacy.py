@@ -64,8 +64,8 @@ def apply_lift(actor: Actor, vehicle: Vehicle, *, day_from: date, day_to: date, 
             made = ledger.create(
                 PrivacyLift, actor,
                 {"unit": vehicle.unit, "vehicle": vehicle, "plate": vehicle.plate, "account_id": account,
-                 "account_name": actor.name[:80], "applicant_person_id": actor.person_id, "day_from": day_from, "day_to": day_to, "hours": hours,
-                 "reason": reason[:200]},
+                 "account_name": actor.name[:80], "applicant_person_id": actor.person_id, "day_from": day_from,
+                 "day_to": day_to, "hours": hours, "reason": reason[:200]},
                 name="申请", reason=reason,
             )  # fmt: skip
     except IntegrityError as error:

@@ -5,31 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from zhiguan.kernel.metrics.declare import Group, Metric, MetricQuery, Value
 from zhiguan.kernel.metrics.service import breakdown, ratio, share
 
 from ..codes import Match, VehicleKind
-from ..models import DispatchOrder, Terminal, Trip, Vehicle, VehicleDay
+from ..models import DispatchOrder, Terminal, Trip, Vehicle
 from ..queries import devices, tracks
+from ..queries.parts import COLUMNS, figure, of_car
 
 KIND = {"choices": {"kind": dict(VehicleKind.choices)}, "dimension_names": {"kind": "车辆种类"}}
 OF_CAR = {"choices": {"kind": dict(VehicleKind.choices)}, "dimension_names": {"kind": "车辆种类", "car": "车辆"}}
-COLUMNS = {"kind": "vehicle__kind", "car": "vehicle__plate"}
 BUREAU = "机关事务管理局车辆管理部门"
 REGISTER, ORDERS, TRACKS = "公务用车台账", "派车单", "卫星定位行程"
 
 
 def _kind(query: MetricQuery, rows: QuerySet, path: str = "kind") -> QuerySet:
     return rows.filter(**{path: query.dims["kind"]}) if "kind" in query.dims else rows
-
-
-def of_car(query: MetricQuery, rows: QuerySet) -> QuerySet:
-    """Return the rows of the vehicles that the query is narrowed to by kind or plate."""
-    rows = _kind(query, rows, "vehicle__kind")
-    return rows.filter(vehicle__plate=query.dims["car"]) if "car" in query.dims else rows
 
 
 def _vehicles(query: MetricQuery) -> QuerySet[Vehicle]:
@@ -72,14 +66,6 @@ def _orders(query: MetricQuery) -> Value | list[Group]:
     return breakdown(query, rows, time="planned_from") if query.group_by else rows.count()
 
 
-def _mileage(query: MetricQuery) -> Value | list[Group]:
-    rows = _trips(query)
-    if query.group_by:
-        return breakdown(query, rows, time="day", value=Sum(F("distance_m") / 1000.0), columns=COLUMNS)
-    metres = rows.aggregate(total=Sum("distance_m"))["total"] or 0.0
-    return metres / 1000
-
-
 def _trips(query: MetricQuery) -> QuerySet[Trip]:
     return of_car(query, query.on_days(query.narrow(Trip.objects.all()), "day"))
 
@@ -90,15 +76,6 @@ def _unordered(query: MetricQuery) -> Value | list[Group]:
     if not query.group_by:
         return share(without.count(), rows.count())
     parts = breakdown(query, without, time="day", columns=COLUMNS)
-    return ratio(parts, breakdown(query, rows, time="day", columns=COLUMNS))
-
-
-def _used(query: MetricQuery) -> Value | list[Group]:
-    rows = of_car(query, query.on_days(query.narrow(VehicleDay.objects.all()), "day"))
-    driven = rows.filter(trips__gt=0)
-    if not query.group_by:
-        return share(driven.count(), rows.count())
-    parts = breakdown(query, driven, time="day", columns=COLUMNS)
     return ratio(parts, breakdown(query, rows, time="day", columns=COLUMNS))
 
 
@@ -181,7 +158,7 @@ METRICS = (
         code="vehicles.mileage", name="行驶里程", unit="公里", formula="期间内行程里程之和（受隐私保护的行程计入，明细中按车辆按日合计）",
         permission="vehicles.trip.view",
         dimensions=("organ", "district", "kind", "car", "day", "month"), source=TRACKS,
-        clause="《机关事务管理条例》第二十六条", responsible=BUREAU, compute=_mileage, rows=car_list("vehicles.trip", "day"),
+        clause="《机关事务管理条例》第二十六条", responsible=BUREAU, compute=figure("vehicles.mileage"), rows=car_list("vehicles.trip", "day"),
         kind="number", digits=1, **OF_CAR,
     ),
     Metric(
@@ -194,6 +171,6 @@ METRICS = (
         code="vehicles.use_rate", name="车辆使用率", unit="", formula="期间内有行程的车日数 ÷ 有定位数据的车日数",
         permission="vehicles.trip.view", dimensions=("organ", "district", "kind", "car", "day", "month"), source=TRACKS,
         clause="《机关事务管理条例》第二十六条", responsible=BUREAU, direction="higher", additive=False, kind="percent",
-        compute=_used, rows=car_list("vehicles.day", "day"), **OF_CAR,
+        compute=figure("vehicles.use_rate"), rows=car_list("vehicles.day", "day"), **OF_CAR,
     ),
 )  # fmt: skip

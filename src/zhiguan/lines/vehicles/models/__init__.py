@@ -2,7 +2,7 @@
 
 from .costs import CostDoubt, CostEntry, EnergyCard, EnergyRecord, StatementProfile
 from .driving import OrderMatch, Stop, Trip, VehicleDay
-from .evaluation import AnnualReport, FleetStudy
+from .evaluation import AnnualReport, FleetStudy, VehicleMonth
 from .journeys import HandoverCheck, OrderExpense, OrderIssue, OrderMark
 from .life import (
     Accident,
@@ -71,5 +71,6 @@ __all__ = [
     "Vehicle",
     "VehicleDay",
     "VehicleHolder",
+    "VehicleMonth",
     "VehicleQuota",
 ]

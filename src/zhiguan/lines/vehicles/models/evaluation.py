@@ -1,4 +1,4 @@
-"""What evaluation keeps: studies of a fleet with their inputs and results, and the year's report in its editions."""
+"""What evaluation keeps: studies of a fleet with inputs and results, the year's report in its editions, parts by month."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from django.db import models
 from django.db.models import F, Q
 
 from zhiguan.kernel.ledger.base import LedgerRecord
+from zhiguan.kernel.orgs.base import UnitScoped
 from zhiguan.kit.rowscope.declare import ByUnit
 
 from .. import lifecycle
 from ..codes import StudyKind
 from .area import AREA
 from .pools import Pool
+from .register import Vehicle
 
 
 class FleetStudy(LedgerRecord):
@@ -87,3 +89,44 @@ class AnnualReport(LedgerRecord):
 
     def __str__(self) -> str:
         return f"{self.year} 年度公务用车统计报表（第 {self.edition} 版）"
+
+
+class VehicleMonth(UnitScoped):
+    """车月: the parts of evaluation's figures of one vehicle in one month, counted for one unit (``queries.parts``).
+
+    Computed from trips, days, orders, costs and energy, and replaced with its whole month; a part without rows is empty.
+    ``unit`` is whose part it is: of orders the one that asked, of everything else the vehicle's at the time. Passengers
+    who shared another order's car have no ``vehicle``.
+    """
+
+    row_rule = ByUnit(AREA)
+    vehicle = models.ForeignKey(Vehicle, models.CASCADE, null=True, related_name="months", verbose_name="车辆")
+    month = models.DateField("月份")
+    days = models.PositiveIntegerField("有定位的车日", null=True)
+    days_used = models.PositiveIntegerField("有行程的车日", null=True)
+    days_idle = models.PositiveIntegerField("没有行程的车日", null=True)
+    km = models.FloatField("里程（公里）", null=True)
+    km_boarded = models.FloatField("记有上下车的里程（公里）", null=True)
+    km_empty = models.FloatField("空驶里程（公里）", null=True)
+    yuan = models.DecimalField("费用（元）", max_digits=14, decimal_places=2, null=True)
+    persons = models.PositiveIntegerField("乘车人次", null=True)
+    persons_carried = models.PositiveIntegerField("车辆所属单位的乘车人次", null=True)
+    orders_timed = models.PositiveIntegerField("有响应时间的派车单", null=True)
+    orders_punctual = models.PositiveIntegerField("准点出车的派车单", null=True)
+    minutes_waited = models.FloatField("申请到出车用时（分钟）", null=True)
+    co2_kg = models.FloatField("二氧化碳排放（千克）", null=True)
+    computed_at = models.DateTimeField("计算时间")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "车月"
+        ordering = ["-month", "vehicle"]
+        indexes = [
+            models.Index(fields=["month", "scope_pos"], name="vehicles_month_scope"),
+            models.Index(fields=["computed_at"], name="vehicles_month_computed"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["vehicle", "month", "unit"], name="vehicles_month_once", nulls_distinct=False)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.vehicle} {self.month:%Y-%m}"

@@ -110,6 +110,7 @@ class Vehicle(LedgerRecord):
             models.Index(fields=["-created_at", "-id"], name="vehicles_vehicle_recent"),
             models.Index(fields=["pool_pos"], condition=Q(pool_pos__isnull=False), name="vehicles_vehicle_pool"),
             models.Index(fields=["plate"], name="vehicles_vehicle_plate", opclasses=["varchar_pattern_ops"]),
+            models.Index(fields=["brand_model"], name="vehicles_vehicle_brand"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(price_yuan__gte=0), name="vehicles_vehicle_price"),

@@ -21,7 +21,7 @@ from ..queries.comparison import Asked, Row
 
 VIEW = "vehicles.trip.view"
 MONTHS = 48
-SHOWN = 100
+SHOWN = 50
 """Rows on the screen; the export holds all."""
 
 
@@ -67,13 +67,15 @@ def evaluation(request: HttpRequest) -> HttpResponseBase:
     found = comparison.offered(actor)
     organs = comparison.fleet_organs(actor)
     asked = asked_of(request, [metric.code for metric in found], {code for code, _ in organs})
-    rows = comparison.compare(actor, asked)
     form = request.GET.get("_export", "")
     if form in ("xlsx", "csv"):
-        return export(actor, asked, rows, form)
+        return export(actor, asked, comparison.compare(actor, asked).rows, form)
+    compared = comparison.compare(actor, asked, SHOWN)
+    rows = compared.rows
     chosen = next((metric for metric in found if metric.code == asked.sort), None)
     return render(request, "vehicles/evaluation.html", {
-        "asked": asked, "table": comparison.table(actor, asked, rows[:SHOWN]), "cut": max(0, len(rows) - SHOWN),
+        "asked": asked, "table": comparison.table(actor, asked, rows[:SHOWN], compared.whole), "at": compared.at,
+        "cut": max(0, len(rows) - SHOWN),
         "bys": comparison.BY.items(), "by_title": comparison.BY[asked.by], "organs": organs, "kinds": VehicleKind.choices,
         "months": _months(asked), "start": f"{asked.start:%Y-%m}", "end": f"{asked.end:%Y-%m}",
         "metrics": found, "chosen": chosen, "trend": comparison.trend(actor, asked) if rows else None,

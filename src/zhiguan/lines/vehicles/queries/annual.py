@@ -22,6 +22,7 @@ from zhiguan.kit.actor import Actor
 from ..codes import Body, CostKind, Energy, VehicleKind
 from ..models import AnnualReport, CostEntry, Vehicle
 from . import establishment
+from .parts import live
 
 NEW_ENERGY = (Energy.ELECTRIC, Energy.HYBRID)
 INDICATORS = (
@@ -51,6 +52,7 @@ def dims_of(unit: Unit) -> dict[str, str]:
     return {unit.kind: unit.code} if unit.kind in ("organ", "district") else {}
 
 
+@live()
 def draw_up(actor: Actor, unit: Unit, year: int) -> dict[str, Any]:
     """Return the report's content as of now: ``tables``, ``cars``, ``notes``, ``through`` the last day counted.
 

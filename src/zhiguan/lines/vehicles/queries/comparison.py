@@ -1,25 +1,30 @@
 """Vehicles, organs and kinds beside each other: the figures of evaluation in one table, ranked. SPEC L4.5, D10.
 
-Nothing is computed here: every cell is a metric's group with the address of its rows.
+Every cell is a metric's group with the address of its rows. Of a small fleet the metrics are asked for it; of a large one
+all parts of all figures are added up in one question (``parts``), and the figures made of them as the metrics make them.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from django.db.models import QuerySet, Sum
 from django.urls import reverse
 
 from zhiguan.kernel.metrics import service as metrics
-from zhiguan.kernel.metrics.declare import DIRECTIONS, Metric
+from zhiguan.kernel.metrics.declare import DIRECTIONS, Metric, MetricQuery
+from zhiguan.kernel.metrics.service import by_unit, share
 from zhiguan.kernel.orgs.service import Unit
-from zhiguan.kit.actor import Actor
+from zhiguan.kit.actor import Actor, Scope
 from zhiguan.kit.pages.columns import number_text
 
 from ..codes import VehicleKind
-from ..models import Vehicle
+from ..models import Vehicle, VehicleMonth
+from . import parts
 
 CODES = (
     "vehicles.use_rate", "vehicles.mileage", "vehicles.km_cost", "vehicles.person_trips", "vehicles.trip_cost",
@@ -47,6 +52,11 @@ class Asked:
         """The dimensions that every figure is narrowed by."""
         named = {"organ": self.organ, "kind": self.kind}
         return {name: value for name, value in named.items() if value}
+
+    @property
+    def period(self) -> dict[str, Any]:
+        """The dimensions and the period."""
+        return {"start": self.start, "end": self.end, **self.dims}
 
     def address(self, **changed: str) -> str:
         """Return the page's address with some of this changed."""
@@ -76,17 +86,136 @@ def _may(code: str, actor: Actor) -> bool:
     return any(each.code == code for each in metrics.catalogue(actor))
 
 
-def compare(actor: Actor, asked: Asked) -> list[Row]:
-    """Return the rows, best first by the metric ``asked.sort``; of a metric without direction the most first."""
-    rows: dict[str, Row] = {}
+@dataclass
+class Compared:
+    """The rows, best first by the metric asked for, the figures of all together, and of when they are (None: of now)."""
+
+    rows: list[Row]
+    whole: Row
+    at: datetime | None = None
+
+
+def compare(actor: Actor, asked: Asked, most: int | None = None) -> Compared:
+    """Compare by the metric ``asked.sort``, best first; of a metric without direction the most first.
+
+    Only the first ``most`` rows are filled in; of a large fleet the others would take most of the time.
+    """
     found = offered(actor)
+    at = parts.kept_at()
+    if at is not None:
+        return _kept(actor, asked, found, most, at)
+    rows: dict[str, Row] = {}
     for metric in found:
-        for group in metrics.series(metric.code, actor, asked.by, start=asked.start, end=asked.end, **asked.dims):
+        for group in metrics.series(metric.code, actor, asked.by, **asked.period):
             row = rows.setdefault(group.key, Row(group.key, group.label))
             row.values[metric.code], row.urls[metric.code] = group.value, group.url
+    whole = Row("", "总体")
+    for metric in found:
+        reading = metrics.read(metric.code, actor, **asked.period)
+        whole.values[metric.code], whole.urls[metric.code] = reading.value, reading.url
     _name(actor, asked, rows)
-    chosen = next((metric for metric in found if metric.code == asked.sort), None)
-    return ranked(list(rows.values()), chosen)
+    return Compared(ranked(list(rows.values()), _chosen(found, asked)), whole)
+
+
+def _chosen(found: list[Metric], asked: Asked) -> Metric | None:
+    return next((metric for metric in found if metric.code == asked.sort), None)
+
+
+Sums = dict[str, dict[str, Any]]
+"""By key of a row, the sums of parts by permission and name."""
+
+
+def _kept(actor: Actor, asked: Asked, found: list[Metric], most: int | None, at: datetime) -> Compared:
+    """Compare by the kept months: one question for all figures of all rows."""
+    sums, labels = _sums(actor, asked, found)
+    together: dict[str, Any] = {}
+    for each in sums.values():
+        for name, value in each.items():
+            together[name] = together.get(name, 0) + value
+    whole = Row("", "总体")
+    for metric in found:
+        part, divisor = parts.FIGURES[metric.code]
+        above, below = together.get(_named(metric, part), 0), together.get(_named(metric, divisor))
+        whole.values[metric.code] = share(above, below) if divisor else above
+        whole.urls[metric.code] = metrics.rows_url(metric.code, actor, **asked.period)
+    chosen = _chosen(found, asked)
+    rows = [Row(key, labels.get(key, key)) for key in sums]
+    if chosen is not None:
+        _fill(rows, sums, chosen)
+    rows = ranked(rows, chosen)
+    shown = rows[:most]
+    for metric in found:
+        _fill(shown, sums, metric)
+        urls = metrics.addresses(metric.code, actor, asked.by, [row.key for row in shown], **asked.period)
+        for row, url in zip(shown, urls, strict=True):
+            row.urls[metric.code] = url
+    _name(actor, asked, {row.key: row for row in shown})
+    return Compared(rows, whole, at)
+
+
+def _named(metric: Metric, part: str) -> str:
+    return f"{metric.permission}/{part}"
+
+
+def _fill(rows: list[Row], sums: Sums, metric: Metric) -> None:
+    """Give the rows their value of the metric, as far as they have what it is made of."""
+    part, divisor = (_named(metric, name) if name else "" for name in parts.FIGURES[metric.code])
+    for row in rows:
+        held = sums[row.key]
+        if (divisor or part) in held:
+            row.values[metric.code] = share(held.get(part), held[divisor]) if divisor else held[part]
+
+
+def _sums(actor: Actor, asked: Asked, found: list[Metric]) -> tuple[Sums, dict[str, str]]:
+    """Return the sums of parts by key of a row, each within its permission's scope, and the keys' names."""
+    ranges = None
+    rows = VehicleMonth.objects.filter(month__gte=asked.start, month__lte=asked.end)
+    if asked.kind:
+        rows = rows.filter(vehicle__kind=asked.kind)
+    if asked.organ:
+        units = Unit.objects.filter(code=asked.organ, kind="organ")
+        ranges = tuple((unit.pos, unit.pos_end) for unit in units)
+        rows = rows.filter(Scope(ranges).q())
+    scopes = {metric.permission: actor.scope(metric.permission) for metric in found}
+    same = len({scope.ranges for scope in scopes.values()}) == 1
+    if same:
+        rows = rows.filter(next(iter(scopes.values())).q())
+    named = {(metric.permission, part) for metric in found for part in parts.FIGURES[metric.code] if part}
+    apart = sorted(each for each in named if not parts.as_kept(parts.PARTS[each[1]], actor))
+    wanted = sorted(named - set(apart))
+    sums = {
+        f"sum_{number}": Sum(part, **({} if same else {"filter": scopes[permission].q()}))
+        for number, (permission, part) in enumerate(wanted)
+    }
+    path = {"organ": "scope_pos", "kind": "vehicle__kind", "car": "vehicle_id"}[asked.by]
+    names = ["/".join(each) for each in wanted]
+    keyed, labels = _by_key(asked.by, names, list(rows.order_by().values_list(path).annotate(**sums)), rows)
+    dims = {"kind": asked.kind} if asked.kind else {}
+    for permission, part in apart:
+        query = MetricQuery(actor, permission, dims, asked.by, asked.start, asked.end, ranges)
+        for group in parts.total(query, part):
+            keyed[group.key][f"{permission}/{part}"] = group.value
+            labels.setdefault(group.key, group.label)
+    return keyed, labels
+
+
+def _by_key(by: str, names: list[str], table: list[tuple], rows: QuerySet[VehicleMonth]) -> tuple[Sums, dict[str, str]]:
+    """Return the table's sums by organ, kind or plate, and the organs' names; a vehicle that may not be seen is left out."""
+    keyed: Sums = defaultdict(dict)
+    labels: dict[str, str] = {}
+    if by == "organ":
+        for number, name in enumerate(names, 1):
+            for group in by_unit("organ", [(row[0], row[number]) for row in table if row[number] is not None]):
+                keyed[group.key][name], labels[group.key] = group.value, group.label
+        return keyed, labels
+    keys: dict[Any, str] = {None: ""}
+    if by == "car":
+        keys |= dict(Vehicle.objects.filter(pk__in=rows.values("vehicle")).values_list("pk", "plate"))
+    for key, *values in table:
+        held = {name: value for name, value in zip(names, values, strict=True) if value is not None}
+        if held and (by == "kind" or key in keys):
+            keyed[keys.get(key, str(key))] = held
+    return keyed, labels
 
 
 def ranked(rows: list[Row], metric: Metric | None) -> list[Row]:
@@ -118,23 +247,20 @@ def _name(actor: Actor, asked: Asked, rows: dict[str, Row]) -> None:
             row.url = asked.address(by="car", **{asked.by: row.key})
 
 
-def table(actor: Actor, asked: Asked, rows: list[Row]) -> dict[str, Any]:
+def table(actor: Actor, asked: Asked, rows: list[Row], whole: Row) -> dict[str, Any]:
     """Return the table to draw: ``columns``, ``rows`` with cells as text and address, and the ``whole``."""
     found = offered(actor)
-    whole = [metrics.read(metric.code, actor, start=asked.start, end=asked.end, **asked.dims) for metric in found]
     columns = [
         {"metric": metric, "name": metric.name, "unit": metric.unit, "active": metric.code == asked.sort,
          "url": asked.address(sort=metric.code), "direction": DIRECTIONS[metric.direction]}
         for metric in found
     ]  # fmt: skip
-    drawn = [
-        {
-            "rank": row.rank, "label": row.label, "url": row.url,
-            "cells": [_cell(metric, row.values.get(metric.code), row.urls.get(metric.code, "")) for metric in found],
-        }
-        for row in rows
-    ]  # fmt: skip
-    return {"columns": columns, "rows": drawn, "whole": [_cell(each.metric, each.value, each.url) for each in whole]}
+    return {"columns": columns, "rows": [_drawn(row, found) for row in rows], "whole": _drawn(whole, found)["cells"]}
+
+
+def _drawn(row: Row, found: list[Metric]) -> dict[str, Any]:
+    cells = [_cell(metric, row.values.get(metric.code), row.urls.get(metric.code, "")) for metric in found]
+    return {"rank": row.rank, "label": row.label, "url": row.url, "cells": cells}
 
 
 def _cell(metric: Metric, value: Any, url: str) -> dict[str, Any]:
@@ -144,7 +270,7 @@ def _cell(metric: Metric, value: Any, url: str) -> dict[str, Any]:
 
 def trend(actor: Actor, asked: Asked) -> dict[str, Any] | None:
     """Return the chart of the chosen metric over the twelve months up to the period's end."""
-    metric = next((each for each in offered(actor) if each.code == asked.sort), None)
+    metric = _chosen(offered(actor), asked)
     if metric is None:
         return None
     first = asked.end.year * 12 + asked.end.month - TREND_MONTHS

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import QuerySet, Sum
-from django.db.models.functions import TruncMonth
+from django.db.models import QuerySet, Sum, Value
+from django.db.models.functions import Coalesce, NullIf, TruncMonth
 from django.urls import reverse
 from django.utils import timezone
 
@@ -48,7 +48,7 @@ def by_month(actor: Actor, year: int, by: str, kind: str = "") -> dict[str, Any]
         rows = rows.filter(kind=kind)
     paths = {
         "vehicle": ("vehicle__plate", "vehicle__plate"),
-        "unit": ("unit_id", "unit__name"),
+        "unit": ("unit_id", Coalesce(NullIf("unit__short_name", Value("")), "unit__name")),
         "kind": ("kind", "kind"),
     }
     key, title = paths[by]

@@ -48,7 +48,7 @@ def page(actor, **query):
 
 def compared(actor, month, by, sort):
     with working(actor):
-        return comparison.compare(actor, Asked(by, month.start, month.end, sort))
+        return comparison.compare(actor, Asked(by, month.start, month.end, sort)).rows
 
 
 def test_cars_are_ranked_by_direction_and_hold_the_metrics_values(month, city):

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from zhiguan.kernel.ledger import service as ledger
+from zhiguan.kernel.metrics import service as metrics
 from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import system
 from zhiguan.kit.errors import Conflict, Denied, Invalid, NotFound
@@ -20,6 +21,7 @@ from zhiguan.lines.vehicles.domain import approvals, dispatching, journeys, orde
 from zhiguan.lines.vehicles.models import DispatchOrder, Driver, Pool, Vehicle
 
 from .conftest import PERMISSIONS, make_world
+from .test_metrics import listed
 
 BOSS = system("tests")
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -197,6 +199,11 @@ def test_pooled_cars_are_sent_by_the_pool_too(world, pool, make_vehicle, make_dr
     assert bound.state == "dispatched"
     with pytest.raises(Denied):
         pools.pool_vehicle(world.pooler, vehicle, pool=None)
+    # What serves the pool counts in the pool's figures, as it is in its lists; a driver's figure is of their own orders.
+    for actor, codes in ((world.pooler, ("held", "in_service", "orders")), (world.driving, ("orders",))):
+        for code in codes:
+            reading = metrics.read(f"vehicles.{code}", actor)
+            assert reading.value == len(listed(actor, reading.url)) == 1, code
 
 
 def test_a_rented_car_serves_its_pool_and_ends_with_its_contract(world, pool):
