@@ -81,7 +81,8 @@ class Page(Declared):
 class ListPage(Page):
     """台账列表. URL name: the code.
 
-    ``search`` names the paths searched as one types: ``^path`` prefix, ``=path`` equal, ``path`` contains; or is
+    ``search`` names the paths searched as one types: ``^path`` prefix, ``=path`` equal, ``path`` contains, ``~column``
+    contains in an indexed column of few different values; or is
     ``callable(rows, text)`` returning rows. Large tables use ``^`` and ``=`` on indexed columns. ``default_sort``
     names ORM paths, ``-`` for descending; the key is added so that the order is total; asked for a period
     (``DateRangeFilter`` of an own column) the list is in that period's order, the latest first: large tables index the

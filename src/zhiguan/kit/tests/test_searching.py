@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from zhiguan.kit.pages import searching
 from zhiguan.kit.pages.guard import working
-from zhiguan.kit.pages.searching import search_condition, searched
+from zhiguan.kit.pages.searching import few_values, search_condition, searched
 
 PATHS = ("name", "^code", "=unit.name", "^initials")
+FEW = ("~name", *PATHS[1:])
 CODES = ("AB%1", "AB_1", "AB\\1", "ab1", "AB\U0010ffff", "AB\U0010ffff\U0010ffffx", "AC", "A", "AB\ud7ff", "AB\ue000")
 
 
@@ -44,14 +46,15 @@ def test_a_prefix_uses_the_index_beneath_row_level_security(world: SimpleNamespa
 
 @pytest.mark.parametrize("text", ["ha", "HA 张", "上海市财政局", "zx 张小", "张小 财政", "没有", "HA%", "1"])
 @pytest.mark.parametrize("cap", [0, 2, 100])
-def test_few_or_many_the_rows_are_the_same(world: SimpleNamespace, text: str, cap: int) -> None:
+@pytest.mark.parametrize("paths", [PATHS, FEW], ids=["each row", "few values"])
+def test_few_or_many_the_rows_are_the_same(world: SimpleNamespace, text: str, cap: int, paths: tuple) -> None:
     for number in range(6):
         world.person(world.home, code=f"{'HA' if number % 2 else 'hb'}{number}")
     world.person(world.away, code="HA9")
     with working(world.actor):
         base = world.Person.objects.filter(unit=world.home)
         wanted = set(base.filter(search_condition(PATHS, text)).values_list("pk", flat=True))
-        rows, many = searched(base, PATHS, text, cap)
+        rows, many = searched(base, paths, text, cap)
         found = list(rows.values_list("pk", flat=True))
     assert len(found) == len(set(found)) and set(found) == wanted
     assert many or len(wanted) <= cap
@@ -62,3 +65,18 @@ def test_a_long_list_of_keys_is_one_parameter(world: SimpleNamespace, django_ass
     with working(world.actor), django_assert_num_queries(2):
         assert world.Person.objects.filter(pk__among=[person.pk, *range(10**9, 10**9 + 5000)]).get() == person
         assert not world.Person.objects.filter(pk__among=[]).exists()
+
+
+def test_the_values_of_a_column_are_known_or_too_many_and_find_rows_in_scope_only(
+    world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        world.person(world.home, duty=f"A{number % 3}")
+    world.person(world.away, duty="B1")
+    with working(world.actor):
+        base = world.Person.objects.all()
+        assert few_values(base, "duty") == ["A0", "A1", "A2", "B1"], "each once"
+        monkeypatch.setattr(searching, "FEW", 2)
+        assert few_values(base, "duty") is None
+        assert {row.duty for row in searched(base, ("~duty",), "a1", 100)[0]} == {"A1"}
+        assert not searched(base.filter(unit=world.home), ("~duty",), "B1", 100)[0].exists()

@@ -79,7 +79,7 @@ VEHICLES = ListPage(
         Column("vin", "车辆识别代号", shown=False),
         DateTime("created_at", "登记时间", sortable=True, shown=False),
     ),
-    search=("^plate", "=vin", "brand_model"),
+    search=("^plate", "=vin", "~brand_model"),
     search_hint="车牌号、车辆识别代号、品牌型号",
     filters=(
         ChoiceFilter("state", "状态", options=lifecycle.VEHICLE.choices),
