@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -12,8 +13,8 @@ from django.utils import timezone
 from zhiguan.kit.actor import Actor, system
 from zhiguan.kit.errors import Refusal
 
-from ..codes import Energy
-from ..domain import costs, dues, incidents, papers, plans, register, statements, upkeep
+from ..codes import Energy, Holding
+from ..domain import costs, dues, holders, incidents, papers, plans, register, statements, upkeep
 from ..models import CostEntry, DispatchOrder, InsurancePolicy, UpkeepRule, Vehicle
 from ..queries import inspections
 from ..queries.renewal import add_months
@@ -46,6 +47,7 @@ BEHAVIOURS = (
     ("违反信号灯指示", 6, 200),
     ("超速百分之二十以下", 0, 200),
 )
+HELD = 8
 SMALL_FEES = (("toll", 15, 60, "高速通行费"), ("parking", 5, 40, "停车费"), ("cleaning", 20, 50, "洗车"))
 
 
@@ -54,7 +56,7 @@ def build() -> dict[str, int]:
     vehicles = list(Vehicle.objects.exclude(state="disposed").select_related("unit").order_by("pk"))
     if not vehicles or InsurancePolicy.objects.exists():
         return {}
-    boss, rng, today = system("demo"), np.random.default_rng(70_707), timezone.localdate()
+    boss, rng, today = replace(system("demo"), name="演示"), np.random.default_rng(70_707), timezone.localdate()
     for item, conditions in RULES:
         upkeep.add_rule(boss, item=item, basis="演示用保养手册", **conditions)
     for name, company, kind, columns in LAYOUTS:
@@ -68,12 +70,23 @@ def build() -> dict[str, int]:
         mishaps = _mishaps(boss, chosen, rng, today)
         made = _plans(boss, vehicles, rng, today)
     dues.refresh_all()
+    _holders(boss, today)
     return {
         "保险单": InsurancePolicy.objects.count(),
         "车辆费用": CostEntry.objects.count(),
         "事故违法": mishaps,
         "计划处置": made,
     }
+
+
+def _holders(boss: Actor, today: date) -> None:
+    """Some vehicles have a driver of their own: outside duty hours they are shown as moved or not moved."""
+    driven = DispatchOrder.objects.filter(vehicle__state="in_service", driver__isnull=False).order_by("vehicle_id", "pk")
+    for order in driven.distinct("vehicle_id").select_related("vehicle__unit", "driver__person")[:HELD]:
+        holders.add_holder(
+            boss, vehicle=order.vehicle, person=order.driver.person, holding=Holding.DRIVER,
+            valid_from=today - timedelta(days=200),
+        )  # fmt: skip
 
 
 def _papers(boss: Actor, vehicle: Vehicle, number: int, rng: np.random.Generator, today: date) -> None:

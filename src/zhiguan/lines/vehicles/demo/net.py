@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from itertools import cycle
@@ -36,7 +37,7 @@ def build() -> dict[str, int]:
     bureau, asking = (next((each for each in organs if word in each.name), None) for word in (BUREAU, ASKING))
     if Pool.objects.exists() or bureau is None or asking is None:
         return {}
-    boss = system("demo")
+    boss = replace(system("demo"), name="演示")
     city = Unit.objects.get(parent__isnull=True)
     people = list(Person.objects.within(bureau).filter(active=True).select_related("unit").order_by("sort", "id")[:9])
     pool = pools.open_pool(
