@@ -6,17 +6,17 @@ all parts of all figures are added up in one question (``parts``), and the figur
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Sum
 from django.urls import reverse
 
 from zhiguan.kernel.metrics import service as metrics
-from zhiguan.kernel.metrics.declare import DIRECTIONS, Metric, MetricQuery
+from zhiguan.kernel.metrics.declare import DIRECTIONS, Group, Metric, MetricQuery
 from zhiguan.kernel.metrics.service import by_unit, share
 from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kit.actor import Actor, Scope
@@ -121,25 +121,38 @@ def _chosen(found: list[Metric], asked: Asked) -> Metric | None:
     return next((metric for metric in found if metric.code == asked.sort), None)
 
 
-Sums = dict[str, dict[str, Any]]
-"""By key of a row, the sums of parts by permission and name."""
+@dataclass
+class Sums:
+    """Sums of parts: ``names`` are permission/part, ``rows`` by key of a row the values in that order, None for none."""
+
+    names: list[str]
+    rows: dict[str, list[Any]]
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def whole(self) -> list[Any]:
+        """Return the sums of all rows together."""
+        return [sum(value for value in column if value is not None) for column in zip(*self.rows.values(), strict=True)]
+
+    def of(self, metric: Metric) -> Callable[[list[Any]], tuple[bool, Any]]:
+        """Return what makes the metric of a row's values: whether there is a figure, and it."""
+        part, divisor = parts.FIGURES[metric.code]
+        above = self.names.index(f"{metric.permission}/{part}")
+        if not divisor:
+            return lambda held: (held[above] is not None, held[above])
+        below = self.names.index(f"{metric.permission}/{divisor}")
+        return lambda held: (held[below] is not None, share(held[above], held[below]))
 
 
 def _kept(actor: Actor, asked: Asked, found: list[Metric], most: int | None, at: datetime) -> Compared:
     """Compare by the kept months: one question for all figures of all rows."""
-    sums, labels = _sums(actor, asked, found)
-    together: dict[str, Any] = {}
-    for each in sums.values():
-        for name, value in each.items():
-            together[name] = together.get(name, 0) + value
+    sums = _sums(actor, asked, found)
     whole = Row("", "总体")
+    together = sums.whole() or [0] * len(sums.names)
     for metric in found:
-        part, divisor = parts.FIGURES[metric.code]
-        above, below = together.get(_named(metric, part), 0), together.get(_named(metric, divisor))
-        whole.values[metric.code] = share(above, below) if divisor else above
+        whole.values[metric.code] = sums.of(metric)(together)[1]
         whole.urls[metric.code] = metrics.rows_url(metric.code, actor, **asked.period)
     chosen = _chosen(found, asked)
-    rows = [Row(key, labels.get(key, key)) for key in sums]
+    rows = [Row(key, sums.labels.get(key, key)) for key in sums.rows]
     if chosen is not None:
         _fill(rows, sums, chosen)
     rows = ranked(rows, chosen)
@@ -153,21 +166,17 @@ def _kept(actor: Actor, asked: Asked, found: list[Metric], most: int | None, at:
     return Compared(rows, whole, at)
 
 
-def _named(metric: Metric, part: str) -> str:
-    return f"{metric.permission}/{part}"
-
-
 def _fill(rows: list[Row], sums: Sums, metric: Metric) -> None:
     """Give the rows their value of the metric, as far as they have what it is made of."""
-    part, divisor = (_named(metric, name) if name else "" for name in parts.FIGURES[metric.code])
+    make = sums.of(metric)
     for row in rows:
-        held = sums[row.key]
-        if (divisor or part) in held:
-            row.values[metric.code] = share(held.get(part), held[divisor]) if divisor else held[part]
+        known, value = make(sums.rows[row.key])
+        if known:
+            row.values[metric.code] = value
 
 
-def _sums(actor: Actor, asked: Asked, found: list[Metric]) -> tuple[Sums, dict[str, str]]:
-    """Return the sums of parts by key of a row, each within its permission's scope, and the keys' names."""
+def _sums(actor: Actor, asked: Asked, found: list[Metric]) -> Sums:
+    """Return the sums of parts, each within its permission's scope."""
     ranges = None
     rows = VehicleMonth.objects.filter(month__gte=asked.start, month__lte=asked.end)
     if asked.kind:
@@ -183,39 +192,36 @@ def _sums(actor: Actor, asked: Asked, found: list[Metric]) -> tuple[Sums, dict[s
     named = {(metric.permission, part) for metric in found for part in parts.FIGURES[metric.code] if part}
     apart = sorted(each for each in named if not parts.as_kept(parts.PARTS[each[1]], actor))
     wanted = sorted(named - set(apart))
-    sums = {
+    asking = {
         f"sum_{number}": Sum(part, **({} if same else {"filter": scopes[permission].q()}))
         for number, (permission, part) in enumerate(wanted)
     }
     path = {"organ": "scope_pos", "kind": "vehicle__kind", "car": "vehicle_id"}[asked.by]
-    names = ["/".join(each) for each in wanted]
-    keyed, labels = _by_key(asked.by, names, list(rows.order_by().values_list(path).annotate(**sums)), rows)
+    table = list(rows.order_by().values_list(path).annotate(**asking))
+    sums = Sums(["/".join(each) for each in (*wanted, *apart)], {})
+    blank = [None] * len(apart)
+    if asked.by == "organ":
+        for number in range(len(wanted)):
+            _add(sums, number, by_unit("organ", [(row[0], row[number + 1]) for row in table if row[number + 1] is not None]))
+    else:
+        keys: dict[Any, str] = {None: ""}
+        if asked.by == "car":  # a vehicle that may not be seen is left out
+            keys |= dict(Vehicle.objects.filter(pk__in=rows.values("vehicle")).values_list("pk", "plate"))
+        for key, *values in table:
+            if (asked.by == "kind" or key in keys) and any(value is not None for value in values):
+                sums.rows[keys.get(key, str(key))] = values + blank
     dims = {"kind": asked.kind} if asked.kind else {}
-    for permission, part in apart:
+    for number, (permission, part) in enumerate(apart, len(wanted)):
         query = MetricQuery(actor, permission, dims, asked.by, asked.start, asked.end, ranges)
-        for group in parts.total(query, part):
-            keyed[group.key][f"{permission}/{part}"] = group.value
-            labels.setdefault(group.key, group.label)
-    return keyed, labels
+        _add(sums, number, parts.total(query, part))
+    return sums
 
 
-def _by_key(by: str, names: list[str], table: list[tuple], rows: QuerySet[VehicleMonth]) -> tuple[Sums, dict[str, str]]:
-    """Return the table's sums by organ, kind or plate, and the organs' names; a vehicle that may not be seen is left out."""
-    keyed: Sums = defaultdict(dict)
-    labels: dict[str, str] = {}
-    if by == "organ":
-        for number, name in enumerate(names, 1):
-            for group in by_unit("organ", [(row[0], row[number]) for row in table if row[number] is not None]):
-                keyed[group.key][name], labels[group.key] = group.value, group.label
-        return keyed, labels
-    keys: dict[Any, str] = {None: ""}
-    if by == "car":
-        keys |= dict(Vehicle.objects.filter(pk__in=rows.values("vehicle")).values_list("pk", "plate"))
-    for key, *values in table:
-        held = {name: value for name, value in zip(names, values, strict=True) if value is not None}
-        if held and (by == "kind" or key in keys):
-            keyed[keys.get(key, str(key))] = held
-    return keyed, labels
+def _add(sums: Sums, place: int, groups: list[Group]) -> None:
+    """Put a part's groups to the rows, at its place."""
+    for group in groups:
+        sums.rows.setdefault(group.key, [None] * len(sums.names))[place] = group.value
+        sums.labels.setdefault(group.key, group.label)
 
 
 def ranked(rows: list[Row], metric: Metric | None) -> list[Row]:
