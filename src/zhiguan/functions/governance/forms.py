@@ -10,6 +10,7 @@ from django import forms
 from django.db.models import Q
 
 from zhiguan.kernel.flow import forms as flow_forms
+from zhiguan.kernel.flow import queries as flow
 from zhiguan.kernel.flow import service
 from zhiguan.kernel.flow.declare import Field, Table
 from zhiguan.kernel.flow.definitions import process_of
@@ -176,6 +177,16 @@ class CorrectForm(PageForm):
         if not found["items"] and not self.errors:
             raise forms.ValidationError("请至少写明一项需要补正的内容。")
         return found
+
+
+class SubcaseForm(PageForm):
+    item = forms.ChoiceField(
+        label="事项", choices=(), help_text="子办件由您作为申请人办理；子办件没有办结之前，本办件不能继续。"
+    )
+
+    def setup(self) -> None:
+        found = flow.items_for(self.actor) if self.actor is not None else []
+        self.fields["item"].choices = [(item.code, f"{item.number} {item.name}") for item in found]
 
 
 class ReturnForm(PageForm):

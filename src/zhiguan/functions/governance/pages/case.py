@@ -131,6 +131,7 @@ def head(case: Any, actor: Actor, request: HttpRequest) -> dict[str, Any]:
     return {
         "mine": mine, "open_steps": open_steps, "clock": limits.in_words(case), "reading": reading,
         "policy": case.policy, "correction": service.open_correction(case), "corrections": corrections,
+        "parent": flow.cases(actor).filter(pk=case.parent_id).first() if case.parent_id else None,
         "is_applicant": actor.person_id is not None and actor.person_id == case.applicant_id,
         "form_url": reverse("governance.case.form", args=[case.pk]), "item": service.item_of(case.item),
         "effects": list(case.effects.all()), "children": list(case.children.all()), "cards": list(case.cards.order_by("pk")),
@@ -254,6 +255,11 @@ def _involved(actor: Actor, case: Any) -> bool:
     return actor.person_id is not None and actor.person_id in case.persons
 
 
+def _may_open(actor: Actor, case: Any) -> bool:
+    """Whether the actor has the step in hand and may apply for anything."""
+    return case.my_state == "working" and _has_seat("open_subcase")(actor, case) and bool(flow.items_for(actor))
+
+
 def _may_urge(actor: Actor, case: Any) -> bool:
     return (
         _is_applicant(actor, case)
@@ -284,6 +290,9 @@ ACTS = (
     VerbAction("reduce_sign", "减签", verb=_on_seat(service.reduce_sign), permission=SIGNED_IN, form=forms.ReduceForm, reason=True,
                when=_running, icon="user-minus",
                only=lambda actor, case: plan_of(case) is not None and case.my_state in ("working", "waiting")),
+    VerbAction("open_subcase", "发起子办件", verb=_on_seat(service.open_subcase), permission=SIGNED_IN, form=forms.SubcaseForm,
+               when=_running, only=_may_open, done="已建立子办件，请填写后提交。", icon="git-branch",
+               success=lambda child, actor: reverse("governance.case.form", args=[child.pk])),
     _seat_act("suspend", "挂起", service.suspend, forms.SuspendForm, reason=True, icon="player-pause"),
     VerbAction("resume", "恢复办理", verb=service.resume, permission=SIGNED_IN, when=lambda case: case.state == "suspended",
                only=lambda actor, case: case.my_seat is not None or _manages(actor, case), icon="player-play",

@@ -13,6 +13,7 @@ from zhiguan.kernel.flow import service
 from zhiguan.kernel.flow.models import Card, Case, Delegation, Seat, Step
 from zhiguan.kernel.flow.tests import sample
 from zhiguan.kernel.flow.tests.conftest import open_nodes
+from zhiguan.kernel.flow.tests.machine import let_the_bureau_apply
 from zhiguan.kernel.ledger.models import LedgerEvent
 from zhiguan.kit.pages import markup
 from zhiguan.kit.pages.conformance import Case as World
@@ -280,6 +281,24 @@ def test_a_decision_sent_again_because_no_answer_came_leads_to_the_case(office, 
     assert visitor.post(f"{page_of(case)}decide/", {**sent, "_token": "t2"}).status_code == 403
     assert open_nodes(case) == ["accept"]
     assert LedgerEvent.objects.filter(subject_type="flow.case", subject_id=case.pk, code="decide").count() == 1
+
+
+def test_a_sub_case_is_opened_on_the_page_and_leads_to_its_form(office, case_at):
+    let_the_bureau_apply(office)
+    case = case_at("review", "one")
+    visitor = Visitor(office.actor("赵审查"))
+    assert "发起子办件" not in html(visitor.get(page_of(case)))  # not claimed yet
+    visitor.post(f"{page_of(case)}claim/")
+    assert "发起子办件" in html(visitor.get(page_of(case)))
+    assert visitor.post(f"{page_of(case)}open_subcase/", {"item": "vehicles.nothing"}).status_code == 422
+    answer = visitor.post(f"{page_of(case)}open_subcase/", {"item": sample.ITEM.code})
+    child = Case.objects.get(parent=case)
+    assert answer.status_code == 302 and answer["Location"] == reverse("governance.case.form", args=[child.pk])
+    assert visitor.post(answer["Location"], {"reason": "委托", "amount": "1"}).status_code == 302
+    refused = visitor.post(f"{page_of(case)}decide/", {"outcome": "agree", "opinion": "可"})
+    assert refused.status_code == 409 and "还有子办件没有办结" in html(refused)
+    child.refresh_from_db()
+    assert child.title in html(visitor.get(page_of(case))) and "上级办件" in html(visitor.get(page_of(child)))
 
 
 def test_a_step_edits_what_it_may(office, case_at):
