@@ -34,6 +34,15 @@ def _month(text: str) -> tuple[datetime, datetime]:
     return (datetime(first.year, first.month, 1, tzinfo=LOCAL), datetime(end.year, end.month, 1, tzinfo=LOCAL))
 
 
+def _known(month: str) -> reference.Thresholds:
+    """The thresholds of a month, organs' own ones included."""
+    return reference.thresholds("approvals.supervision", on=date.fromisoformat(f"{month}-01"))
+
+
+def _organ(person: Person) -> Unit:
+    return orgs.organ_of(person.unit) or person.unit
+
+
 def _figure(name: str, value: Any, unit: str = "") -> dict[str, Any]:
     return {"name": name, "value": value, "unit": unit}
 
@@ -123,17 +132,14 @@ def _decided(person: Person, month: str) -> list[Seat]:
 def rubber_stamp(context: RuleContext) -> Iterator[Hit]:
     """Yield people whose decisions of a month mostly took seconds."""
     for month in context.periods:
-        day = date.fromisoformat(f"{month}-01")
-        least = reference.value("approvals.supervision.rubber_count", on=day)
-        seconds = reference.value("approvals.supervision.rubber_seconds", on=day)
+        known = _known(month)
         for person in context.subjects:
-            seats = _decided(person, month)
-            if len(seats) < least:
+            organ, seats = _organ(person), _decided(person, month)
+            if len(seats) < known.value("rubber_count", organ):
                 continue
             took = [(seat.closed_at - (seat.claimed_at or seat.opened_at)).total_seconds() for seat in seats]
             middle = median(took)
-            if middle <= seconds:
-                organ = orgs.organ_of(person.unit) or person.unit
+            if middle <= known.value("rubber_seconds", organ):
                 last = max(seat.closed_at for seat in seats)
                 yield Hit(person, month, f"{person.name}当月办理 {len(seats)} 件，用时中位数 {middle:.0f} 秒，疑似不审即批。", organ, last, {
                     "confidence": 0.7, "figures": [_figure("办理件数", len(seats), "件"), _figure("用时中位数", round(middle), "秒")],
@@ -144,16 +150,14 @@ def rubber_stamp(context: RuleContext) -> Iterator[Hit]:
 def last_minute(context: RuleContext) -> Iterator[Hit]:
     """Yield people who nearly always decide on the last working day of a step's limit, or after it."""
     for month in context.periods:
-        day = date.fromisoformat(f"{month}-01")
-        least = reference.value("approvals.supervision.last_minute_count", on=day)
-        share = reference.value("approvals.supervision.last_minute_share", on=day)
+        known = _known(month)
         for person in context.subjects:
+            organ = _organ(person)
             timed = [seat for seat in _decided(person, month) if seat.step.policy.get("limit")]
-            if len(timed) < least:
+            if len(timed) < known.value("last_minute_count", organ):
                 continue
             late = [seat for seat in timed if _at_the_end(seat)]
-            if len(late) / len(timed) >= share:
-                organ = orgs.organ_of(person.unit) or person.unit
+            if len(late) / len(timed) >= known.value("last_minute_share", organ):
                 words = (
                     f"{person.name}当月办理有时限的环节 {len(timed)} 件，{len(late)} 件在最后一个工作日或者超期办理。"
                 )
@@ -175,10 +179,10 @@ def repeated_correction(context: RuleContext) -> Iterator[Hit]:
     """Yield cases that were sent to be corrected again and again: the law asks for one notice of everything."""
     for month in context.periods:
         first, last = _month(month)
-        least = reference.value("approvals.supervision.corrections", on=first.date())
+        known = _known(month)
         for case in context.subjects:
             times = list(case.corrections.order_by("at"))
-            if len(times) >= least and first <= times[-1].at < last:
+            if len(times) >= known.value("corrections", case.unit) and first <= times[-1].at < last:
                 words = f"{case.title}已补正 {len(times)} 次，补正内容应当一次告知。"
                 yield Hit(case, month, words, case.unit, times[-1].at, {
                     "confidence": 0.9, "figures": [_figure("补正次数", len(times), "次")],
@@ -196,9 +200,9 @@ def split_applications(context: RuleContext) -> Iterator[Hit]:
     """Yield organs that applied for one item many times within some days."""
     for month in context.periods:
         first, last = _month(month)
-        days = timedelta(days=reference.value("approvals.supervision.split_days", on=first.date()))
-        least = reference.value("approvals.supervision.split_count", on=first.date())
+        known = _known(month)
         for unit in context.subjects:
+            days, least = timedelta(days=known.value("split_days", unit)), known.value("split_count", unit)
             rows = Case.objects.filter(unit=unit, submitted_at__gte=first - days, submitted_at__lt=last)
             by_item: dict[str, list[Case]] = defaultdict(list)
             for case in rows.exclude(state="withdrawn").order_by("submitted_at"):
@@ -235,9 +239,7 @@ def favourite_supplier(context: RuleContext) -> Iterator[Hit]:
 
 def handler_supplier(context: RuleContext) -> Iterator[Hit]:
     """Yield people among whose cases of a kind one firm is met that is hardly met among the others'."""
-    yield from _favourites(
-        context, suppliers.by_handler, lambda person: orgs.organ_of(person.unit) or person.unit, "经办的办件中", "其他经办人的"
-    )
+    yield from _favourites(context, suppliers.by_handler, _organ, "经办的办件中", "其他经办人的")
 
 
 def _favourites(context: RuleContext, group: Any, organ_of: Any, verb: str, others: str) -> Iterator[Hit]:
@@ -346,17 +348,29 @@ RULES = (
 )  # fmt: skip
 
 
-def _within(subjects: Any, position: Any) -> Any:
-    """The same subjects, of units between two positions."""
-    return lambda start, end, lo, hi: [each for each in subjects(start, end) if lo <= position(each) <= hi]
+def _tuned(code: str, subjects: Any, position: Any, *names: str) -> Tuning:
+    """What of a rule can be tuned; asked about those of its subjects that lie between two positions."""
+
+    def within(start: date, end: date, lo: int, hi: int) -> list[Any]:
+        return [each for each in subjects(start, end) if lo <= position(each) <= hi]
+
+    return Tuning(f"{AREA}.{code}", tuple(f"approvals.supervision.{name}" for name in names), within)
 
 
-def _pos_of_person(person: Person) -> int:
+def _of_unit(unit: Unit) -> int:
+    return unit.pos
+
+
+def _of_person(person: Person) -> int:
     return person.unit.pos
 
 
-_SUPPLIER = tuple(f"approvals.supervision.supplier_{name}" for name in suppliers.THRESHOLDS)
+_SUPPLIER = tuple(f"supplier_{name}" for name in suppliers.THRESHOLDS)
 TUNINGS = (
-    Tuning("flow.favourite_supplier", _SUPPLIER, _within(_givers, lambda unit: unit.pos)),
-    Tuning("flow.handler_supplier", _SUPPLIER, _within(_handlers, _pos_of_person)),
+    _tuned("rubber_stamp", deciders, _of_person, "rubber_count", "rubber_seconds"),
+    _tuned("last_minute", deciders, _of_person, "last_minute_count", "last_minute_share"),
+    _tuned("repeated_correction", corrected_cases, lambda case: case.scope_pos, "corrections"),
+    _tuned("split_applications", applicants, _of_unit, "split_count", "split_days"),
+    _tuned("favourite_supplier", _givers, _of_unit, *_SUPPLIER),
+    _tuned("handler_supplier", _handlers, _of_person, *_SUPPLIER),
 )

@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from math import comb
 from typing import Any
@@ -109,12 +109,24 @@ def leanings(
 
 
 def awards(start: date, end: date) -> list[tuple[Awards, list[Award]]]:
-    """Return what every line's ledgers tell of ``[start, end)``, oldest first."""
+    """Return what every line's ledgers tell of ``[start, end)``, oldest first; what went to one firm at once is one award."""
     found = []
     for kind in registry.current().all(Awards):
-        rows = [award for award in kind.rows(start, end) if award.firm.strip()]
-        found.append((kind, sorted(rows, key=lambda award: (award.on, str(award.link.get("id"))))))
+        together: dict[Hashable, list[Award]] = defaultdict(list)
+        for award in sorted(kind.rows(start, end), key=lambda award: (award.on, str(award.link.get("id")))):
+            if award.firm.strip():
+                together[award.unit.pk, firm_key(award.firm), award.on, award.source].append(award)
+        found.append((kind, [_one(rows) for rows in together.values()]))
     return found
+
+
+def _one(rows: list[Award]) -> Award:
+    """Return several awards of one occasion as one: ten vehicles bought together are one choice of a supplier."""
+    first = rows[0]
+    if len(rows) == 1:
+        return first
+    link = {**first.link, "label": f"{first.link['label']} 等 {len(rows)} 件"}
+    return replace(first, link=link, amount_yuan=money(rows))
 
 
 def by_organ(rows: Iterable[Award]) -> dict[int, list[Award]]:

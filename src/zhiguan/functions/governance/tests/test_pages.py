@@ -15,6 +15,8 @@ from zhiguan.kernel.flow.tests import sample
 from zhiguan.kernel.flow.tests.conftest import open_nodes
 from zhiguan.kernel.flow.tests.machine import let_the_bureau_apply
 from zhiguan.kernel.ledger.models import LedgerEvent
+from zhiguan.kernel.reference import service as reference
+from zhiguan.kit.actor import system
 from zhiguan.kit.pages import markup
 from zhiguan.kit.pages.conformance import Case as World
 from zhiguan.kit.pages.conformance import (
@@ -433,6 +435,10 @@ def test_one_person_in_two_roles_is_found(office, case_at):
 def test_rubber_stamping_is_found(office, case_at):
     for _ in range(10):
         office.agrees("李领导", case_at("lead"))
+    boss, since = system("tests"), timezone.localdate().replace(day=1)
+    reference.override(boss, "approvals.supervision.rubber_count", 11, since, "件数少", place=office.units["甲"])
+    assert _judged("rubber_stamp") == []  # an organ may have limits of its own
+    reference.override(boss, "approvals.supervision.rubber_count", 10, since, "恢复", place=office.units["甲"])
     found = _judged("rubber_stamp")
     assert [finding.subject_label for finding in found] == ["李领导"]
     Seat.objects.filter(person=office.people["李领导"]).update(

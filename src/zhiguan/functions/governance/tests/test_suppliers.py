@@ -160,6 +160,17 @@ def test_an_organ_may_have_limits_of_its_own(office, given):
 
 
 @pytest.mark.django_db
+def test_what_went_to_one_firm_at_once_is_one_award(office, given):
+    day, unit = timezone.localdate(), office.units["甲"]
+    given += [award("甲厂", unit, day, number, amount_yuan=10, source="批1号") for number in range(3)]
+    given += [award("甲 厂", unit, day, 7, source="批2号"), award("乙厂", unit, day, 8)]
+    ((_, rows),) = suppliers.awards(day, day + timedelta(days=1))
+    assert [(row.firm, row.amount_yuan, row.link["label"]) for row in rows] == [
+        ("甲厂", 30, "单0 等 3 件"), ("甲 厂", None, "单7"), ("乙厂", None, "单8"),
+    ]  # fmt: skip
+
+
+@pytest.mark.django_db
 def test_a_handlers_favourite_is_raised_with_its_cases(office, case_at, given):
     case_at("accept", "one")
     day = timezone.localdate()

@@ -14,7 +14,7 @@ from zhiguan.kit.errors import Conflict, Denied, Invalid
 from zhiguan.lines.assets.domain import cards, disposals, holders, titles
 from zhiguan.lines.assets.forms import DisposalForm
 from zhiguan.lines.assets.models import Asset, Disposal, DisposalItem, HolderChange, TitleRegistration
-from zhiguan.lines.assets.rules import appraisals, takers
+from zhiguan.lines.assets.rules import appraisals, purchases, takers
 
 from .conftest import BOSS
 
@@ -182,6 +182,16 @@ def test_who_appraised_and_who_took_is_known_to_supervision(world, make_disposal
     assert list(appraisals(after, date(2026, 11, 1))) == [] == list(takers(after, date(2026, 11, 1)))
     disposals.revoke_disposal(BOSS, sale, reason="批复有误")
     assert list(appraisals(first, after)) == []
+
+
+def test_what_was_bought_together_is_one_purchase(world, make_asset):
+    day = date(2026, 9, 3)
+    for supplier in ("甲公司", "甲公司", "乙公司", ""):
+        make_asset(world.organ, supplier=supplier, acquired_on=day, original_value=Decimal(100))
+    found = {award.firm: award for award in purchases(day, date(2026, 9, 4))}
+    assert set(found) == {"甲公司", "乙公司"} and found["甲公司"].amount_yuan == 200
+    assert found["甲公司"].unit == world.organ and found["甲公司"].link["label"].endswith("等 2 件资产")
+    assert list(purchases(date(2026, 9, 4), date(2026, 9, 5))) == []
 
 
 def test_a_sale_entered_from_paper_names_its_appraiser(world):
