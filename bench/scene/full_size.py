@@ -7,12 +7,13 @@ up to date each time.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,9 +127,13 @@ def _fill(vehicles: int, orders: int, superuser: str) -> None:
 
 
 @contextmanager
-def scene(vehicles: int = 100_000, orders: int = 1_000_000, var: Path = VAR) -> Iterator[Scene]:
+def scene(
+    vehicles: int = 100_000, orders: int = 1_000_000, var: Path = VAR, *, name: str = DATABASE,
+    more: Callable[[psycopg.Connection], None] | None = None,
+) -> Iterator[Scene]:  # fmt: skip
     """Make or find the database, point Django at it as the application role, and stop the server afterwards if it was
-    not running before."""
+    not running before. ``more`` fills what a bench needs besides, as the superuser; such a database has a ``name`` of
+    its own."""
     import django
 
     from zhiguan.site.runtime.postgres import bootstrap, drop_database, ensure_cluster, stop
@@ -145,17 +150,19 @@ def scene(vehicles: int = 100_000, orders: int = 1_000_000, var: Path = VAR) -> 
 
     settings.ZHIGUAN_API_PER_MINUTE = 10**9
     settings.ALLOWED_HOSTS = ["localhost"]
-    mark = f"{vehicles}/{orders}/{hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]}"
+    files = [Path(__file__), *([Path(inspect.getfile(more))] if more is not None else [])]
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+    mark = f"{vehicles}/{orders}/{digest}"
     cluster = ensure_cluster(var / "bench-pg", durable=True)
     try:
         with psycopg.connect(cluster.url("postgres", "postgres"), autocommit=True) as server:
             found = server.execute(
-                "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [DATABASE]
+                "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [name]
             ).fetchone()
             ready = found is not None and found[0] == mark
             if not ready:
-                drop_database(cluster, DATABASE)
-            urls = bootstrap(cluster, DATABASE)
+                drop_database(cluster, name)
+            urls = bootstrap(cluster, name)
             prepare(urls.owner, "zhiguan_app", verbosity=0)
             fresh = database(urls.app)
             connection.settings_dict |= {key: fresh[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
@@ -163,14 +170,18 @@ def scene(vehicles: int = 100_000, orders: int = 1_000_000, var: Path = VAR) -> 
             if not ready:
                 begun = time.monotonic()
                 _fill(vehicles, orders, urls.superuser)
+                if more is not None:
+                    with psycopg.connect(urls.superuser, autocommit=True) as connection_:
+                        more(connection_)
+                        connection_.execute("VACUUM ANALYZE")
                 print(f"filled in {time.monotonic() - begun:.0f} s", file=sys.stderr)
                 server.execute(
-                    sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(DATABASE), sql.Literal(mark))
+                    sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(mark))
                 )
         with system("bench").acting() as boss, transaction.atomic():
             account = Account.objects.get(username=USER)
-            name = f"bench {secrets.token_hex(4)}"
-            secret = service.issue_key(boss, account, name=name, permissions=KEY_PERMISSIONS, days=1)[1]
+            key = f"bench {secrets.token_hex(4)}"
+            secret = service.issue_key(boss, account, name=key, permissions=KEY_PERMISSIONS, days=1)[1]
         yield Scene(urls.owner, secret, account)
     finally:
         connection.close()

@@ -61,14 +61,21 @@ def by_unit(dimension: str, values: Iterable[tuple[int, Value]]) -> list[Group]:
     In order of the tree. What lies outside the districts is one group, :data:`~.declare.MUNICIPAL`.
     """
     values = [(position, number) for position, number in values if position is not None]
-    known = {unit.pos: unit for unit in containing({position for position, _ in values})}
+    owned = owners(dimension, (position for position, _ in values))
     sums: dict[str, Value] = {}
     labels: dict[str, tuple[int, str]] = {}
     for position, number in values:
-        order, key, label = _owner(dimension, position, known)
+        order, key, label = owned[position]
         labels[key] = (order, label)
-        sums[key] = _plus(sums.get(key), number)
+        sums[key] = plus(sums.get(key), number)
     return [Group(key, label, sums[key]) for key, (_, label) in sorted(labels.items(), key=lambda item: item[1][0])]
+
+
+def owners(dimension: str, positions: Iterable[int]) -> dict[int, tuple[int, str, str]]:
+    """Return by position the order, key and label of the organ's or district's group that it belongs to."""
+    wanted = set(positions)
+    known = {unit.pos: unit for unit in containing(wanted)}
+    return {position: _owner(dimension, position, known) for position in wanted}
 
 
 def _owner(dimension: str, position: int, known: Mapping[int, Unit]) -> tuple[int, str, str]:
@@ -84,7 +91,8 @@ def _owner(dimension: str, position: int, known: Mapping[int, Unit]) -> tuple[in
     return 2**63, "", NOBODY
 
 
-def _plus(one: Value, other: Value) -> Value:
+def plus(one: Value, other: Value) -> Value:
+    """Return the sum of two values, either of which may be none."""
     if one is None or other is None:
         return other if one is None else one
     if isinstance(one, Decimal) != isinstance(other, Decimal):

@@ -15,7 +15,7 @@ from zhiguan.kit.pages.columns import number_text
 from zhiguan.kit.pages.guard import working
 
 from .declare import MUNICIPAL, UNITS, Chosen, Group, Metric, MetricQuery, Value
-from .grouping import breakdown, by_unit, ratio, share
+from .grouping import breakdown, by_unit, owners, plus, ratio, share
 
 __all__ = [
     "Reading",
@@ -24,6 +24,8 @@ __all__ = [
     "by_unit",
     "catalogue",
     "metric",
+    "owners",
+    "plus",
     "ratio",
     "read",
     "rows_url",

@@ -17,7 +17,7 @@ from django.urls import reverse
 
 from zhiguan.kernel.metrics import service as metrics
 from zhiguan.kernel.metrics.declare import DIRECTIONS, Group, Metric, MetricQuery
-from zhiguan.kernel.metrics.service import by_unit, share
+from zhiguan.kernel.metrics.service import owners, plus, share
 from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kit.actor import Actor, Scope
 from zhiguan.kit.pages.columns import number_text
@@ -201,8 +201,12 @@ def _sums(actor: Actor, asked: Asked, found: list[Metric]) -> Sums:
     sums = Sums(["/".join(each) for each in (*wanted, *apart)], {})
     blank = [None] * len(apart)
     if asked.by == "organ":
-        for number in range(len(wanted)):
-            _add(sums, number, by_unit("organ", [(row[0], row[number + 1]) for row in table if row[number + 1] is not None]))
+        owned = owners("organ", (row[0] for row in table))
+        for position, *values in sorted(table, key=lambda row: owned[row[0]][0]):
+            _, key, sums.labels[key] = owned[position]
+            held = sums.rows.get(key, [None] * len(wanted))
+            sums.rows[key] = [plus(one, other) for one, other in zip(held, values, strict=True)]
+        sums.rows = {key: held + blank for key, held in sums.rows.items() if any(value is not None for value in held)}
     else:
         keys: dict[Any, str] = {None: ""}
         if asked.by == "car":  # a vehicle that may not be seen is left out
