@@ -31,7 +31,9 @@ PREPARE = """
 from zhiguan.site.runtime.framework import set_up
 set_up()
 from django.core.management import call_command
+from zhiguan.site.management.commands.migrate_all import sync_calendar
 call_command("collectstatic", interactive=False, verbosity=0)
+sync_calendar()
 call_command("demo_city", size="small")
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
@@ -214,20 +216,26 @@ def open_as(product: Product, browser: Any) -> Iterator[Callable[..., Any]]:
     contexts = []
 
     def go(account: str | None, viewport: dict[str, int] = DESK) -> Any:
-        state = sign_in(product, browser, account) if account else None
-        context = browser.new_context(
-            viewport=viewport, locale="zh-CN", timezone_id="Asia/Shanghai", storage_state=state,
-            reduced_motion="reduce", base_url=product.base,
-        )  # fmt: skip
-        context.set_default_timeout(30_000)
-        contexts.append(context)
-        page = context.new_page()
-        page.seen = Seen(page, product.base)
+        page = new_page(product, browser, account, viewport)
+        contexts.append(page.context)
         return page
 
     yield go
     for context in contexts:
         context.close()
+
+
+def new_page(product: Product, browser: Any, account: str | None, viewport: dict[str, int] = DESK) -> Any:
+    """A page of somebody's own, with what goes wrong on it in ``page.seen``; its context is the caller's to close."""
+    state = sign_in(product, browser, account) if account else None
+    context = browser.new_context(
+        viewport=viewport, locale="zh-CN", timezone_id="Asia/Shanghai", storage_state=state, reduced_motion="reduce",
+        base_url=product.base,
+    )  # fmt: skip
+    context.set_default_timeout(30_000)
+    page = context.new_page()
+    page.seen = Seen(page, product.base)
+    return page
 
 
 def sign_in(product: Product, browser: Any, account: str) -> Any:

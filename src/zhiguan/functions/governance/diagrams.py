@@ -6,7 +6,8 @@ from typing import Any
 
 from zhiguan.kernel.flow import layout, plan
 from zhiguan.kernel.flow.service import Case, Definition
-from zhiguan.kernel.flow.terms import in_words
+
+from . import processes
 
 
 def config(definition: Definition, case: Case | None = None) -> dict[str, Any]:
@@ -23,12 +24,14 @@ def config(definition: Definition, case: Case | None = None) -> dict[str, Any]:
 
 
 def steps(definition: Definition | None) -> list[dict[str, Any]]:
-    """Return the steps of a process in the order of its file, for people who would rather read."""
+    """Return the steps of a process in the order of its file, for people who would rather read: who, how long, how."""
     if definition is None:
         return []
+    known = processes.named_words()
     _, read = plan.read(definition.bpmn.encode())
     return [
-        {"name": step.name, "stage": plan.STAGES[step.stage], "who": in_words(step.who), "days": step.days,
-         "mode": plan.MODES[step.mode], "help": step.help}
+        {"name": step.name, "stage": plan.STAGES[step.stage], "help": step.help,
+         "who": processes.who_in_words(step.who, known, present=True), "days": processes.days_in_words(step.days),
+         "mode": plan.MODES[step.mode] if step.mode != "one" else ""}
         for step in read.steps.values()
     ]  # fmt: skip

@@ -65,12 +65,16 @@ def named_words() -> dict[str, dict[str, str]]:
     }
 
 
-def who_in_words(text: str, known: Mapping[str, Mapping[str, str]]) -> str:
-    """Return who may do a step, with names for codes: 主管部门中有“公务用车事项受理审查”权限的人员."""
+def who_in_words(text: str, known: Mapping[str, Mapping[str, str]], *, present: bool = False) -> str:
+    """Return who may do a step, with names for codes: 主管部门中有“公务用车事项受理审查”权限的人员. ``present`` leaves out
+    groups that are not registered, while there is somebody else."""
     try:
         alternatives = terms.parse(text)
     except ValueError:
         return text
+    if present:
+        kept = [each for each in alternatives if all(term.what in known.get(term.kind, (term.what,)) for term in each)]
+        alternatives = kept or alternatives
     return "；没有时由".join("、".join(_term(term, known) for term in each) for each in alternatives)
 
 

@@ -59,21 +59,3 @@ def faults(text: str) -> list[str]:
     except ValueError as error:
         return [str(error)]
     return []
-
-
-def in_words(text: str) -> str:
-    """Return the words for people: 主管部门中具有权限 vehicles.case.handle 的人员."""
-    try:
-        alternatives = parse(text)
-    except ValueError:
-        return text
-    return "；没有时 ".join("、".join(_words(term) for term in terms) for terms in alternatives)
-
-
-def _words(term: Term) -> str:
-    place = WHERE[term.where]
-    if term.kind == "chief":
-        return f"{place}{f'往上 {term.what} 级' if term.what else ''}负责人"
-    if term.kind == "applicant":
-        return "申请人"
-    return f"{place}{KINDS[term.kind]}“{term.what}”"

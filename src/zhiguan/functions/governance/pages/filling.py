@@ -112,13 +112,14 @@ def _sections(request: HttpRequest, case: Any, errors: Mapping[str, str]) -> lis
         for part in section.parts:
             locked = editable is not None and part.name not in editable
             if isinstance(part, Table):
-                parts.append({"table": part, "locked": locked, "error": errors.get(part.name, ""),
+                parts.append({"table": part, "locked": locked, "asked": editable is not None and not locked, "error": errors.get(part.name, ""),
                               "config": _table(part, case, errors, names, locked)})  # fmt: skip
                 continue
             value = case.values.get(part.name)
             if part.reviewed and value is None:
                 continue
             parts.append({
+                "asked": editable is not None and not locked and part.kind != "computed",
                 "field": part, "value": "" if value is None else value, "locked": locked or part.kind == "computed",
                 "text": flow_forms.in_words(part, value, names), "error": errors.get(part.name, ""),
                 "hidden": bool(part.visible_if) and not flow_forms._true(part.visible_if, about),
@@ -157,7 +158,8 @@ def _materials(case: Any, errors: Mapping[str, str]) -> list[dict[str, Any]]:
     kept = list(case.files.filter(removed_at__isnull=True).select_related("file"))
     return [
         {"material": material, "needed": needed, "files": [each for each in kept if each.material == material.code],
-         "locked": editable is not None and material.code not in editable, "error": errors.get(material.code, "")}
+         "locked": editable is not None and material.code not in editable,
+         "asked": editable is not None and material.code in editable, "error": errors.get(material.code, "")}
         for material, needed in flow_forms.wanted_materials(item, case.values)
     ]  # fmt: skip
 
@@ -225,20 +227,20 @@ def upload(request: HttpRequest, pk: int) -> HttpResponse:
     """Add a file to a material."""
     case = _mine(request, pk)
     sent = request.FILES.get("file")
-    where = f"{reverse('governance.case.form', args=[pk])}?saved=1#materials"
     if sent is None:
         return problem(Invalid("请选择文件。", fields={"file": "请选择文件。"}), request)
     dated = request.POST.get("dated_on", "")
     try:
         day = date.fromisoformat(dated) if dated else None
-        service.add_file(
+        row = service.add_file(
             request.actor, case, material=request.POST.get("material", ""), content=sent, name=sent.name, dated_on=day
         )
     except ValueError:
         return problem(Invalid("材料日期须为日期。", fields={"dated_on": "例如 2026-03-01。"}), request)
     except Refusal as refusal:
         return problem(refusal, request)
-    return JsonResponse({"url": where})
+    # Each time another address: to one that differs by nothing but what stands behind # a browser only scrolls.
+    return JsonResponse({"url": f"{reverse('governance.case.form', args=[pk])}?saved={row.pk}#materials"})
 
 
 def remove(request: HttpRequest, pk: int, file: int) -> HttpResponse:

@@ -43,7 +43,7 @@ def hall(request: HttpRequest) -> HttpResponse:
         ("我的草稿", flow.applications(actor).filter(state="draft")[:100].count(),
          f"{reverse('governance.application')}?state=draft"),
         ("办理中", flow.applications(actor).filter(state__in=("running", "correcting", "returned", "suspended"))[:100].count(),
-         f"{reverse('governance.application')}?state=running"),
+         f"{reverse('governance.application')}?state=running&state=correcting&state=returned&state=suspended"),
         ("待我补正", flow.applications(actor).filter(state__in=("correcting", "returned"))[:100].count(),
          f"{reverse('governance.application')}?state=correcting&state=returned"),
         ("已出结果", queries.ended(actor)[:100].count(), reverse("governance.result")),

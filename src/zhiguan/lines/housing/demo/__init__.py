@@ -1,4 +1,4 @@
-"""Demo data of housing security: invented records and allowances. 演示数据."""
+"""Demo data of housing security: invented records, allowances and cases. 演示数据."""
 
 from __future__ import annotations
 
@@ -21,7 +21,14 @@ PEOPLE = 12
 
 
 def seed(size: str) -> dict[str, int]:
-    """Make records for some organs' people, and the allowances they may have, when there are none; return counts."""
+    """Make the records, allowances and cases when there are none; return counts."""
+    from . import cases
+
+    return _records() | cases.build()
+
+
+def _records() -> dict[str, int]:
+    """Make records for some organs' people, and the allowances they may have."""
     if HousingRecord.objects.exists():
         return {}
     boss, random, today = system("demo"), Random(20_700), timezone.localdate()

@@ -1,10 +1,10 @@
-"""Demo data of office premises: invented buildings, rooms, sizes and repair projects. 演示数据."""
+"""Demo data of office premises: invented buildings, rooms, sizes, repair projects and cases. 演示数据."""
 
 from __future__ import annotations
 
 
 def seed(size: str) -> dict[str, int]:
-    """Make the premises when there are none; return counts."""
-    from . import premises
+    """Make the premises and the cases when there are none; return counts."""
+    from . import cases, premises
 
-    return premises.build()
+    return premises.build() | cases.build()

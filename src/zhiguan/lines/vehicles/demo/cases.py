@@ -1,98 +1,70 @@
-"""Demo cases: applications of one organ for its vehicles, at every stage of their course, handled by the demo accounts."""
+"""Demo cases of establishment (G4), addition and renewal (G5), at every stage, handled by the demo accounts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
 
-from zhiguan.kernel.flow import definitions, service
-from zhiguan.kernel.identity.actors import actor_of
-from zhiguan.kernel.identity.service import Account
+from zhiguan.kernel.flow import demo, service
 from zhiguan.kit.actor import system
 
-from ..items import QUOTA
-from ..models import VehicleQuota
-
-BLANK = (
-    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
-    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
-)
-"""An empty page, in place of the letters an organ would scan."""
+from ..items import QUOTA, RENEWAL
 
 
 def build() -> dict[str, int]:
-    """Make the cases when there are accounts and no case yet; return counts."""
-    definitions.sync(system("demo"))
-    accounts = {account.username: account for account in Account.objects.select_related("person", "unit")}
-    if service.Case.objects.exists() or not {"fleet", "approver", "manager", "reviewer", "leader"} <= set(accounts):
+    """Make the cases when there are accounts and none yet; return counts."""
+    cast = demo.cast(QUOTA, RENEWAL)
+    if cast is None:
         return {}
-    cases = Cases(accounts)
-    cases.draft("编制内车辆结构调整")
-    cases.submitted("新增应急值守任务")
-    reviewing = cases.endorsed("重大项目服务保障任务增加")
-    cases.decides("acceptor", reviewing)
-    correcting = cases.endorsed("内设机构调整")
-    cases.asks("acceptor", correcting, "请补充内设机构调整的批准文件，并写明调整前后的车辆分工。")
-    done = cases.endorsed("压减编制")
-    for name in ("acceptor", "reviewer", "manager", "leader"):
-        cases.decides(name, done, quietly=True)
-    refused = cases.endorsed("扩大用车范围")
-    cases.decides("acceptor", refused, "refuse", "现有车辆使用率不足四成，不符合增加编制的条件。")
-    return {"办件": service.Case.objects.count()}
+    _establishments(cast)
+    _renewals(cast)
+    return cast.end()
 
 
-class Cases:
-    """The people at their desks."""
+def _establishments(cast: demo.Cast) -> None:
+    def applies(who: str, days: int, reason: str, change: int = 1) -> demo.Story:
+        """``change`` more vehicles of the kind of which the organ has most."""
+        story = cast.applies(
+            who, QUOTA, days, reason_kind="adjust", reason=f"{reason}，申请调整公务用车编制。（演示数据）",
+            effective_on=(timezone.localdate() + timedelta(days=45)).isoformat(),
+        )  # fmt: skip
+        rows = [dict(row) for row in story.values.get("rows") or ()]
+        if rows:
+            most = max(rows, key=lambda row: row.get("current") or 0)
+            most["wanted"] = max((most.get("current") or 0) + change, most.get("held") or 0)
+        return story.fills(rows=rows)
 
-    def __init__(self, accounts: dict[str, Any]) -> None:
-        self.accounts = accounts
-        self.unit = service_unit(accounts["fleet"])
-
-    def acts(self, who: str, verb: Callable[..., Any], *rows: Any, **values: Any) -> Any:
-        actor = actor_of(self.accounts[who])
-        with actor.acting():
-            return verb(actor, *rows, **values)
-
-    def draft(self, reason: str) -> Any:
-        quotas = VehicleQuota.objects.filter(unit=self.unit, state="active", valid_to__isnull=True).order_by("kind")
-        case = self.acts("fleet", service.create, QUOTA, values={
-            "reason_kind": "adjust", "reason": f"{reason}，申请调整公务用车编制。（演示数据）",
-            "effective_on": (timezone.localdate() + timedelta(days=45)).isoformat(),
-        })  # fmt: skip
-        rows = [dict(row) for row in case.values.get("rows") or ()]
-        if rows and quotas:
-            rows[0]["wanted"] = max((rows[0].get("current") or 0) + 1, rows[0].get("held") or 0)
-        return self.acts("fleet", service.save, case, values={"rows": rows})
-
-    def submitted(self, reason: str) -> Any:
-        case = self.draft(reason)
-        for number, code in enumerate(("application", "usage")):
-            self.acts("fleet", service.add_file, case, material=code, content=BLANK + f"%{case.pk}{number}".encode(),
-                      name="申请材料（演示）.pdf")  # fmt: skip
-        return self.acts("fleet", service.submit, case)
-
-    def endorsed(self, reason: str) -> Any:
-        return self.decides("approver", self.submitted(reason))
-
-    def seat(self, who: str, case: Any) -> Any:
-        person = self.accounts[who].person_id
-        rows = service.Seat.objects.filter(case=case, person=person, step__state="open", state__in=("working", "offered"))
-        return rows.first()
-
-    def decides(self, who: str, case: Any, outcome: str = "agree", opinion: str = "经审查，同意。", *, quietly: bool = False) -> Any:
-        seat = self.seat(who, case)
-        if seat is None and quietly:
-            return case
-        return self.acts(who, service.decide, case, seat=seat, outcome=outcome, opinion=opinion)
-
-    def asks(self, who: str, case: Any, text: str) -> Any:
-        return self.acts(who, service.correct, case, seat=self.seat(who, case), items=[{"path": "reason", "text": text}])
+    applies("fleet", 1, "编制内车辆结构调整")
+    applies("fleet", 3, "新增应急值守任务").submits()
+    applies("fleet", 12, "重大项目服务保障任务增加").submits().reaches("expert", pace=2).agrees("经会审，同意按测算增加。")
+    applies("fleet", 6, "内设机构调整").submits().reaches("accept").asks(
+        4, reason="请写明调整前后的车辆分工。", usage="请补充近一年各车使用率。")  # fmt: skip
+    applies("fleet", 10, "扩大用车范围").submits().reaches("accept").refuses(
+        8, "现有车辆使用率不足四成，不符合增加编制的条件。")  # fmt: skip
+    applies("clerk", 28, "新设派出机构").submits().reaches("decide")
+    applies("clerk", 9, "财政监督检查任务增加").submits().grants()
 
 
-def service_unit(account: Any) -> Any:
-    from zhiguan.kernel.orgs import service as orgs
+def _renewals(cast: demo.Cast) -> None:
+    for who in demo.APPLICANTS:
+        cars = service.work_of(RENEWAL.code).lookups["old_vehicles"](system("demo"), cast.unit(who), "")[:1]
+        rows = [
+            {"replaces": car.value, **car.fills, "energy": "electric", "body": "sedan", "budget": "118000.00"} for car in cars
+        ]
+        if not rows:
+            continue
 
-    return orgs.organ_of(account.person.unit) or account.person.unit
+        def applies(days: int, reason: str, who: str = who, rows: Any = rows) -> demo.Story:
+            return cast.applies(who, RENEWAL, days, reason=f"{reason}。（演示数据）", rows=rows)
+
+        if who == "fleet":
+            applies(1, "车辆老旧，维修费用高")
+            applies(9, "车辆达到更新年限，安全性能下降").submits().reaches("review").asks(
+                5, budget="预算批复文件缺少附表，请补充。")  # fmt: skip
+            applies(25, "车辆达到更新年限").submits().reaches("review")
+        else:
+            applies(20, "统筹安排车辆更新").submits().reaches("accept").sends_back(18, "请先在本单位内部统筹，再行申报。")
+            applies(12, "车辆达到更新年限，故障频繁").submits().reaches("review").asks(
+                8, scrapping="旧车处置证明应当写明车辆识别代号。").answers(4).grants()  # fmt: skip

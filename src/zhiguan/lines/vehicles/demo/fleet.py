@@ -34,6 +34,8 @@ TRACKED = 120
 """Vehicles with days of history."""
 DAYS = 3
 LETTERS = "ABCDEFGHJK"
+AGED = ("财政局", "发展和改革")
+"""Organs whose first vehicle is old enough to be renewed: they apply for it (``cases``)."""
 
 
 def build(size: str) -> dict[str, int]:
@@ -75,6 +77,8 @@ def _of_organ(
         serial = number * 10 + index
         plate = f"沪{LETTERS[serial % 10]}{'D' if energy == 'electric' else ''}{10_000 + serial * 7 % 90_000:05d}"
         bought = today - timedelta(days=int(rng.integers(200, 3400)))
+        if index == 0 and any(word in organ.name for word in AGED):
+            bought = today - timedelta(days=3150)
         vehicle = register.register(
             boss, plate=plate, unit=organ, kind=kind, body=body, brand_model=model, energy=energy, displacement_l=litres,
             price_yuan=Decimal(price), seats={"small_bus": 7, "medium_bus": 15}.get(body, 5), bought_on=bought,
@@ -168,7 +172,8 @@ def _past_order(boss: Actor, vehicle: Vehicle, driver: Driver, outing: Outing, n
         "id": key, "code": code, "unit": vehicle.unit, "requester": driver.person, "purpose": outing.purpose,
         "origin": vehicle.unit.label, "destination": "演示地点", "destination_lat": outing.goal[0],
         "destination_lon": outing.goal[1], "planned_from": outing.depart, "planned_to": planned_to,
-        "vehicle": vehicle, "driver": driver, "driver_person_id": driver.person_id, "approved_by": "演示",
+        "vehicle": vehicle, "driver": driver, "driver_person_id": driver.person_id, "plate": vehicle.plate,
+        "driver_name": driver.person.name, "driver_phone": driver.phone, "approved_by": "演示",
         "dispatched_by": "演示", "started_at": outing.depart, "state": "ended" if ended else "started",
         "ended_at": outing.back if ended else None,
     }  # fmt: skip
@@ -206,6 +211,7 @@ def _duty(boss: Actor, vehicles: list[Vehicle], today: date) -> int:
                 "id": key, "code": code, "unit": vehicle.unit, "requester": driver.person, "kind": "emergency",
                 "purpose": "城市运行保障值班", "origin": vehicle.unit.label, "destination": "全市", "planned_from": now,
                 "planned_to": until, "vehicle": vehicle, "driver": driver, "driver_person_id": driver.person_id,
+                "plate": vehicle.plate, "driver_name": driver.person.name, "driver_phone": driver.phone,
                 "approved_by": "演示", "dispatched_by": "演示", "started_at": now, "state": "started",
                 "vehicle_busy": orders.busy(vehicle.pk, now, until), "driver_busy": orders.busy(driver.pk, now, until),
             },
