@@ -334,10 +334,12 @@ class Supervisor:
 
     def announce(self) -> None:
         """Say where the product is."""
-        host = _reachable(self.args.bind)
+        host, command = _reachable(self.args.bind), Path(sys.executable).with_name("zhiguan")
+        if command.is_relative_to(Path.cwd()):
+            command = command.relative_to(Path.cwd())
         self.progress.say("智管已就绪")
         print(f"\n    访问地址  http://{host}:{self.args.port}/\n    运行日志  {self.var / 'log'}")
-        print("    运行体检  zhiguan doctor\n    停止      Ctrl-C\n", flush=True)
+        print(f"    运行体检  {command} doctor\n    停止      Ctrl-C\n", flush=True)
 
     def run(self) -> int:
         """Start, watch, stop."""
