@@ -24,7 +24,7 @@ from zhiguan.kernel.identity.service import Account
 from zhiguan.kernel.orgs import service as orgs
 from zhiguan.kit.actor import system
 
-from . import forms, limits, service
+from . import definitions, forms, limits, service
 from .declare import ServiceItem
 from .models import Case, CaseFile, Correction, Group, Seat, Step
 
@@ -45,7 +45,8 @@ MATERIAL = documents.Template("flow.demo.material", "演示材料", Path(__file_
 
 
 def seed(size: str) -> dict[str, int]:
-    """Make the groups when there are none; return counts."""
+    """Publish the processes that the lines ship and make the groups, when there are none; return counts."""
+    definitions.sync(system("demo"))
     people = _accounts()
     if Group.objects.exists() or not set(DESKS) <= set(people):
         return {}
