@@ -76,7 +76,7 @@ def bureau(var: Path, closed: int = 0, opened: int = 0) -> Iterator[SimpleNamesp
                 office = _found(conftest) if ready else conftest.Office()
                 if not ready:
                     conftest.publish(sample.bpmn("one"))
-            scene = SimpleNamespace(office=office, urls=urls, sample=sample)
+            scene = SimpleNamespace(office=office, urls=urls, sample=sample, data_dir=cluster.data_dir)
             if full and not ready:
                 fill(scene, closed, opened)
                 server.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(mark)))
@@ -208,7 +208,8 @@ def fill(scene: SimpleNamespace, closed: int, opened: int) -> None:
         # A case begins ``took`` x 4 before its end; each of its steps takes ``took``. Open ones have begun took x 5 ago.
         start = "coalesce(made.ended - 4 * made.took, now() - 5 * made.took)"
         hand = f"('{{{','.join(map(str, hands))}}}'::bigint[])[1 + made.n * 11 % {HANDLERS}]"
-        decider = f"CASE WHEN made.ended IS NULL AND made.n <= {4 * TODOS} THEN {office.people['吴决定'].pk} ELSE {hand} END"
+        last = len(WAY) - 1
+        decider = f"CASE WHEN made.ended IS NULL AND made.n <= {4 * TODOS} AND made.n % 4 = {last} THEN {office.people['吴决定'].pk} ELSE {hand} END"
         event = """jsonb_build_array(to_char(({0}) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS+00:00'), '{1}', '')"""
 
         def clock(first: str, last: str = "") -> str:
@@ -243,9 +244,10 @@ def fill(scene: SimpleNamespace, closed: int, opened: int) -> None:
             "acted_by_id": f"CASE WHEN one.acted_by_id IS NOT NULL THEN {decider} END",
         }, "JOIN flow_step step ON step.id = one.step_id")  # fmt: skip
         database.execute(
-            "INSERT INTO flow_card (case_id, step_id, rung, reached_at, raised_at) "
-            "SELECT key, CASE kind WHEN 3 THEN key * 8 + 3 END, CASE kind WHEN 2 THEN 'red' ELSE 'yellow' END, ended - took, "
-            "ended - took FROM made, generate_series(1, 3) kind "
+            "INSERT INTO flow_card (case_id, step_id, unit_id, scope_pos, area, item, rung, reached_at, raised_at) "
+            "SELECT key, CASE kind WHEN 3 THEN key * 8 + 3 END, c.unit_id, c.scope_pos, c.area, c.item, "
+            "CASE kind WHEN 2 THEN 'red' ELSE 'yellow' END, ended - took, ended - took "
+            "FROM made JOIN flow_case c ON c.id = made.key, generate_series(1, 3) kind "
             "WHERE ended IS NOT NULL AND (kind = 1 AND n % 20 = 0 OR kind = 2 AND n % 60 = 0 OR kind = 3 AND n % 25 = 0)"
         )
         database.execute(
@@ -272,6 +274,7 @@ def _copy(database: Any, model: Any, which: str, given: dict[str, str], more: st
     values = ", ".join(given.get(column, f'one."{column}"') for column in columns)
     database.execute(
         f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM made JOIN {table} one ON {which} {more} "
-        f"JOIN organ ON organ.k = made.n * 13 % {ORGANS} JOIN item ON item.k = made.n * 3 / 7 % (SELECT count(*) FROM item) "
+        f"JOIN organ ON organ.k = abs(hashint8(made.n)) % {ORGANS} "
+        "JOIN item ON item.k = abs(hashint8(made.n + 1)) % (SELECT count(*) FROM item) "
         "ORDER BY made.key"
     )

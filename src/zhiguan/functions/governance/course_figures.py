@@ -19,8 +19,8 @@ from zhiguan.kit.actor import Actor
 
 from . import queries
 
-PERIODS = {"month": "本月", "last": "上月", "quarter": "近三个月", "year": "本年", "twelve": "近十二个月"}
-TOP = 20
+PERIODS = {"month": "本月", "last": "上月", "quarter": "近三个月", "year": "本年", "twelve": "近一年"}
+TOP = 10
 GRANTED = ("granted", "refused")
 CLOSED = ("done", "undone")
 STATES = ("running", "correcting", "returned", "suspended")
@@ -101,16 +101,19 @@ def heat(actor: Actor) -> dict[str, Any]:
         for stage in stages:
             count, yellow, red = row.get(stage, (0, 0, 0))
             url = steps_at(item=item, stage=stage, state="open")
-            drawn.append({"count": count, "yellow": yellow, "red": red, "level": _level(count, most), "url": url,
+            drawn.append({"count": count, "yellow": yellow, "red": red, "shade": _shade(count, most), "url": url,
                           "yellow_url": f"{url}&yellow_card=1", "red_url": f"{url}&red_card=1"})  # fmt: skip
         table.append({"name": queries.item_name(item), "cells": drawn, "url": steps_at(item=item, state="open"),
                       "total": sum(cell[0] for cell in row.values())})  # fmt: skip
     return {"stages": [STAGES[stage] for stage in stages], "rows": table}
 
 
-def _level(count: int, most: int) -> int:
-    """Shade of a cell, 0 to 5."""
-    return 0 if not count or not most else 1 + min(4, int(4 * count / most))
+SHADES = ("", "", "", "bg-primary bg-opacity-10", "bg-primary bg-opacity-10", "bg-primary bg-opacity-25")
+"""Of a cell by fifths of the fullest one: light enough for the links in it to be read."""
+
+
+def _shade(count: int, most: int) -> str:
+    return SHADES[0 if not count or not most else 1 + min(4, int(4 * count / most))]
 
 
 def present(actor: Actor) -> dict[str, Any]:
@@ -145,14 +148,18 @@ def figures(organs: list[dict[str, Any]], period: Period) -> list[dict[str, Any]
     total = {name: sum(row[name] for row in organs) for name in (*COUNTS, "ended")}
     ended = {"state": GRANTED, **period.days("ended_at")}
     share = f"{100 * (total['ended'] - total['overdue']) / total['ended']:.1f}%" if total["ended"] else "—"
+    found = [
+        ("提交", total["submitted"], cases_at(**period.days("submitted_at"))),
+        ("办结", total["ended"], cases_at(**ended)),
+        ("按时办结率", share, cases_at(**ended, overdue="0")),
+        ("超期办结", total["overdue"], cases_at(**ended, overdue="1")),
+        ("办结中补正过", total["corrected"], cases_at(**ended, corrected="1")),
+        ("黄牌", total["yellow_cards"], cards_at(rung="yellow", **period.days("reached_at"))),
+        ("红牌", total["red_cards"], cards_at(rung="red", **period.days("reached_at"))),
+    ]
     return [
-        {"title": "提交", "value": total["submitted"], "url": cases_at(**period.days("submitted_at"))},
-        {"title": "办结", "value": total["ended"], "url": cases_at(**ended)},
-        {"title": "按时办结率", "value": share, "url": cases_at(**ended, overdue="0")},
-        {"title": "超期办结", "value": total["overdue"], "url": cases_at(**ended, overdue="1")},
-        {"title": "办结中补正过", "value": total["corrected"], "url": cases_at(**ended, corrected="1")},
-        {"title": "黄牌", "value": total["yellow_cards"], "url": cards_at(rung="yellow", **period.days("reached_at"))},
-        {"title": "红牌", "value": total["red_cards"], "url": cards_at(rung="red", **period.days("reached_at"))},
+        {"title": title, "value": value, "text": value if isinstance(value, str) else f"{value:,}", "url": url}
+        for title, value, url in found
     ]
 
 

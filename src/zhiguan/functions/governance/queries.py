@@ -63,7 +63,7 @@ def cases(actor: Actor) -> QuerySet[Case]:
 
 def listed(actor: Actor) -> QuerySet[Case]:
     """Cases of the list: without drafts, which only their applicants have."""
-    return flow.cases(actor).exclude(state="draft")
+    return flow.listed(actor)
 
 
 def ended(actor: Actor) -> QuerySet[Case]:

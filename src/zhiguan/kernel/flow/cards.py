@@ -22,7 +22,7 @@ from . import limits
 from .declare import ASSIGN, SUPERVISE
 from .desk import days, item_of
 from .lifecycle import OPEN
-from .models import Case, Seat, Step
+from .models import Card, Case, Seat, Step
 from .telling import page_of
 
 BATCH = 200
@@ -56,18 +56,37 @@ def due(model: type[Any], now: datetime) -> QuerySet[Any]:
 
 @transaction.atomic
 def look_again(now: datetime | None = None) -> int:
-    """Work out anew when each open clock is to be looked at (nightly, and after the calendar changed); return how many."""
+    """Work out anew when each open clock is to be looked at (nightly, and after the calendar changed); return how many.
+
+    A rung that was passed without a card, because nobody looked or the calendar moved it into the past, is due at once.
+    """
     now = now or timezone.now()
     snapshot, changed = days(), 0
     with system("flow.cards").acting():
         for model, alive in ((Case, Case.objects.filter(state__in=OPEN)), (Step, Step.objects.filter(state="open"))):
-            stale = []
-            for row in alive.only("id", "clock", "policy", "look_at").iterator(chunk_size=2000):
-                at = limits.look_at(row.clock, row.policy, now, snapshot) if row.clock else None
+            stale, passed = [], []
+            rows = alive.order_by("pk").only("id", "clock", "policy", "look_at")
+            for row in rows.iterator(chunk_size=2000):
+                shown = limits.reading(row, now, snapshot) if row.clock else None
+                at = limits.look_after(row, shown, now) if row.clock else None
+                rungs = [card.rung.code for card in shown.cards if card.reached] if shown is not None else []
+                if rungs:
+                    passed.append((row, at, rungs))
+                elif at != row.look_at:
+                    stale.append((row, at))
+            raised = _raised(model, [row.pk for row, _, _ in passed])
+            for row, coming, rungs in passed:
+                at = coming if all((row.pk, rung) in raised for rung in rungs) else now
                 if at != row.look_at:
                     stale.append((row, at))
             changed += _look_at(model, stale)
     return changed
+
+
+def _raised(model: type[Any], keys: list[int]) -> set[tuple[int, str]]:
+    """The cards that these cases, or steps, have of their own."""
+    own = Card.objects.filter(step=None, case__in=keys) if model is Case else Card.objects.filter(step__in=keys)
+    return set(own.order_by().values_list("case_id" if model is Case else "step_id", "rung"))
 
 
 def _look_at(model: type[Any], rows: Iterable[tuple[Any, datetime | None]]) -> int:
@@ -92,7 +111,7 @@ def _look(model: type[Any], rows: Sequence[Any], now: datetime, charge: _Charge)
         reading = limits.reading(row, now, snapshot)
         reached = [card for card in reading.cards if card.reached] if reading is not None else []
         reached_now += [(row, card.rung.code, card.at or now) for card in reached]
-        again = limits.look_at(row.clock, row.policy, now, snapshot)
+        again = limits.look_after(row, reading, now)
         if again is not None and again <= now:  # reached this very moment: it is not over before the next
             again = None if any(card.rung.remaining == 0 for card in reached) else now + MOMENT
         looked.append((row, again))
@@ -110,10 +129,10 @@ def _raise(due: Sequence[tuple[Any, str, datetime]], now: datetime) -> list[tupl
     steps = [None if isinstance(row, Case) else row.pk for row, _, _ in due]
     with connection.cursor() as cursor:  # the ORM does not say whether a row that may be there already was new
         cursor.execute(
-            "INSERT INTO flow_card (case_id, step_id, rung, reached_at, raised_at) "
-            "SELECT v.case_id, v.step_id, v.rung, v.reached, %s "
+            "INSERT INTO flow_card (case_id, step_id, unit_id, scope_pos, area, item, rung, reached_at, raised_at) "
+            "SELECT v.case_id, v.step_id, c.unit_id, c.scope_pos, c.area, c.item, v.rung, v.reached, %s "
             "FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[]) AS v(case_id, step_id, rung, reached) "
-            "ON CONFLICT DO NOTHING RETURNING case_id, step_id, rung, id",
+            "JOIN flow_case c ON c.id = v.case_id ON CONFLICT DO NOTHING RETURNING case_id, step_id, rung, id",
             [now, cases, steps, [rung for _, rung, _ in due], [at for _, _, at in due]],
         )
         new = {(case, step, rung): key for case, step, rung, key in cursor.fetchall()}

@@ -124,7 +124,13 @@ def look_at(
     if not policy.get("limit"):
         return None
     try:
-        shown = clock.read(_events(events), days or calendar.snapshot(), _as_policy(policy), now)
+        return clock.next_rung_at(clock.read(_events(events), days or calendar.snapshot(), _as_policy(policy), now))
     except calendar.YearNotLoaded:
         return now + AGAIN
-    return clock.next_rung_at(shown)
+
+
+def look_after(row: Any, shown: clock.Reading | None, now: datetime) -> datetime | None:
+    """As :func:`look_at`, of a row whose clock was read already (None: it could not be)."""
+    if not row.policy.get("limit"):
+        return None
+    return now + AGAIN if shown is None else clock.next_rung_at(shown)

@@ -48,10 +48,24 @@ from .handling import (
     transfer,
 )
 from .limits import reading
-from .models import Card, Case, CaseFile, Correction, Definition, Delegation, Effect, Group, Seat, Step, Submission
+from .models import (
+    LONG,
+    Card,
+    Case,
+    CaseFile,
+    Correction,
+    Definition,
+    Delegation,
+    Effect,
+    Group,
+    Seat,
+    Step,
+    Submission,
+)
 from .standing import authorise, keep_group, put_on_duty, revoke
 
 __all__ = [
+    "LONG",
     "Card",
     "Case",
     "CaseFile",

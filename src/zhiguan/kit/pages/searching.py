@@ -73,7 +73,8 @@ def searched(rows: QuerySet, paths: Iterable[str], text: str, cap: int) -> tuple
                 parts.append(Q(**{f"{path[1:]}__in": hits}))
         if not parts:
             return rows.none(), False
-        asked = [rows.filter(part).order_by().values_list("pk", flat=True)[: cap + 1] for part in parts]
+        bare = rows.order_by().prefetch_related(None)
+        asked = [bare.filter(part).values_list("pk", flat=True)[: cap + 1] for part in parts]
         found = asked[0].union(*asked[1:]) if len(asked) > 1 else asked[0]
         keys = set(islice(found.iterator(), cap + 1))
         many = len(keys) > cap

@@ -32,10 +32,29 @@ from .. import queries
 
 STATE = Badge("state", "状态", CASE.colours, choices=CASE.choices)
 ITEM = Column("item", "事项", value=lambda row: queries.item_name(row.item), needs=("item",))
-CLOCK = Badge(
-    "left", "时限", {"green": "green", "yellow": "yellow", "red": "red", "secondary": "secondary"},
-    value=lambda row: limits.in_words(row)[0], needs=("clock", "policy"),
-)  # fmt: skip
+
+
+class Left(str):
+    """What is left of a limit, in words with a colour."""
+
+    colour = "secondary"
+
+    @classmethod
+    def of(cls, row: Any) -> Left:
+        words, colour = limits.in_words(row)
+        left = cls(words)
+        left.colour = colour
+        return left
+
+
+class _Colours(dict):
+    """The colour of a badge whose text carries its own."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return getattr(key, "colour", default)
+
+
+CLOCK = Badge("left", "时限", _Colours(own=""), value=Left.of, needs=("clock", "policy"))
 
 
 def _of_case(column: str) -> Any:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 
-from django.db.models import F, Prefetch, Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from zhiguan.kernel.flow import limits
 from zhiguan.kernel.flow import queries as flow
 from zhiguan.kernel.flow.declare import SUPERVISE
 from zhiguan.kernel.flow.lifecycle import CASE as LIFE
 from zhiguan.kernel.flow.plan import STAGES
-from zhiguan.kernel.flow.service import Card, Seat, Step
+from zhiguan.kernel.flow.service import LONG, Card, Seat, Step
 from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.pages import (
@@ -40,9 +38,8 @@ from .. import queries
 from .lists import CLOCK, ITEM, STATE
 
 STEP_STATES = {"open": "办理中", "done": "已办理", "undone": "已退回"}
-WEEK = timedelta(days=7)
 COUNTED = 2_000
-"""How far steps and cards are counted: each is asked for its case."""
+"""How far steps are counted: each is asked for its case."""
 READ_ONLY = "监督人员可以查看每一件、每一步，不能办理；越权操作会被拒绝并留痕。"
 
 
@@ -152,8 +149,7 @@ STEPS = ListPage(
         Column("people", "办理人", value=_people, needs=("pk",)),
         DateTime("opened_at", "送达时间"), DateTime("closed_at", "办理时间", sortable=True),
         Column("used", "用时", value=_used, needs=("opened_at", "closed_at"), help="自然时间，含节假日"),
-        Badge("left", "时限", {"green": "green", "yellow": "yellow", "red": "red", "secondary": "secondary"},
-              value=lambda row: limits.in_words(row)[0], needs=("clock", "policy")),
+        CLOCK,
     ),
     search=("=case.code",),
     search_hint="办件编号",
@@ -165,7 +161,7 @@ STEPS = ListPage(
         UNITS_OF_CASE,
         BoolFilter("red_card", "有红牌"),
         BoolFilter("yellow_card", "有黄牌"),
-        BoolFilter("long", "超过一周", condition=Q(closed_at__gt=F("opened_at") + WEEK)),
+        BoolFilter("long", "超过一周", condition=LONG),
         DateRangeFilter("closed_at", "办理时间"),
     ),
     default_sort="-pk",
@@ -185,8 +181,8 @@ CARDS = ListPage(
     rows=flow.supervised_cards,
     columns=(
         Badge("rung", "预警", {"yellow": "yellow", "red": "red"}),
-        Column("case.title", "办件", link=_case), Column("case.code", "编号", link=_case), ITEM_OF_CASE,
-        Column("case.unit.name", "申请单位"), Column("step.name", "环节"),
+        Column("case.title", "办件", link=_case), Column("case.code", "编号", link=_case), ITEM, Column("unit.name", "申请单位"),
+        Column("step.name", "环节"),
         Column("stage", "环节类型", value=_stage, needs=("step.stage", "step_id")),
         DateTime("reached_at", "触发时间", sortable=True), DateTime("raised_at", "记录时间", sortable=True, shown=False),
     ),
@@ -194,13 +190,12 @@ CARDS = ListPage(
     search_hint="办件编号、标题",
     filters=(
         ChoiceFilter("rung", "预警", facets=False),
-        ChoiceFilter("item", "事项", path="case.item", options=queries.item_options, facets=False),
-        UNITS_OF_CASE,
+        ChoiceFilter("item", "事项", options=queries.item_options, facets=False),
+        UNITS,
         DateRangeFilter("reached_at", "触发时间"),
     ),
     default_sort="-reached_at",
     views=(("全部", ""), ("红牌", "rung=red"), ("黄牌", "rung=yellow")),
-    count_cap=COUNTED,
     detail="",
     export_name="黄牌红牌",
     empty=EmptyState("没有时限预警", "临近或者超过时限的办件和环节会在这里记录一次。", icon="flag"),

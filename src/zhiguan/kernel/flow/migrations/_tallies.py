@@ -134,6 +134,26 @@ def _card(row: str, sign: str) -> str:
             FROM flow_case c WHERE c.id = {row}.case_id;"""
 
 
+_CARD_FLAGS = """IF TG_OP = 'INSERT' THEN
+        -- Nothing is read but the row itself: two workers may be raising a case's yellow and red card at once.
+        UPDATE flow_case SET yellow_card = yellow_card OR NEW.rung = 'yellow', red_card = red_card OR NEW.rung = 'red',
+            overdue = overdue OR (NEW.rung = 'red' AND NEW.step_id IS NULL)
+            WHERE id = NEW.case_id AND CASE WHEN NEW.rung = 'yellow' THEN NOT yellow_card
+                ELSE NOT red_card OR NEW.step_id IS NULL AND NOT overdue END;
+        UPDATE flow_step SET yellow_card = yellow_card OR NEW.rung = 'yellow', red_card = red_card OR NEW.rung = 'red'
+            WHERE id = NEW.step_id AND CASE WHEN NEW.rung = 'yellow' THEN NOT yellow_card ELSE NOT red_card END;
+        RETURN NULL;
+    END IF;
+    UPDATE flow_case c SET yellow_card = k.yellow, red_card = k.red, overdue = k.own
+        FROM (SELECT coalesce(bool_or(rung = 'yellow'), false) AS yellow, coalesce(bool_or(rung = 'red'), false) AS red,
+                  coalesce(bool_or(rung = 'red' AND step_id IS NULL), false) AS own
+              FROM flow_card WHERE case_id = OLD.case_id) k
+        WHERE c.id = OLD.case_id AND (c.yellow_card, c.red_card, c.overdue) IS DISTINCT FROM (k.yellow, k.red, k.own);
+    UPDATE flow_step s SET yellow_card = k.yellow, red_card = k.red
+        FROM (SELECT coalesce(bool_or(rung = 'yellow'), false) AS yellow, coalesce(bool_or(rung = 'red'), false) AS red
+              FROM flow_card WHERE step_id = OLD.step_id) k
+        WHERE s.id = OLD.step_id AND (s.yellow_card, s.red_card) IS DISTINCT FROM (k.yellow, k.red);"""
+
 TRIGGERS = f"""
 CREATE FUNCTION flow_case_counted() RETURNS trigger {DEFINER} AS $body$
 BEGIN
@@ -170,25 +190,7 @@ BEGIN
     IF TG_OP <> 'DELETE' THEN
         {_card("NEW", "")}
     END IF;
-    IF TG_OP = 'INSERT' THEN
-        -- Nothing is read but the row itself: two workers may be raising a case's yellow and red card at once.
-        UPDATE flow_case SET yellow_card = yellow_card OR NEW.rung = 'yellow', red_card = red_card OR NEW.rung = 'red',
-            overdue = overdue OR (NEW.rung = 'red' AND NEW.step_id IS NULL)
-            WHERE id = NEW.case_id AND CASE WHEN NEW.rung = 'yellow' THEN NOT yellow_card
-                ELSE NOT red_card OR NEW.step_id IS NULL AND NOT overdue END;
-        UPDATE flow_step SET yellow_card = yellow_card OR NEW.rung = 'yellow', red_card = red_card OR NEW.rung = 'red'
-            WHERE id = NEW.step_id AND CASE WHEN NEW.rung = 'yellow' THEN NOT yellow_card ELSE NOT red_card END;
-        RETURN NULL;
-    END IF;
-    UPDATE flow_case c SET yellow_card = k.yellow, red_card = k.red, overdue = k.own
-        FROM (SELECT coalesce(bool_or(rung = 'yellow'), false) AS yellow, coalesce(bool_or(rung = 'red'), false) AS red,
-                  coalesce(bool_or(rung = 'red' AND step_id IS NULL), false) AS own
-              FROM flow_card WHERE case_id = OLD.case_id) k
-        WHERE c.id = OLD.case_id AND (c.yellow_card, c.red_card, c.overdue) IS DISTINCT FROM (k.yellow, k.red, k.own);
-    UPDATE flow_step s SET yellow_card = k.yellow, red_card = k.red
-        FROM (SELECT coalesce(bool_or(rung = 'yellow'), false) AS yellow, coalesce(bool_or(rung = 'red'), false) AS red
-              FROM flow_card WHERE step_id = OLD.step_id) k
-        WHERE s.id = OLD.step_id AND (s.yellow_card, s.red_card) IS DISTINCT FROM (k.yellow, k.red);
+    {_CARD_FLAGS}
     RETURN NULL;
 END $body$;
 CREATE TRIGGER flow_card_counted AFTER INSERT OR DELETE OR UPDATE OF rung, reached_at ON flow_card FOR EACH ROW

@@ -1,10 +1,11 @@
 """Tables of cases. Private to this part; others use ``service`` and ``queries``."""
 
-from .cases import Card, Case, CaseFile, Correction, Effect, Seat, Step, Submission
+from .cases import LONG, Card, Case, CaseFile, Correction, Effect, Seat, Step, Submission
 from .definitions import Definition, Delegation, Duty, Group, Member
 from .tallies import CaseTally, StepTally
 
 __all__ = [
+    "LONG",
     "Card",
     "Case",
     "CaseFile",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.lookups import GreaterThan
 from django.utils import timezone
 
 from zhiguan.kernel.ledger.base import LedgerRecord
+from zhiguan.kernel.orgs.base import UnitScoped
 from zhiguan.kit.rowscope.declare import ByArea, Custom
 
 from .. import lifecycle
@@ -70,7 +75,7 @@ class Case(LedgerRecord):
         verbose_name = verbose_name_plural = "办件"
         ordering = ["-id"]
         indexes = [
-            models.Index(fields=["look_at"], condition=Q(look_at__isnull=False), name="flow_case_look"),
+            models.Index(fields=["look_at", "id"], condition=Q(look_at__isnull=False), name="flow_case_look"),
             models.Index(fields=["area", "state", "-id"], name="flow_case_area"),
             models.Index(fields=["unit", "-id"], name="flow_case_unit"),
             models.Index(fields=["applicant", "-id"], name="flow_case_applicant"),
@@ -147,6 +152,10 @@ class CaseFile(models.Model):
         return f"{self.case_id} {self.material}"
 
 
+LONG = Q(GreaterThan(F("closed_at") - F("opened_at"), timedelta(days=7)))
+"""A step that took more than a week. Written as a difference: a sum would depend on the session's time zone."""
+
+
 class Step(models.Model):
     """环节: one time a case stands at a step of its process. A return makes a new row; the old one stays as undone.
 
@@ -180,10 +189,11 @@ class Step(models.Model):
         verbose_name = verbose_name_plural = "办理环节"
         ordering = ["case", "round"]
         indexes = [
-            models.Index(fields=["look_at"], condition=Q(look_at__isnull=False), name="flow_step_look"),
+            models.Index(fields=["look_at", "id"], condition=Q(look_at__isnull=False), name="flow_step_look"),
             models.Index(fields=["node", "-opened_at"], name="flow_step_node"),
             models.Index(fields=["-closed_at"], condition=Q(closed_at__isnull=False), name="flow_step_closed_at"),
-            models.Index(fields=["-id"], condition=Q(state="open"), name="flow_step_open"),
+            models.Index(fields=["stage", "-id"], condition=Q(state="open"), name="flow_step_open"),
+            models.Index(fields=["-closed_at"], condition=LONG, name="flow_step_long"),
             models.Index(fields=["-closed_at"], condition=Q(red_card=True), name="flow_step_red_card"),
         ]
         constraints = [
@@ -267,12 +277,17 @@ class Correction(models.Model):
         return f"{self.case_id} 补正"
 
 
-class Card(models.Model):
-    """预警: a rung of a case's or a step's clock that was reached, once. It warns; it decides nothing."""
+class Card(UnitScoped):
+    """预警: a rung of a case's or a step's clock that was reached, once. It warns; it decides nothing.
 
-    row_rule = OF_CASE
+    It repeats its case's organ, line and item, so that the cards of an organ are found without looking at everybody's.
+    """
+
+    row_rule = Custom(f"{ByArea().using()} OR {OF_CASE.sql}", "of a unit and a line as its case is, or of a case one has part in")
     case = models.ForeignKey(Case, models.PROTECT, related_name="cards", verbose_name="办件")
     step = models.ForeignKey(Step, models.PROTECT, null=True, related_name="cards", verbose_name="环节")
+    area = models.CharField("条线", max_length=32)
+    item = models.CharField("事项", max_length=64)
     rung = models.CharField("预警", max_length=16, choices=[("yellow", "黄牌"), ("red", "红牌")])
     reached_at = models.DateTimeField("触发时间")
     raised_at = models.DateTimeField("记录时间", default=timezone.now)
@@ -290,6 +305,11 @@ class Card(models.Model):
 
     def __str__(self) -> str:
         return f"{self.case_id} {self.get_rung_display()}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.unit_id is None:
+            self.unit, self.area, self.item = self.case.unit, self.case.area, self.case.item
+        super().save(*args, **kwargs)
 
 
 class Effect(models.Model):

@@ -99,6 +99,15 @@ class TestOnce:
         look_again()
         assert raise_due() == 0 and rungs(case) == ["red", "yellow"]
 
+    def test_nobody_looked_when_it_was_due(self, office, case_at):
+        """The calendar moved it into the past, or what was to be looked at was lost: it is warned of all the same."""
+        case = case_at("review", "one")
+        clock_of(case, timezone.now() - timedelta(days=60))
+        Case.objects.filter(pk=case.pk).update(look_at=None)
+        assert raise_due() == 0
+        assert look_again() == 1 and raise_due() == 2 and rungs(case) == ["red", "yellow"]
+        assert look_again() == 0 and raise_due() == 0
+
     def test_a_clock_that_jumps_forth_and_back(self, office, case_at):
         case = case_at("review", "one")
         began = timezone.now()
