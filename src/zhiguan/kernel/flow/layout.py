@@ -31,8 +31,8 @@ SIZES = {"startEvent": (36, 36), "endEvent": (36, 36), "exclusiveGateway": (50, 
          "inclusiveGateway": (50, 50)}  # fmt: skip
 TASK = (120, 72)
 CELL_X, CELL_Y = 120, 116
-WIDE, NARROW = 7, 2
-"""Columns of a drawing for a desktop's page, and for a phone's."""
+WIDE, EDITED, NARROW = 7, 5, 2
+"""Columns of a drawing for a desktop's page, for the modeller beside its panel, and for a phone's page."""
 TRACK, STOREY, MARGIN, LETTER, LINE = 14, 20, 18, 12, 14
 """Pixels between lines of one gutter, of one channel (labels stand there), beside them, of one letter, of its height."""
 ASIDE = 11
@@ -150,7 +150,8 @@ class Drawing:
         self.levels = {place: number for number, place in enumerate(ordered)}
         """Rows of the bands from top to bottom, the channel below each as its last row."""
         self.fans = Counter(flow.source for flow in flows)
-        self.used: dict[Cell, str] = {}
+        self.used: dict[Cell | tuple[int, int, int], str] = {}
+        """What is taken by arrows into which node: empty cells, and turns into a row (band, row, gutter)."""
         boxes = set(self.cells.values())
         self.routes = {flow.id: self._route(flow, boxes) for flow in self._shortest_first()}
         self.gutters: dict[int, Lanes] = defaultdict(Lanes)
@@ -202,9 +203,11 @@ class Drawing:
                 return route
             between = range(route.out, route.into)
             for row in sorted(range(self.rows[start.band]), key=lambda row: (abs(row - end.row) + abs(row - start.row), -row)):
-                cells = [Cell(start.band, column, row) for column in between]
-                if all(cell not in boxes and self.used.get(cell, flow.target) == flow.target for cell in cells):
-                    self.used |= dict.fromkeys(cells, flow.target)
+                places: list[Any] = [Cell(start.band, column, row) for column in between]
+                if row not in (start.row, end.row):
+                    places += [(start.band, row, gutter) for gutter in (route.out, route.into)]
+                if all(place not in boxes and self.used.get(place, flow.target) == flow.target for place in places):
+                    self.used |= dict.fromkeys(places, flow.target)
                     route.row = row
                     return route
         route.channel = start.band

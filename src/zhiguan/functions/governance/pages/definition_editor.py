@@ -75,7 +75,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
     process = processes.process_of(row)
     title = _crumbs(request, row, "编辑流程")
     config = {
-        "xml": layout.with_drawing(row.bpmn), "version": row.version,
+        "xml": layout.with_drawing(row.bpmn, layout.EDITED), "version": row.version,
         "save_url": reverse("governance.definition.save", args=[pk]),
         "stages": plan.STAGES, "modes": plan.MODES, "acts": plan.ACTS, "kinds": terms.KINDS, "places": terms.WHERE,
         "placed": sorted(terms.PLACED), "known": processes.named_words(),
