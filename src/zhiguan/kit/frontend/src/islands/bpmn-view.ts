@@ -32,8 +32,8 @@ const MARGIN = 20
 const LEAST = 0.6
 
 export async function mount(root: HTMLElement, config: Config): Promise<() => void> {
-  const sheet = el('div', { role: 'group', 'aria-label': '流程图' })
-  const scroller = el('div', { class: 'zg-bpmn-canvas', tabindex: 0 }, sheet)
+  const sheet = el('div', {})
+  const scroller = el('div', { class: 'zg-bpmn-canvas', role: 'group', 'aria-label': '流程图', tabindex: 0 }, sheet)
   const tools = el('div', { class: 'zg-bpmn-tools' })
   root.append(tools, scroller)
   const viewer = new Viewer({ container: sheet })
