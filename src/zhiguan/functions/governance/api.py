@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 
 from zhiguan.kernel.flow import forms as flow_forms
 from zhiguan.kernel.flow import service
+from zhiguan.kernel.flow.declare import Field, Table
 from zhiguan.kernel.flow.definitions import process_of
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.api import Making, Resource
@@ -46,6 +47,36 @@ def files_of(row: Any) -> list[dict[str, Any]]:
          "dated_on": each.dated_on, "faults": each.faults}
         for each in kept
     ]  # fmt: skip
+
+
+def _told(field: Field) -> dict[str, Any]:
+    return {
+        "code": field.name, "label": field.label, "kind": field.kind, "required": field.required, "unit": field.unit,
+        "choices": dict(field.choices), "help": field.help,
+    }  # fmt: skip
+
+
+def form_of(row: Any) -> dict[str, Any] | None:
+    """What the applicant is asked now: parts of the form and materials, while the case can be written."""
+    if row.state not in WRITABLE:
+        return None
+    item, editable = service.item_of(row.item), service.editable(row)
+    parts: list[dict[str, Any]] = []
+    for part in flow_forms.parts(item):
+        if isinstance(part, Table):
+            columns = [_told(field) for field in part.fields if field.kind != "computed" and not field.reviewed]
+            told: dict[str, Any] = {"code": part.name, "label": part.label, "kind": "table", "columns": columns,
+                                    "minimum": part.minimum, "maximum": part.maximum}  # fmt: skip
+        elif part.kind == "computed" or part.reviewed:
+            continue
+        else:
+            told = _told(part)
+        parts.append(told | {"editable": editable is None or part.name in editable})
+    materials = [
+        {"code": material.code, "name": material.name, "required": needed}
+        for material, needed in flow_forms.wanted_materials(item, row.values)
+    ]
+    return {"parts": parts, "materials": materials}
 
 
 def correction_of(row: Any) -> list[dict[str, str]] | None:
@@ -107,6 +138,7 @@ CASE = Resource.of(
                   help="得到一份草稿，系统已掌握的数据已经填好；submit 为 true 时随即提交，有任何问题时不留下草稿。"),
     also=(
         Column("values", "表单", value=case.values_for_programs), Column("files", "材料", value=files_of),
+        Column("form", "申请表和材料清单（可以填写时）", value=form_of),
         Column("correction", "待补正的内容", value=correction_of), Column("part", "当前由您办理的环节", value=part_of),
         Column("outcomes", "步骤结果"), Column("decisions", "决策结果"), Column("stage", "当前环节"),
         Column("result", "办理结果"), Column("document_no", "文号"),

@@ -94,6 +94,10 @@ def test_a_draft_is_filled_in_bit_by_bit(calls, office):
     made = good(call("post", "", {"item": "vehicles.sample"}), 201)
     assert made["state"] == "draft" and made["values"]["reason"] == "市甲局申请"
     assert {"save", "submit", "add-file", "remove-file", "discard"} <= set(made["acts"])
+    asked = {part["code"]: part for part in made["form"]["parts"]}
+    assert asked["amount"] == {"code": "amount", "label": "金额", "kind": "money", "required": True, "unit": "", "choices": {},
+                               "help": "", "editable": True}  # fmt: skip
+    assert [column["code"] for column in asked["rows"]["columns"]] == ["name", "count", "price"] and "total" not in asked
     one = f"/{made['id']}"
     saved = good(call("post", f"{one}/save", {"values": VALUES}))
     assert saved["values"]["total"] == "60.00" and saved["version"] > made["version"]
@@ -119,10 +123,12 @@ def test_a_correction_lists_its_items_and_is_answered(calls, office, case_at):
     good(reviewer("post", f"{one}/correct", {"items": asked}))
     seen = good(applicant("get", one))
     assert seen["correction"] == asked and "resubmit" in seen["acts"]
+    assert [part["code"] for part in seen["form"]["parts"] if part["editable"]] == ["reason"]
     errors(applicant("post", f"{one}/save", {"values": {"amount": "1"}}), 403)
     good(applicant("post", f"{one}/add-file", PROOF))
     done = good(applicant("post", f"{one}/resubmit", {"values": {"reason": "写明了"}}))
-    assert done["state"] == "running" and done["values"]["reason"] == "写明了" and done["correction"] is None
+    assert done["state"] == "running" and done["values"]["reason"] == "写明了"
+    assert done["correction"] is None and done["form"] is None
 
 
 def test_a_step_is_handled_returned_and_passed_on(calls, office, case_at):
