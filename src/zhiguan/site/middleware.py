@@ -8,7 +8,10 @@ from collections.abc import Callable
 
 from allauth.usersessions.middleware import UserSessionsMiddleware
 from django.conf import settings
+from django.contrib.sessions import middleware as sessions
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import DisallowedHost
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port
 from django.middleware.gzip import GZipMiddleware
@@ -80,6 +83,20 @@ def _keep_awake(request: HttpRequest) -> None:
     minute = _new_minute(request)
     if minute is not None:
         request.session["zg_minute"] = minute
+
+
+class SessionMiddleware(sessions.SessionMiddleware):
+    """A session that cannot be written because the database went away is a failure of ours, to be tried again. Django
+    takes it for one that was deleted meanwhile and answers that the request was bad, although its work may be done."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        try:
+            return super().process_response(request, response)
+        except SessionInterrupted as interrupted:
+            cause = interrupted.__context__ and interrupted.__context__.__context__
+            if isinstance(cause, (OperationalError, InterfaceError)):
+                raise cause from interrupted
+            raise
 
 
 class SessionTrackMiddleware(UserSessionsMiddleware):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import include, path, re_path
 
 from zhiguan.kernel.documents import checkviews
@@ -33,6 +34,11 @@ def denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _error(request, 403, "没有权限", "您没有查看此页面的权限，请联系本单位的权限管理人员。")
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400: the request itself is broken, or its session ended while it was on its way."""
+    return _error(request, 400, "无法处理这次请求", "请求不完整，或您的登录在此期间已经结束，请返回上一页刷新后重试。")
+
+
 def failed(request: HttpRequest) -> HttpResponse:
     """500: says the request's number, which the log has too."""
     return _error(
@@ -42,11 +48,14 @@ def failed(request: HttpRequest) -> HttpResponse:
 
 def _error(request: HttpRequest, status: int, title: str, detail: str) -> HttpResponse:
     if request.path.startswith("/api/"):
-        refusal = Refusal(detail, code={404: "not_found", 403: "denied"}.get(status, "failed"))
+        refusal = Refusal(detail, code={404: "not_found", 403: "denied", 400: "bad_request"}.get(status, "failed"))
         refusal.status = status
         return problem(refusal, request)
     context = {"status": status, "title": title, "detail": detail, "instance": getattr(request, "request_id", "")}
-    return render(request, "kit/error.html", context, status=status)
+    try:
+        return render(request, "kit/error.html", context, status=status)
+    except DatabaseError:  # the frame around the page shows what is in the database, and that is away
+        return HttpResponse(render_to_string("kit/error_bare.html", context), status=503)
 
 
 def not_there(request: HttpRequest) -> HttpResponse:
@@ -54,7 +63,7 @@ def not_there(request: HttpRequest) -> HttpResponse:
     raise Http404
 
 
-handler404, handler403, handler500 = not_found, denied, failed
+handler400, handler404, handler403, handler500 = bad_request, not_found, denied, failed
 
 urlpatterns = [
     path("healthz", health),

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase, UpdateError
+from django.contrib.sessions.exceptions import SessionInterrupted
+from django.db import DatabaseError, OperationalError
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from zhiguan.site import middleware
+from zhiguan.site import middleware, urls
 
 TEXT = "车辆台账 " * 500
 
@@ -76,3 +79,44 @@ def test_a_session_is_noted_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> No
     now += 2
     visit()
     assert len(noted) == 2
+
+
+@pytest.mark.parametrize(
+    ("why", "seen"), [(OperationalError("gone"), OperationalError), (DatabaseError("no row"), SessionInterrupted)]
+)
+def test_a_session_that_cannot_be_written_is_no_bad_request(why: Exception, seen: type[Exception]) -> None:
+    """The database went away: a failure, to be tried again. The session was ended meanwhile: the request came too late."""
+
+    class Broken(SessionBase):
+        def load(self) -> dict[str, Any]:
+            return {}
+
+        def save(self, must_create: bool = False) -> None:
+            try:
+                raise why
+            except DatabaseError:
+                raise UpdateError  # noqa: B904 -- as Django's own
+
+    request = RequestFactory().get("/")
+    request.session = Broken("k" * 32)
+    request.session["a"] = 1
+    with pytest.raises(seen):
+        middleware.SessionMiddleware(lambda _: HttpResponse()).process_response(request, HttpResponse())
+
+
+def test_without_the_database_the_error_is_told_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any, **__: Any) -> None:
+        raise OperationalError("the server is not there")
+
+    monkeypatch.setattr(urls, "render", away)  # as when the page's frame asks the database
+    request = RequestFactory().get("/")
+    request.request_id = "R-1"
+    answer = urls.failed(request)
+    assert answer.status_code == 503
+    assert "暂时连接不上数据库" in answer.content.decode() and "R-1" in answer.content.decode()
+
+
+def test_a_bad_request_is_told_to_programs_by_its_code() -> None:
+    answer = urls.bad_request(RequestFactory().get("/api/v1/x"), Exception())
+    assert answer.status_code == 400 and b"bad_request" in answer.content
+    assert urls.handler400 is urls.bad_request
