@@ -213,8 +213,10 @@ def full(scene: Any, closed: int, opened: int) -> None:
     from scene.cases import NARROW
 
     from zhiguan.functions.governance import course_figures as figures
+    from zhiguan.kernel.flow import tallies
     from zhiguan.kit.pages.conformance import Visitor
 
+    tallies.gather()  # as the worker does each minute
     period = figures.Period.of("quarter")
     ended, unit = period.days("ended_at"), scene.office.units["甲"].pk + 5
     item = "vehicles.vehicle_quota"
