@@ -2,7 +2,9 @@
 
 from ._tallies import (
     _CARD_FLAGS,
+    CARD_COUNTED,
     CASE_CELL,
+    CASE_COUNTED,
     CASE_COUNTS,
     DEFINER,
     KEY,
@@ -60,7 +62,7 @@ BEGIN
     {_CARD_FLAGS}
     RETURN NULL;
 END $body$;
-DROP TRIGGER flow_card_counted ON flow_card;
+DROP TRIGGER IF EXISTS flow_card_counted ON flow_card;
 CREATE TRIGGER flow_card_counted AFTER INSERT OR DELETE OR UPDATE OF rung, reached_at, unit_id, area, item ON flow_card
     FOR EACH ROW EXECUTE FUNCTION flow_card_counted();
 
@@ -71,4 +73,9 @@ $body$;
 COMMENT ON FUNCTION flow_cases_of IS 'Keys of a person''s cases: under row-level security the index of persons is out of reach';
 """
 
-REMOVE = "DROP FUNCTION flow_cases_of(bigint);"
+REMOVE = f"""
+DROP FUNCTION flow_cases_of(bigint);
+DROP TRIGGER flow_card_counted ON flow_card;
+{CASE_COUNTED}
+{CARD_COUNTED}
+"""

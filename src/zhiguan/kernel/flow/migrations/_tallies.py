@@ -154,8 +154,8 @@ _CARD_FLAGS = """IF TG_OP = 'INSERT' THEN
               FROM flow_card WHERE step_id = OLD.step_id) k
         WHERE s.id = OLD.step_id AND (s.yellow_card, s.red_card) IS DISTINCT FROM (k.yellow, k.red);"""
 
-TRIGGERS = f"""
-CREATE FUNCTION flow_case_counted() RETURNS trigger {DEFINER} AS $body$
+CASE_COUNTED = f"""
+CREATE OR REPLACE FUNCTION flow_case_counted() RETURNS trigger {DEFINER} AS $body$
 BEGIN
     {_difference("flow_casetally", CASE_CELL, CASE_COUNTS, "SELECT * FROM flow_case_parts(NEW)",
                  "SELECT * FROM flow_case_parts(OLD)")}
@@ -165,6 +165,26 @@ BEGIN
     END IF;
     RETURN NULL;
 END $body$;
+"""
+
+CARD_COUNTED = f"""
+CREATE OR REPLACE FUNCTION flow_card_counted() RETURNS trigger {DEFINER} AS $body$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        {_card("OLD", "-")}
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        {_card("NEW", "")}
+    END IF;
+    {_CARD_FLAGS}
+    RETURN NULL;
+END $body$;
+CREATE TRIGGER flow_card_counted AFTER INSERT OR DELETE OR UPDATE OF rung, reached_at ON flow_card FOR EACH ROW
+    EXECUTE FUNCTION flow_card_counted();
+"""
+
+TRIGGERS = f"""
+{CASE_COUNTED}
 CREATE TRIGGER flow_case_counted AFTER UPDATE ON flow_case FOR EACH ROW WHEN ({_changed(CASE_SEEN)})
     EXECUTE FUNCTION flow_case_counted();
 CREATE TRIGGER flow_case_counted_new AFTER INSERT ON flow_case FOR EACH ROW WHEN (NEW.submitted_at IS NOT NULL)
@@ -182,20 +202,7 @@ CREATE TRIGGER flow_step_counted AFTER UPDATE ON flow_step FOR EACH ROW WHEN ({_
     EXECUTE FUNCTION flow_step_counted();
 CREATE TRIGGER flow_step_counted_new AFTER INSERT OR DELETE ON flow_step FOR EACH ROW EXECUTE FUNCTION flow_step_counted();
 
-CREATE FUNCTION flow_card_counted() RETURNS trigger {DEFINER} AS $body$
-BEGIN
-    IF TG_OP <> 'INSERT' THEN
-        {_card("OLD", "-")}
-    END IF;
-    IF TG_OP <> 'DELETE' THEN
-        {_card("NEW", "")}
-    END IF;
-    {_CARD_FLAGS}
-    RETURN NULL;
-END $body$;
-CREATE TRIGGER flow_card_counted AFTER INSERT OR DELETE OR UPDATE OF rung, reached_at ON flow_card FOR EACH ROW
-    EXECUTE FUNCTION flow_card_counted();
-
+{CARD_COUNTED}
 CREATE FUNCTION flow_correction_noted() RETURNS trigger {DEFINER} AS $body$
 BEGIN
     UPDATE flow_case SET corrected = true WHERE id = NEW.case_id AND NOT corrected;
