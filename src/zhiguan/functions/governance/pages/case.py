@@ -134,7 +134,8 @@ def head(case: Any, actor: Actor, request: HttpRequest) -> dict[str, Any]:
         "parent": flow.cases(actor).filter(pk=case.parent_id).first() if case.parent_id else None,
         "is_applicant": actor.person_id is not None and actor.person_id == case.applicant_id,
         "form_url": reverse("governance.case.form", args=[case.pk]), "item": service.item_of(case.item),
-        "effects": list(case.effects.all()), "children": list(case.children.all()), "cards": list(case.cards.select_related("step").order_by("reached_at", "pk")),
+        "effects": list(case.effects.all()), "children": list(case.children.all()),
+        "cards": list(case.cards.select_related("step").order_by("reached_at", "pk")),
         "document": list(documents.of_case(actor, case.code)),
         "decisions": _decisions(case, plan),
     }  # fmt: skip

@@ -112,7 +112,8 @@ def _sections(request: HttpRequest, case: Any, errors: Mapping[str, str]) -> lis
         for part in section.parts:
             locked = editable is not None and part.name not in editable
             if isinstance(part, Table):
-                parts.append({"table": part, "locked": locked, "asked": editable is not None and not locked, "error": errors.get(part.name, ""),
+                parts.append({"table": part, "locked": locked, "asked": editable is not None and not locked,
+                              "error": errors.get(part.name, ""),
                               "config": _table(part, case, errors, names, locked)})  # fmt: skip
                 continue
             value = case.values.get(part.name)
@@ -140,7 +141,8 @@ def _table(
     prefix = f"{table.name}."
     return {
         "name": table.name, "label": table.label, "locked": locked, "maximum": table.maximum,
-        "columns": [_column(field) for field in table.fields if not field.reviewed], "rows": rows, "labels": labels, "totals": list(table.totals),
+        "columns": [_column(field) for field in table.fields if not field.reviewed], "rows": rows, "labels": labels,
+        "totals": list(table.totals),
         "errors": {path.removeprefix(prefix): text for path, text in errors.items() if path.startswith(prefix)},
     }  # fmt: skip
 
