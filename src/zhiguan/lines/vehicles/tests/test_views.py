@@ -148,7 +148,7 @@ def test_every_page_of_the_menu_opens_for_the_role_that_has_it(world, role, role
                 continue
             if "GET" not in getattr(page, "methods", ("GET",)) or page.code == "vehicles.board.advice":
                 continue  # the advice is about an order, which its address names
-            allowed = actor.can(page.permission)
+            allowed = page.allows(actor)
             found = visitor.get(reverse(page.url_name))
             assert found.status_code == (200 if allowed else 403), page.code
             opened += allowed
