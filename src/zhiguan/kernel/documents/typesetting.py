@@ -16,6 +16,7 @@ import noto_cjk_sans_otc
 import pylopdf_fonts_zh_cn
 import segno
 import typst
+from PIL import Image
 
 from zhiguan.kit.errors import Invalid
 
@@ -87,7 +88,15 @@ def pdf(path: Path, data: Mapping[str, Any], moment: datetime) -> bytes:
 def pictures(path: Path, data: Mapping[str, Any], ppi: float = 110) -> list[bytes]:
     """Return the pages as PNG, for looking at them where PDF cannot be shown."""
     made = press(path).run(data, "png", ppi=ppi)
-    return made if isinstance(made, list) else [made]
+    return [_light(page) for page in (made if isinstance(made, list) else [made])]
+
+
+def _light(png: bytes) -> bytes:
+    """Return the picture in 64 colours, a third of the bytes: a sheet has black text, a red seal and shades of both."""
+    out = io.BytesIO()
+    whole = Image.open(io.BytesIO(png)).convert("RGB")
+    whole.quantize(64, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    return out.getvalue()
 
 
 def drawable(svg: str) -> bool:
