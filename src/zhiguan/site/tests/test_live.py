@@ -216,14 +216,18 @@ def test_off_duty_the_map_says_only_whether_a_car_with_a_holder_moves_unless_lif
         warden.set_password("not used here")
         warden.save()
         role = Role.objects.get(code="vehicles.manager")
-        Grant.objects.create(account=warden, role=role, scope="organ", unit=town.organ, state="active", reason="test")
+        other = Account.objects.create(username="decider", unit=town.organ, must_change_password=False)
+        for account in (warden, other):
+            Grant.objects.create(account=account, role=role, scope="organ", unit=town.organ, state="active", reason="test")
     plain, lifting = sign_in(town.account), sign_in(warden)
 
     def lift():
-        actor = actor_for(warden)
-        with actor.acting(), transaction.atomic():
-            today = timezone.localdate()
-            privacy.lift(actor, car, day_from=today, day_to=today, hours=1, reason="核查线索")
+        today = timezone.localdate()
+        asking, deciding = actor_for(warden), actor_for(other)
+        with asking.acting(), transaction.atomic():
+            asked = privacy.apply_lift(asking, car, day_from=today, day_to=today, hours=1, reason="核查线索")
+        with deciding.acting(), transaction.atomic():
+            privacy.approve_lift(deciding, asked, opinion="同意")
 
     async def act(app, report):
         mine = town.sources[0]
