@@ -48,7 +48,8 @@ const DRAW_EVERY_MS = 1000
 /** From this zoom on every car is drawn by itself. */
 const GROUPED_BELOW = 12
 const PLATES_FROM = 13
-const PLATES_LIMIT = 400
+/** Plates written at once, those nearest to the middle: more would cover each other and slow the picture down. */
+const PLATES_LIMIT = 150
 const LIST_LIMIT = 150
 
 export async function mount(root: HTMLElement, config: Config): Promise<() => void> {
@@ -240,6 +241,17 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
     }
     drawGroups()
   }
+  /** The cars in view, those nearest to the middle first. */
+  function nearest(shownBy: MapLibre, most: number): Car[] {
+    const bounds = shownBy.getBounds()
+    const low = MercatorCoordinate.fromLngLat(bounds.getNorthWest())
+    const high = MercatorCoordinate.fromLngLat(bounds.getSouthEast())
+    const middle = MercatorCoordinate.fromLngLat(shownBy.getCenter())
+    const inView = cars.filter((car) => car.x >= low.x && car.x <= high.x && car.y >= low.y && car.y <= high.y)
+    if (inView.length <= most) return inView
+    const far = (car: Car): number => (car.x - middle.x) ** 2 + (car.y - middle.y) ** 2
+    return inView.sort((a, b) => far(a) - far(b)).slice(0, most)
+  }
   function drawGroups(): void {
     if (!map) return
     const zoom = map.getZoom()
@@ -248,8 +260,7 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
     const { groups, alone } = together ? grouped(cars, Math.floor(zoom * 2) / 2, (state) => state === alarm) : { groups: [], alone: cars }
     setData(map, 'groups', { type: 'FeatureCollection', features: groups.map((group) => point(group.x, group.y, { count: group.count, alarms: group.alarms })) })
     layer.show(alone)
-    const bounds = map.getBounds()
-    const named = zoom < PLATES_FROM ? [] : cars.filter((car) => bounds.contains(new MercatorCoordinate(car.x, car.y).toLngLat())).slice(0, PLATES_LIMIT)
+    const named = zoom < PLATES_FROM ? [] : nearest(map, PLATES_LIMIT)
     setData(map, 'plates', { type: 'FeatureCollection', features: named.map((car) => point(car.x, car.y, { plate: vehicles.get(car.id)?.plate ?? '' })) })
   }
 
