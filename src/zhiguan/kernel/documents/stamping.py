@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q
 
 from zhiguan.kernel.ledger import service as ledger
@@ -104,8 +105,10 @@ def catch_up(limit: int = 200) -> str:
         return ""
     done = 0
     with system("documents.stamp").acting():
-        rows = OutcomeDocument.objects.filter(~Q(problem=""), problem=WAITING).exclude(digest="")
-        for row in rows.order_by("pk")[:limit]:
+        with transaction.atomic():  # without one nobody's scope is in force, and no row is seen
+            rows = OutcomeDocument.objects.filter(~Q(problem=""), problem=WAITING).exclude(digest="")
+            waiting = list(rows.order_by("pk")[:limit])
+        for row in waiting:  # the authority is asked outside: no lock waits for it
             try:
                 stamp = token_for(row.digest)
             except Unavailable as error:

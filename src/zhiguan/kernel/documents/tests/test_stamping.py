@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from django.db import transaction
 from django.urls import reverse
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.timestamps import DummyTimeStamper
@@ -25,9 +26,10 @@ from pyhanko_certvalidator import ValidationContext
 
 from zhiguan.kernel.documents import signing, stamping
 from zhiguan.kernel.ledger import service as ledger
+from zhiguan.kit.actor import system
 from zhiguan.kit.pages.conformance import Visitor
 
-from .conftest import issue, produce
+from .conftest import issue, make_world, produce
 from .test_paper import content, faults_of_pdf_a, signature_of
 
 
@@ -127,6 +129,18 @@ def test_nobody_there(world, settings):
     settings.ZHIGUAN_TSA_URL = "http://127.0.0.1:9/tsa"
     made = produce(issue(world))
     assert made.state == "valid" and made.problem == stamping.WAITING
+
+
+def test_the_job_finds_what_waits_without_a_transaction_around_it(committed_db, authority):
+    """As the worker calls it: no row is in scope until a transaction has been told whose work it is."""
+    authority.says = "busy"
+    with system("tests").acting(), transaction.atomic():
+        made = produce(issue(make_world()))
+    authority.says = "yes"
+    assert stamping.catch_up() == "补盖时间戳 1 份" and stamping.catch_up() == ""
+    with system("tests").acting(), transaction.atomic():
+        made.refresh_from_db()
+    assert (made.problem, made.stamped_by) == ("", "测试时间戳中心")
 
 
 @pytest.mark.django_db
