@@ -11,6 +11,7 @@ from zhiguan.kernel.flow import forms as flow_forms
 from zhiguan.kernel.flow import service
 from zhiguan.kernel.flow.declare import Field, Table
 from zhiguan.kernel.flow.definitions import process_of
+from zhiguan.kernel.flow.lifecycle import WRITABLE
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.api import Making, Resource
 from zhiguan.kit.errors import NotFound, Refusal
@@ -18,9 +19,6 @@ from zhiguan.kit.pages import SIGNED_IN, Column, VerbAction
 
 from . import forms
 from .pages import case, lists, standing
-
-WRITABLE = ("draft", "correcting", "returned")
-
 
 # --- what a program reads ---------------------------------------------------------------------------------------------
 

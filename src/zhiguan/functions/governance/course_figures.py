@@ -12,6 +12,7 @@ from django.db.models import Sum
 from django.urls import reverse
 from django.utils import timezone
 
+from zhiguan.kernel.calendar.service import first_of_month
 from zhiguan.kernel.flow import queries as flow
 from zhiguan.kernel.flow.lifecycle import OPEN
 from zhiguan.kernel.flow.plan import STAGES
@@ -23,7 +24,6 @@ PERIODS = {"month": "本月", "last": "上月", "quarter": "近三个月", "year
 TOP = 10
 GRANTED = ("granted", "refused")
 CLOSED = ("done", "undone")
-STATES = ("running", "correcting", "returned", "suspended")
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,18 @@ class Period:
     @classmethod
     def of(cls, code: str, today: date | None = None) -> Period:
         """Return the period of a code of :data:`PERIODS`; of an unknown one, the last three months."""
-        month = (today or timezone.localdate()).replace(day=1)
-        before = (month - timedelta(days=1)).replace(day=1)
+        month = first_of_month(today or timezone.localdate())
+        before = first_of_month(month, -1)
         first, last = {
             "month": (month, month), "last": (before, before), "year": (month.replace(month=1), month),
-            "twelve": (_back(month, 11), month),
-        }.get(code, (_back(month, 2), month))  # fmt: skip
+            "twelve": (first_of_month(month, -11), month),
+        }.get(code, (first_of_month(month, -2), month))  # fmt: skip
         return cls(code if code in PERIODS else "quarter", first, last)
 
     @property
     def end(self) -> date:
         """The last day."""
-        return (self.last + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+        return first_of_month(self.last, 1) - timedelta(days=1)
 
     def days(self, name: str) -> dict[str, str]:
         """The parameters of a list's date filter for this period."""
@@ -56,11 +56,6 @@ class Period:
 
     def rows(self, tally: Any) -> Any:
         return tally.filter(month__gte=self.first, month__lte=self.last)
-
-
-def _back(month: date, count: int) -> date:
-    number = month.year * 12 + month.month - 1 - count
-    return date(number // 12, number % 12 + 1, 1)
 
 
 def _address(page: str, **parameters: Any) -> str:
@@ -119,10 +114,10 @@ def _shade(count: int, most: int) -> str:
 def present(actor: Actor) -> dict[str, Any]:
     """Return the counts of cases that are under way."""
     rows = flow.case_tally(actor).filter(month__isnull=True)
-    found = {name: count or 0 for name, count in rows.aggregate(**{name: Sum(name) for name in (*STATES, "stuck")}).items()}
+    found = {name: count or 0 for name, count in rows.aggregate(**{name: Sum(name) for name in (*OPEN, "stuck")}).items()}
     waiting = [(name, title, found[name], cases_at(state=name)) for name, title in
                (("correcting", "待补正"), ("returned", "已退回"), ("suspended", "已挂起"))]  # fmt: skip
-    return {"open": sum(found[name] for name in STATES), "open_url": cases_at(state=OPEN), "stuck": found["stuck"],
+    return {"open": sum(found[name] for name in OPEN), "open_url": cases_at(state=OPEN), "stuck": found["stuck"],
             "stuck_url": cases_at(stuck="1"), "waiting": [each for each in waiting if each[2]]}  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from statistics import median
 from typing import Any
 
+from zhiguan.kernel.calendar.service import first_of_month
 from zhiguan.kernel.flow import limits
 from zhiguan.kernel.flow.clock import What
 from zhiguan.kernel.flow.definitions import process_of
@@ -227,11 +228,6 @@ def _quarter(text: str) -> tuple[date, date]:
     return date(year, first, 1), date(year + first // 10, (first + 2) % 12 + 1, 1)
 
 
-def _months_before(day: date, months_back: int) -> date:
-    whole = day.year * 12 + day.month - 1 - months_back
-    return date(whole // 12, whole % 12 + 1, 1)
-
-
 def favourite_supplier(context: RuleContext) -> Iterator[Hit]:
     """Yield organs that gave most of their awards of a kind to one firm that the others hardly take."""
     yield from _favourites(context, suppliers.by_organ, lambda unit: unit, "选用", "其他单位")
@@ -248,7 +244,7 @@ def _favourites(context: RuleContext, group: Any, organ_of: Any, verb: str, othe
     for quarter in context.periods:
         first, after = _quarter(quarter)
         known = reference.thresholds("approvals.supervision", on=first)
-        since = _months_before(after, known.value("supplier_months"))
+        since = first_of_month(after, -known.value("supplier_months"))
         rows = context.shared.once(("flow.awards", since, after), lambda since=since, after=after: suppliers.awards(since, after))
         limits_of = {
             key: suppliers.Limits(*(known.value(f"supplier_{name}", organ) for name in suppliers.THRESHOLDS))

@@ -27,6 +27,7 @@ __all__ = [
     "YearNotLoaded",
     "add_working_days",
     "calendar",
+    "first_of_month",
     "import_years",
     "is_working_day",
     "load_year",
@@ -37,6 +38,13 @@ __all__ = [
     "within_office_hours",
     "working_days_between",
 ]
+
+
+def first_of_month(day: date, later: int = 0) -> date:
+    """Return the first day of the month ``later`` months after the day's."""
+    months = day.year * 12 + day.month - 1 + later
+    return date(months // 12, months % 12 + 1, 1)
+
 
 DEFAULT_HOURS = {"opens_at": time(9), "break_from": time(12), "break_to": time(13), "closes_at": time(17, 30)}
 DEFAULT_FROM = date(2000, 1, 1)

@@ -21,10 +21,9 @@ from . import feel, forms, materials, queries
 from .clock import What
 from .declare import APPLY, Problem, ServiceItem
 from .desk import Desk, as_flow, item_of, next_code, on_desk, work_of
-from .lifecycle import OPEN
+from .lifecycle import OPEN, WRITABLE
 from .models import Case, CaseFile, Correction, Seat
 
-WRITABLE = ("draft", "correcting", "returned")
 """States in which the applicant writes."""
 LONGEST = 2000
 

@@ -6,28 +6,30 @@ card warns those who handle, those above them and those who supervise. Nothing i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from zhiguan.kernel.identity import service as identity
+from zhiguan.kernel.calendar import service as calendar
 from zhiguan.kernel.notices import service as notices
 from zhiguan.kit.actor import system
 
 from . import limits
 from .declare import ASSIGN, SUPERVISE
-from .desk import days, item_of
+from .desk import item_of
 from .lifecycle import OPEN
 from .models import Card, Case, Seat, Step
-from .telling import page_of
+from .queries import TODO
+from .telling import holders_of, in_charge, page_of
 
 BATCH = 200
 MOMENT = timedelta(seconds=1)
-COUNTED = ("offered", "working")
+Holders = Callable[[str], list[Any]]
 
 
 def raise_due(now: datetime | None = None) -> int:
@@ -35,12 +37,12 @@ def raise_due(now: datetime | None = None) -> int:
     now = now or timezone.now()
     made = 0
     with system("flow.cards").acting():
-        charge = _Charge()
+        holders = cache(holders_of)  # asked once for all cards of a run
         for model in (Case, Step):
             while True:
                 with transaction.atomic():  # without a transaction nobody's scope is in force, and no row is seen
                     rows = list(due(model, now))
-                    made += _look(model, rows, now, charge)
+                    made += _look(model, rows, now, holders)
                 if len(rows) < BATCH:
                     break
     return made
@@ -61,7 +63,7 @@ def look_again(now: datetime | None = None) -> int:
     A rung that was passed without a card, because nobody looked or the calendar moved it into the past, is due at once.
     """
     now = now or timezone.now()
-    snapshot, changed = days(), 0
+    snapshot, changed = calendar.snapshot(), 0
     with system("flow.cards").acting():
         for model, alive in ((Case, Case.objects.filter(state__in=OPEN)), (Step, Step.objects.filter(state="open"))):
             stale, passed = [], []
@@ -102,9 +104,9 @@ def _look_at(model: type[Any], rows: Iterable[tuple[Any, datetime | None]]) -> i
         return cursor.rowcount
 
 
-def _look(model: type[Any], rows: Sequence[Any], now: datetime, charge: _Charge) -> int:
+def _look(model: type[Any], rows: Sequence[Any], now: datetime, holders: Holders) -> int:
     """Raise the cards of these rows and say when to look at each again."""
-    snapshot = days()
+    snapshot = calendar.snapshot()
     reached_now: list[tuple[Any, str, datetime]] = []
     looked = []
     for row in rows:
@@ -116,7 +118,7 @@ def _look(model: type[Any], rows: Sequence[Any], now: datetime, charge: _Charge)
             again = None if any(card.rung.remaining == 0 for card in reached) else now + MOMENT
         looked.append((row, again))
     made = _raise(reached_now, now)
-    _tell(made, charge)
+    _tell(made, holders)
     _look_at(model, looked)
     return len(made)
 
@@ -140,29 +142,11 @@ def _raise(due: Sequence[tuple[Any, str, datetime]], now: datetime) -> list[tupl
     return [(row, rung, new[case, step, rung]) for (row, rung, _), case, step in named if (case, step, rung) in new]
 
 
-class _Charge:
-    """Who manages and supervises cases, asked once for all cards of a run."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, list[Any]] = {}
-
-    def of(self, case: Case) -> list[Any]:
-        found: dict[int, Any] = {}
-        for act in (ASSIGN, SUPERVISE):
-            permission = f"{case.area}.case.{act}"
-            if permission not in self._known:
-                self._known[permission] = identity.grantees(permission=permission)
-            for account, ranges in self._known[permission]:
-                if any(lo <= case.scope_pos <= hi for lo, hi in ranges):
-                    found[account.pk] = account
-        return list(found.values())
-
-
-def _tell(made: Sequence[tuple[Any, str, int]], charge: _Charge) -> None:
+def _tell(made: Sequence[tuple[Any, str, int]], holders: Holders) -> None:
     """Tell who handles, who manages and who supervises, of each card once."""
     cases = {row.pk if isinstance(row, Case) else row.case_id for row, _, _ in made}
     waiting: dict[int, list[Seat]] = {}
-    seats = Seat.objects.filter(case__in=cases, step__state="open", state__in=COUNTED).select_related("person")
+    seats = Seat.objects.filter(case__in=cases, step__state="open", state__in=TODO).select_related("person")
     for seat in seats.order_by("pk") if cases else ():
         waiting.setdefault(seat.case_id, []).append(seat)
     for row, rung, key in made:
@@ -170,7 +154,8 @@ def _tell(made: Sequence[tuple[Any, str, int]], charge: _Charge) -> None:
         mine = [seat for seat in waiting.get(case.pk, ()) if step is None or seat.step_id == step.pk]
         what = f"环节“{step.name}”" if step is not None else f"办件（{item_of(case.item).name}）"
         words = "已超过时限" if rung == "red" else "即将到期"
+        people = [*(seat.person for seat in mine), *in_charge(case, ASSIGN, SUPERVISE, holders=holders)]
         notices.notify(
-            [*(seat.person for seat in mine), *charge.of(case)], "flow.case.card", f"{limits.RUNGS[rung]}：{case.title}",
-            f"{what}{words}。", page_of(case), subject=case, dedupe_key=f"flow.card/{key}",
+            people, "flow.case.card", f"{limits.RUNGS[rung]}：{case.title}", f"{what}{words}。", page_of(case),
+            subject=case, dedupe_key=f"flow.card/{key}",
         )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from zhiguan.kernel.notices import service as notices
 from zhiguan.kit.errors import Conflict
 
+from . import queries
 from .lifecycle import ENDED
 from .models import Case, Seat
 from .seating import OPEN_SEATS
@@ -40,7 +41,7 @@ def ended(desk: Desk) -> None:
     if case.parent_id is None or Case.objects.filter(parent=case.parent_id).exclude(state__in=ENDED).exists():
         return
     waiting = Seat.objects.filter(
-        case=case.parent_id, case__state="running", step__state="open", state__in=("offered", "working")
+        case=case.parent_id, case__state="running", step__state="open", state__in=queries.TODO
     ).select_related("person")
     notices.notify(
         [seat.person for seat in waiting], "flow.step.open", f"子办件已结束，可继续办理：{case.parent.title}",
@@ -50,8 +51,7 @@ def ended(desk: Desk) -> None:
 
 
 def _end_children(desk: Desk) -> None:
-    rows = Case.objects.select_for_update(no_key=True, of=("self",)).select_related("unit", "definition", "applicant__unit")
-    for row in rows.filter(parent=desk.case.pk).exclude(state__in=ENDED).order_by("pk"):
+    for row in queries.locked().filter(parent=desk.case.pk).exclude(state__in=ENDED).order_by("pk"):
         child = type(desk)(desk.actor, row)
         if child.in_effect():
             continue

@@ -354,14 +354,7 @@ def on_desk(actor: Actor, case: Case) -> Iterator[Desk]:
         if not queries.cases(actor).filter(pk=case.pk).exists():
             raise NotFound("没有找到该办件，或不在您的数据权限范围内。")
         with as_flow(actor).acting():
-            locked = Case.objects.select_for_update(no_key=True, of=("self",)).select_related(
-                "unit", "definition", "applicant__unit"
-            )
+            locked = queries.locked()
             row = next(iter(locked.filter(pk=case.pk)), None)
             # Whoever waited for the lock while the case was moved to another version finds that its join fits no more.
             yield Desk(actor, row or locked.get(pk=case.pk))
-
-
-def days() -> Any:
-    """The calendar of working days, once for many readings."""
-    return calendar.snapshot()

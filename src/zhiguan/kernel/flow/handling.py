@@ -30,7 +30,6 @@ ALL_OPS = frozenset(
         "open_subcase"
     ).split()
 )
-AT_BUREAU = frozenset(("accept", "review", "site", "expert", "decide", "deliver"))
 BY_STAGE = {
     "organ": ALL_OPS - {"correct", "suspend", "open_subcase"},
     "lead": ALL_OPS - {"correct", "suspend", "open_subcase"},

@@ -5,6 +5,8 @@ from zhiguan.kernel.ledger.declare import Lifecycle, Move
 RUNNING = ("running",)
 OPEN = ("running", "correcting", "returned", "suspended")
 """States in which somebody still has to do something."""
+WRITABLE = ("draft", "correcting", "returned")
+"""States in which the applicant may write the form and add materials."""
 ENDED = ("granted", "refused", "withdrawn", "terminated")
 
 

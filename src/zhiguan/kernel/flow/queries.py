@@ -44,6 +44,11 @@ def cases(actor: Actor) -> QuerySet[Case]:
     return Case.objects.filter(seen & drafts)
 
 
+def locked() -> QuerySet[Case]:
+    """Cases to act on, each locked, with what every act looks at. For the flow: as itself it sees all."""
+    return Case.objects.select_for_update(no_key=True, of=("self",)).select_related("unit", "definition", "applicant__unit")
+
+
 def listed(actor: Actor) -> QuerySet[Case]:
     """:func:`cases` without drafts, asked so that a list of a million cases is found by indexes.
 

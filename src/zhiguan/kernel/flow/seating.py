@@ -97,10 +97,9 @@ class Seating:
         return step
 
     def add_seats(self, step: Step, seats: Iterable[Seat]) -> list[Seat]:
+        known = self.seats  # read before these are there
         made = Seat.objects.bulk_create(seats)
-        known = self.seats if "seats" in self.__dict__ else None  # not read yet: they will be there when it is
         for seat in made:
             seat.step = step
-            if known is not None:
-                known.append(seat)
+        known += made
         return made

@@ -126,6 +126,11 @@ def grantees(*, permission: str = "", role: str = "", on: date | None = None) ->
     return [(account, merge(ranges)) for account, ranges in found.values()]
 
 
+def reaching(holders: Iterable[tuple[Account, tuple]], pos: int) -> list[Account]:
+    """Return those of the :func:`grantees` whose ranges reach a position."""
+    return [account for account, ranges in holders if any(lo <= pos <= hi for lo, hi in ranges)]
+
+
 def grants_changed(*accounts: int) -> None:
     """Note that what these accounts may do has changed (none named: everybody's)."""
     rows = Account.objects.filter(pk__in=accounts) if accounts else Account.objects.all()

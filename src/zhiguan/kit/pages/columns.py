@@ -25,9 +25,9 @@ class Column:
 
     ``name`` is the path of the value, dotted through relations (``unit.name``). ``value`` computes it from the row
     instead; then ``needs`` names the paths it reads, so that lists load only those. ``choices`` maps stored values to
-    Chinese names (default: the model field's own), ``badge`` maps stored values to a Tabler colour. ``link`` is True
-    for the row's detail page, or returns an address. ``sort`` is the ORM path to order by when it differs from
-    ``name``. ``unit`` stands after numbers. ``shown=False`` keeps the column in the column chooser only.
+    Chinese names (default: the model field's own), ``badge`` maps stored values to a Tabler colour, or is asked for a
+    value's. ``link`` is True for the row's detail page, or returns an address. ``sort`` is the ORM path to order by
+    when it differs from ``name``. ``unit`` stands after numbers. ``shown=False`` keeps the column in the column chooser only.
     ``permission`` hides the column, in exports too, from those who lack it.
     """
 
@@ -37,7 +37,7 @@ class Column:
     value: Callable[[Any], Any] | None = None
     needs: tuple[str, ...] = ()
     choices: Choices | None = None
-    badge: Mapping[Any, str] | None = None
+    badge: Mapping[Any, str] | Callable[[Any], str] | None = None
     link: bool | Callable[[Any], str] = False
     sortable: bool = False
     sort: str = ""
@@ -84,11 +84,16 @@ class Column:
         kind = self.kind or ("badge" if self.badge is not None else _kind_of(raw))
         shown = names.get(raw, raw) if names and isinstance(raw, (str, int, bool)) else raw
         text = self._text(shown, kind)
-        colour = str((self.badge or {}).get(raw, "secondary")) if kind == "badge" else ""
+        colour = self._colour(raw) if kind == "badge" else ""
         url = ""
         if callable(self.link):
             url = self.link(row) or ""
         return Cell(self, raw, text, kind, colour, url)
+
+    def _colour(self, raw: Any) -> str:
+        if callable(self.badge):
+            return self.badge(raw)
+        return str((self.badge or {}).get(raw, "secondary"))
 
     def _text(self, value: Any, kind: str) -> str:
         if value is None or value == "":
@@ -216,6 +221,6 @@ def Bool(name: str, title: str, **more: Any) -> Column:
     return Column(name, title, kind="bool", **more)
 
 
-def Badge(name: str, title: str, colours: Mapping[Any, str], **more: Any) -> Column:
-    """A state, drawn as a coloured badge; ``colours`` maps stored values to Tabler colours."""
+def Badge(name: str, title: str, colours: Mapping[Any, str] | Callable[[Any], str], **more: Any) -> Column:
+    """A state, drawn as a coloured badge; ``colours`` maps values to Tabler colours, or is asked for a value's."""
     return Column(name, title, kind="badge", badge=colours, **more)

@@ -262,16 +262,15 @@ ANNUAL = Lifecycle(
 
 TERMINAL_AREA = _kept("vehicles.terminalarea", "终端区域", "vehicles.terminal.manage", "停用", "停用")
 
-LIFT_APPLY, LIFT_DECIDE = "vehicles.privacy.lift", "vehicles.privacy.decide"
 LIFT = Lifecycle(
     code="vehicles.privacylift",
     name="解除隐私保护",
     start="applied",
     states={"applied": "待审批", "approved": "已批准", "refused": "未批准", "withdrawn": "已撤回", "ended": "已提前结束"},
     moves=(
-        Move("approve", ("applied",), "approved", "批准", LIFT_DECIDE),
-        Move("refuse", ("applied",), "refused", "不批准", LIFT_DECIDE, needs_reason=True),
-        Move("withdraw", ("applied",), "withdrawn", "撤回", LIFT_APPLY),
+        Move("approve", ("applied",), "approved", "批准", "vehicles.privacy.decide"),
+        Move("refuse", ("applied",), "refused", "不批准", "vehicles.privacy.decide", needs_reason=True),
+        Move("withdraw", ("applied",), "withdrawn", "撤回", "vehicles.privacy.lift"),
         Move("end", ("approved",), "ended", "提前结束"),
     ),
     colours={"applied": "yellow", "approved": "azure", "refused": "red", "withdrawn": "secondary", "ended": "secondary"},

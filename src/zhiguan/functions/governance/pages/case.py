@@ -17,6 +17,7 @@ from zhiguan.kernel.flow import queries as flow
 from zhiguan.kernel.flow.declare import Table
 from zhiguan.kernel.flow.definitions import process_of
 from zhiguan.kernel.flow.lifecycle import CASE as LIFE
+from zhiguan.kernel.flow.lifecycle import OPEN
 from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.orgs.service import Person, Unit
 from zhiguan.kernel.trace import service as trace
@@ -316,7 +317,7 @@ ACTS = (
     VerbAction("migrate", "更换流程版本", verb=service.migrate, permission=SIGNED_IN, form=forms.MigrateForm, reason=True,
                when=_running, only=_manages, icon="versions"),
     VerbAction("terminate", "终止办理", verb=service.terminate, permission=SIGNED_IN, reason=True, style="danger", only=_manages,
-               when=lambda case: case.state in ("running", "correcting", "returned", "suspended"), icon="ban"),
+               when=lambda case: case.state in OPEN, icon="ban"),
 )  # fmt: skip
 
 CASE = DetailPage(

@@ -16,6 +16,7 @@ from zhiguan.kernel.flow import forms as flow_forms
 from zhiguan.kernel.flow import queries as flow
 from zhiguan.kernel.flow import service
 from zhiguan.kernel.flow.declare import Field, Table
+from zhiguan.kernel.flow.lifecycle import WRITABLE
 from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kit.api.problems import problem
 from zhiguan.kit.errors import Conflict, Invalid, NotFound, Refusal
@@ -24,7 +25,6 @@ from zhiguan.kit.pages import SIGNED_IN, ViewPage
 from .. import queries, workbooks
 from .case import names_in
 
-WRITABLE = ("draft", "correcting", "returned")
 BLANK_ROWS = 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -12,6 +13,7 @@ from django.urls import reverse
 from zhiguan.kernel.flow import queries as flow
 from zhiguan.kernel.flow import service
 from zhiguan.kernel.flow.declare import ServiceItem
+from zhiguan.kernel.flow.lifecycle import OPEN
 from zhiguan.kit.errors import NotFound
 from zhiguan.kit.pages import SIGNED_IN, MenuItem, ViewPage
 
@@ -42,8 +44,8 @@ def hall(request: HttpRequest) -> HttpResponse:
         ("待办", flow.todo(actor)[:100].count(), reverse("governance.todo")),
         ("我的草稿", flow.applications(actor).filter(state="draft")[:100].count(),
          f"{reverse('governance.application')}?state=draft"),
-        ("办理中", flow.applications(actor).filter(state__in=("running", "correcting", "returned", "suspended"))[:100].count(),
-         f"{reverse('governance.application')}?state=running&state=correcting&state=returned&state=suspended"),
+        ("办理中", flow.applications(actor).filter(state__in=OPEN)[:100].count(),
+         f"{reverse('governance.application')}?{urlencode({'state': OPEN}, doseq=True)}"),
         ("待我补正", flow.applications(actor).filter(state__in=("correcting", "returned"))[:100].count(),
          f"{reverse('governance.application')}?state=correcting&state=returned"),
         ("已出结果", queries.ended(actor)[:100].count(), reverse("governance.result")),

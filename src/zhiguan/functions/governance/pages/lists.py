@@ -47,14 +47,7 @@ class Left(str):
         return left
 
 
-class _Colours(dict):
-    """The colour of a badge whose text carries its own."""
-
-    def get(self, key: Any, default: Any = None) -> Any:
-        return getattr(key, "colour", default)
-
-
-CLOCK = Badge("left", "时限", _Colours(own=""), value=Left.of, needs=("clock", "policy"))
+CLOCK = Badge("left", "时限", lambda left: left.colour, value=Left.of, needs=("clock", "policy"))
 
 
 def _of_case(column: str) -> Any:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from zhiguan.functions.governance import rules, suppliers
 from zhiguan.functions.governance.suppliers import Limits, firm_key, leanings
+from zhiguan.kernel.calendar.service import first_of_month
 from zhiguan.kernel.flow.models import Seat
 from zhiguan.kernel.orgs.tests.places import make_unit
 from zhiguan.kernel.reference import service as reference
@@ -89,8 +90,8 @@ def test_quarters():
     assert quarters(date(2026, 11, 20), date(2027, 1, 2)) == ["2026-Q4", "2027-Q1"]
     assert rules._quarter("2026-Q4") == (date(2026, 10, 1), date(2027, 1, 1))
     assert rules._quarter("2026-Q1") == (date(2026, 1, 1), date(2026, 4, 1))
-    assert rules._months_before(date(2027, 1, 1), 12) == date(2026, 1, 1)
-    assert rules._months_before(date(2026, 4, 1), 6) == date(2025, 10, 1)
+    assert first_of_month(date(2027, 1, 1), -12) == date(2026, 1, 1)
+    assert first_of_month(date(2026, 4, 1), -6) == date(2025, 10, 1)
 
 
 # --- the rules --------------------------------------------------------------------------------------------------------

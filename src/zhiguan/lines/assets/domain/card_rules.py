@@ -8,12 +8,13 @@ from typing import Any
 
 from django.utils import timezone
 
+from zhiguan.kernel.calendar.service import first_of_month
 from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.errors import Invalid
 
 from ..codes import DepreciationKind, Method
 from ..queries.classes import ClassNames, kinds_of
-from ..queries.values import CENT, first_of_month
+from ..queries.values import CENT
 
 MOST_YEARS = 100
 NOMINAL = Decimal(1)

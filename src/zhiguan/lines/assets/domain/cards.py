@@ -10,6 +10,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from zhiguan.kernel.calendar.service import first_of_month
 from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.orgs.service import Person, Unit
 from zhiguan.kit.actor import Actor, system
@@ -18,7 +19,7 @@ from zhiguan.kit.errors import Conflict, Invalid
 from ..codes import DepreciationKind, Method
 from ..lifecycle import EXECUTE, MANAGE
 from ..models import Asset, DisposalItem
-from ..queries.values import accumulated_on, first_of_month, months_booked
+from ..queries.values import accumulated_on, months_booked
 from .card_rules import CardRules
 from .numbering import numbered
 

@@ -30,12 +30,6 @@ def _unbooked(day: date) -> int:
     return month_index(day + timedelta(days=1))
 
 
-def first_of_month(day: date, later: int = 0) -> date:
-    """Return the first day of the month ``later`` months after the day's."""
-    months = day.year * 12 + day.month - 1 + later
-    return date(months // 12, months % 12 + 1, 1)
-
-
 def months_booked(card: Any, day: date) -> int:
     """Return how many months of the card's present term are booked at the end of the day."""
     until = _unbooked(day)

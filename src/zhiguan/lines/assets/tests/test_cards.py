@@ -10,6 +10,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from zhiguan.kernel.calendar.service import first_of_month
 from zhiguan.kernel.ledger.models import LedgerEvent
 from zhiguan.kit.errors import Conflict, Denied, Invalid
 from zhiguan.lines.assets.domain import cards, disposals
@@ -135,11 +136,11 @@ def test_what_a_decision_covers_cannot_be_put_back(world, make_asset, make_dispo
 
 def test_another_value_is_written_off_over_the_months_left(make_asset):
     today = timezone.localdate()
-    card = make_asset(acquired_on=worth.first_of_month(today, -35), original_value=Decimal(7200))
+    card = make_asset(acquired_on=first_of_month(today, -35), original_value=Decimal(7200))
     before = worth.accumulated_on(card)
     card = cards.revalue(BOSS, card, original_value=Decimal(9000), reason="加装部件")
     assert worth.accumulated_on(card) == before
-    assert net(card, worth.first_of_month(today, 72)) == 0
+    assert net(card, first_of_month(today, 72)) == 0
     with pytest.raises(Invalid, match="不能低于"):
         cards.revalue(BOSS, card, original_value=Decimal(1), reason="误填")
 
@@ -154,11 +155,11 @@ def test_a_card_written_off_needs_months_for_a_new_value(make_asset):
 
 def test_other_years_count_from_the_beginning_of_use(make_asset):
     today = timezone.localdate()
-    card = make_asset(acquired_on=worth.first_of_month(today, -24), original_value=Decimal(7200))
+    card = make_asset(acquired_on=first_of_month(today, -24), original_value=Decimal(7200))
     before = worth.accumulated_on(card)
     card = cards.change_terms(BOSS, card, depreciation_kind="computer", useful_years=8, reason="实际可用年限更长")
     assert card.term_months == 72 and worth.accumulated_on(card) == before
-    assert net(card, worth.first_of_month(today, 72)) == 0 < net(card, worth.first_of_month(today, 60))
+    assert net(card, first_of_month(today, 72)) == 0 < net(card, first_of_month(today, 60))
     with pytest.raises(Invalid, match="不得少于 6 年"):
         cards.change_terms(BOSS, card, depreciation_kind="computer", useful_years=3, reason="加速")
     old = make_asset(acquired_on=date(2015, 1, 1))

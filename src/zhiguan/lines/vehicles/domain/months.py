@@ -16,6 +16,7 @@ from django.db.models import F, Max, Min, Q
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
+from zhiguan.kernel.calendar.service import first_of_month
 from zhiguan.kit.actor import system
 
 from ..models import CostEntry, DispatchOrder, EnergyRecord, OrderMark, VehicleDay, VehicleMonth
@@ -56,23 +57,17 @@ def all_months() -> set[date]:
         return set()
     first, last = min(ends), max(ends)
     count = (last.year - first.year) * 12 + last.month - first.month
-    return {_later(first, each) for each in range(count + 1)}
+    return {first_of_month(first, each) for each in range(count + 1)}
 
 
 def _first(moment: date) -> date:
-    day = timezone.localtime(moment, SHANGHAI).date() if isinstance(moment, datetime) else moment
-    return day.replace(day=1)
-
-
-def _later(month: date, by: int) -> date:
-    number = month.year * 12 + month.month - 1 + by
-    return date(number // 12, number % 12 + 1, 1)
+    return first_of_month(timezone.localtime(moment, SHANGHAI).date() if isinstance(moment, datetime) else moment)
 
 
 @transaction.atomic
 def compute_month(month: date) -> int:
     """Count a month's parts anew and replace what is kept of it; return how many rows."""
-    until, now = _later(month, 1), timezone.now()
+    until, now = first_of_month(month, 1), timezone.now()
     kept: dict[tuple[int | None, int], dict[str, Any]] = defaultdict(dict)
     for name, part in parts.PARTS.items():
         start, end = (

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from zhiguan.kernel.identity import service as identity
 from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.notices import service as notices
 from zhiguan.kernel.orgs.service import Person
@@ -84,10 +85,7 @@ def _address(row: PrivacyLift) -> str:
 
 
 def _deciders(row: PrivacyLift) -> list:
-    from zhiguan.kernel.identity.service import grantees
-
-    return [account for account, ranges in grantees(permission=DECIDE)
-            if any(lo <= row.scope_pos <= hi for lo, hi in ranges)]  # fmt: skip
+    return identity.reaching(identity.grantees(permission=DECIDE), row.scope_pos)
 
 
 def lapsed(row: PrivacyLift) -> bool:

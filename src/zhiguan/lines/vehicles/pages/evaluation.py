@@ -11,6 +11,7 @@ from django.http import FileResponse, HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 
+from zhiguan.kernel.calendar.service import first_of_month
 from zhiguan.kit.pages import Column, MenuItem, ViewPage
 from zhiguan.kit.pages.export import XLSX, write_csv, write_xlsx
 from zhiguan.kit.pages.ports import ports
@@ -36,10 +37,7 @@ def _month(text: str, default: date) -> date:
 def _months(asked: Asked) -> list[tuple[str, str]]:
     """Return the months offered, the newest first: input fields for months speak the browser's language."""
     today = timezone.localdate()
-    found = {
-        date((today.year * 12 + today.month - 1 - back) // 12, (today.month - 1 - back) % 12 + 1, 1)
-        for back in range(MONTHS)
-    }
+    found = {first_of_month(today, -back) for back in range(MONTHS)}
     found |= {asked.start, asked.end.replace(day=1)}
     return [(f"{month:%Y-%m}", f"{month.year} 年 {month.month} 月") for month in sorted(found, reverse=True)]
 

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from django.db.models import Sum
 from django.urls import reverse
 
+from zhiguan.kernel.calendar.service import first_of_month
 from zhiguan.kernel.metrics import service as metrics
 from zhiguan.kernel.metrics.declare import DIRECTIONS, Group, Metric, MetricQuery
 from zhiguan.kernel.metrics.service import owners, plus, share
@@ -283,9 +284,8 @@ def trend(actor: Actor, asked: Asked) -> dict[str, Any] | None:
     metric = _chosen(offered(actor), asked)
     if metric is None:
         return None
-    first = asked.end.year * 12 + asked.end.month - TREND_MONTHS
-    months = [f"{(first + n) // 12}-{(first + n) % 12 + 1:02}" for n in range(TREND_MONTHS)]
-    start = date.fromisoformat(f"{months[0]}-01")
+    start = first_of_month(asked.end, 1 - TREND_MONTHS)
+    months = [f"{first_of_month(start, later):%Y-%m}" for later in range(TREND_MONTHS)]
     found = {group.key: group for group in
              metrics.series(metric.code, actor, "month", start=start, end=asked.end, **asked.dims)}  # fmt: skip
     return _chart(metric, "line", f"{metric.name}（近 {TREND_MONTHS} 个月）", months,

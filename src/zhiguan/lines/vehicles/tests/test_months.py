@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from zhiguan.kernel.calendar.service import first_of_month
 from zhiguan.kernel.metrics import service as metrics
 from zhiguan.kernel.metrics.declare import Metric
 from zhiguan.kit import registry
@@ -67,8 +68,8 @@ def readings(actor, code, dims):
 @pytest.mark.parametrize("span", SPANS)
 def test_every_figure_is_the_live_one_in_every_breakdown(month, large, city, make_actor, world, span):
     organ = make_actor(LIFE, unit=world.organ, name="甲局")
-    start = months._later(month.start, span[0])
-    end = months._later(month.start, span[1] + 1) - timedelta(days=1)
+    start = first_of_month(month.start, span[0])
+    end = first_of_month(month.start, span[1] + 1) - timedelta(days=1)
     asked = [{"start": start, "end": end}]
     asked += [asked[0] | more for more in ({"organ": world.organ.code}, {"kind": "other"}, {"car": month.petrol.plate})]
     for code in parts.FIGURES:
