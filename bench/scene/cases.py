@@ -14,7 +14,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import psycopg
-from psycopg import sql
+
+from .database import standing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiguan.site.settings")
 os.environ.setdefault("DATABASE_URL", "postgresql://zhiguan_app@/unset")
@@ -46,29 +47,16 @@ def bureau(var: Path, closed: int = 0, opened: int = 0) -> Iterator[SimpleNamesp
     from zhiguan.kernel.reference import service as reference
     from zhiguan.kit import registry
     from zhiguan.kit.actor import system
-    from zhiguan.site.management.commands.migrate_all import prepare, sync_data
-    from zhiguan.site.runtime.postgres import bootstrap, drop_database, ensure_cluster, stop
-    from zhiguan.site.settings import database
+    from zhiguan.site.runtime.postgres import drop_database, ensure_cluster, stop
 
     full = bool(closed or opened)
     name = f"{DATABASE}_full" if full else DATABASE
     digest = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
-    mark = f"{closed}/{opened}/{digest}/{date.today().isocalendar()[:2]}"
+    mark = f"{closed}/{opened}/{digest}/{date.today().isocalendar()[:2]}" if full else ""
     cluster = ensure_cluster(var / "bench-pg", durable=True)
     try:
-        with psycopg.connect(cluster.url("postgres", "postgres"), autocommit=True) as server:
-            found = server.execute(
-                "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [name]
-            ).fetchone()
-            ready = full and found is not None and found[0] == mark
-            if not ready:
-                drop_database(cluster, name)
-            urls = bootstrap(cluster, name)
-            prepare(urls.owner, "zhiguan_app", verbosity=0)
-            fresh = database(urls.app)
-            connection.settings_dict |= {key: fresh[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
+        with standing(cluster, name, mark) as (urls, ready):
             settings.DATABASE_OWNER_URL, settings.ALLOWED_HOSTS = urls.owner, ["*"]
-            sync_data()
             registry._current = sample.Known(registry.current())  # type: ignore[assignment]
             with system("bench").acting(), transaction.atomic():
                 reference.sync()
@@ -79,7 +67,6 @@ def bureau(var: Path, closed: int = 0, opened: int = 0) -> Iterator[SimpleNamesp
             scene = SimpleNamespace(office=office, urls=urls, sample=sample, data_dir=cluster.data_dir)
             if full and not ready:
                 fill(scene, closed, opened)
-                server.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(mark)))
         yield scene
     finally:
         connection.close()

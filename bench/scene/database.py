@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,36 @@ class Ground:
     ingest: str
     superuser: str
     data_dir: Path
+
+
+@contextmanager
+def standing(cluster: Any, name: str, mark: str) -> Iterator[tuple[Any, bool]]:
+    """The database of ``name``, for one that is costly to fill; Django points at it as the application role.
+
+    Yields its URLs and whether it stands as ``mark`` says; otherwise it was made anew, and bears the mark once the block,
+    which fills it, has come to its end. Without a mark it is always made anew.
+    """
+    from django.db import connection
+
+    from zhiguan.site.management.commands.migrate_all import prepare, sync_data
+    from zhiguan.site.runtime.postgres import bootstrap, drop_database
+    from zhiguan.site.settings import database
+
+    with psycopg.connect(cluster.url("postgres", "postgres"), autocommit=True) as server:
+        found = server.execute(
+            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [name]
+        ).fetchone()
+        ready = bool(mark) and found is not None and found[0] == mark
+        if not ready:
+            drop_database(cluster, name)
+        urls = bootstrap(cluster, name)
+        prepare(urls.owner, "zhiguan_app", verbosity=0)
+        settings = database(urls.app)
+        connection.settings_dict |= {key: settings[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
+        sync_data()
+        yield urls, ready
+        if mark and not ready:
+            server.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(mark)))
 
 
 @contextmanager

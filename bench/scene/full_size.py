@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import sql
+
+from .database import standing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiguan.site.settings")
 os.environ.setdefault("DATABASE_URL", "postgresql://zhiguan_app@/unset")
@@ -136,7 +137,7 @@ def scene(
     its own."""
     import django
 
-    from zhiguan.site.runtime.postgres import bootstrap, drop_database, ensure_cluster, stop
+    from zhiguan.site.runtime.postgres import ensure_cluster, stop
 
     django.setup()
     from django.conf import settings
@@ -145,8 +146,6 @@ def scene(
     from zhiguan.kernel.identity import service
     from zhiguan.kernel.identity.models import Account
     from zhiguan.kit.actor import system
-    from zhiguan.site.management.commands.migrate_all import prepare, sync_data
-    from zhiguan.site.settings import database
 
     settings.ZHIGUAN_API_PER_MINUTE = 10**9
     settings.ALLOWED_HOSTS = ["localhost"]
@@ -155,18 +154,7 @@ def scene(
     mark = f"{vehicles}/{orders}/{digest}"
     cluster = ensure_cluster(var / "bench-pg", durable=True)
     try:
-        with psycopg.connect(cluster.url("postgres", "postgres"), autocommit=True) as server:
-            found = server.execute(
-                "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [name]
-            ).fetchone()
-            ready = found is not None and found[0] == mark
-            if not ready:
-                drop_database(cluster, name)
-            urls = bootstrap(cluster, name)
-            prepare(urls.owner, "zhiguan_app", verbosity=0)
-            fresh = database(urls.app)
-            connection.settings_dict |= {key: fresh[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
-            sync_data()
+        with standing(cluster, name, mark) as (urls, ready):
             if not ready:
                 begun = time.monotonic()
                 _fill(vehicles, orders, urls.superuser)
@@ -175,9 +163,6 @@ def scene(
                         more(connection_)
                         connection_.execute("VACUUM ANALYZE")
                 print(f"filled in {time.monotonic() - begun:.0f} s", file=sys.stderr)
-                server.execute(
-                    sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(mark))
-                )
         with system("bench").acting() as boss, transaction.atomic():
             account = Account.objects.get(username=USER)
             key = f"bench {secrets.token_hex(4)}"
