@@ -107,7 +107,7 @@ SUPERVISED = ListPage(
     rows=flow.supervised,
     columns=(
         Column("title", "办件", link=True, sortable=True), Column("code", "编号", link=True, sortable=True), ITEM,
-        Column("unit.name", "申请单位"), STATE, Column("stage", "当前环节"), CLOCK, Column("rounds", "提交次数", kind="integer"),
+        Column("unit.name", "申请单位"), STATE, Column("stage", "当前环节"), CLOCK, Column("rounds", "提交次数", kind="integer", shown=False),
         DateTime("submitted_at", "提交时间", sortable=True), DateTime("accepted_at", "受理时间", sortable=True),
         DateTime("ended_at", "办结时间", sortable=True), Column("document_no", "文号", shown=False),
         Column("result", "办理结果", kind="long", shown=False),
@@ -147,7 +147,7 @@ STEPS = ListPage(
         Badge("stage", "环节类型", {}, choices=STAGES, shown=False),
         Badge("state", "状态", {"open": "blue", "done": "green", "undone": "orange"}, choices=STEP_STATES),
         Column("people", "办理人", value=_people, needs=("pk",)),
-        DateTime("opened_at", "送达时间"), DateTime("closed_at", "办理时间", sortable=True),
+        DateTime("opened_at", "送达时间", shown=False), DateTime("closed_at", "办理时间", sortable=True),
         Column("used", "用时", value=_used, needs=("opened_at", "closed_at"), help="自然时间，含节假日"),
         CLOCK,
     ),
