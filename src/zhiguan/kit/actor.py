@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q
 
 from .errors import Denied
@@ -143,6 +144,12 @@ class Actor:
                 yield self
         finally:
             _current.reset(token)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Actor]:
+        """Do the work of the block as this actor, all of it or nothing."""
+        with self.acting(), transaction.atomic():
+            yield self
 
 
 _current: ContextVar[Actor | None] = ContextVar("zhiguan_actor", default=None)

@@ -127,7 +127,7 @@ class Block:
 
     def take(self, index: npt.NDArray[np.integer] | npt.NDArray[np.bool_]) -> Block:
         """The rows at ``index`` (positions or mask), in that order."""
-        places = np.flatnonzero(index) if index.dtype == bool else index
+        places: npt.NDArray[np.integer] = np.flatnonzero(index) if index.dtype == bool else index  # type: ignore[assignment]
         if isinstance(self.extras, Pieces):
             return Block(self.rows[places], self.extras.take(places))
         return Block(self.rows[places], [self.extras[i] for i in places.tolist()])

@@ -48,14 +48,13 @@ def realign() -> dict[str, int]:
     from zhiguan.site.runtime.framework import set_up
 
     set_up()
-    from django.db import transaction
 
     from zhiguan.kernel.orgs import service as orgs
     from zhiguan.kernel.trace import service as trace
     from zhiguan.kernel.trace.declare import Subject
     from zhiguan.kit.actor import system
 
-    with system("site.doctor").acting() as actor, transaction.atomic():
+    with system("site.doctor").transaction() as actor:
         changed = orgs.realign()
         if changed:
             trace.record(actor, "site.rows.realign", Subject("site.rows", "", "数据权限位置"), after=changed)

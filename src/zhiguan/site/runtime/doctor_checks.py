@@ -325,12 +325,11 @@ def positions() -> list[Check]:
     from zhiguan.site.runtime.framework import set_up
 
     set_up()
-    from django.db import transaction
 
     from zhiguan.kernel.orgs.service import misplaced
     from zhiguan.kit.actor import system
 
-    with system("site.doctor").acting(), transaction.atomic():
+    with system("site.doctor").transaction():
         wrong = misplaced()
     if not wrong:
         return [Check("数据权限位置", GREEN, "各表记录与所属机构的位置一致")]

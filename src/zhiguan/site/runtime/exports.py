@@ -14,12 +14,11 @@ __all__ = ["openapi", "permissions"]
 def permissions(args: argparse.Namespace) -> int:
     """`zhiguan permissions export`: the permission matrix for auditors, one role, permission and holder a line."""
     set_up()
-    from django.db import transaction
 
     from zhiguan.kernel.identity.service import matrix
     from zhiguan.kit.actor import system
 
-    with system("permissions.export").acting(), transaction.atomic():
+    with system("permissions.export").transaction():
         for row in matrix():
             json.dump(row, sys.stdout, ensure_ascii=False)
             sys.stdout.write("\n")

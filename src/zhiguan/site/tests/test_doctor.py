@@ -134,7 +134,7 @@ from datetime import date
 from django.db import transaction
 from zhiguan.kernel.orgs.models import Person, Unit
 from zhiguan.kit.actor import system
-with system("tests").acting(), transaction.atomic():
+with system("tests").transaction():
     unit = Unit.objects.create(code="T", name="测试市", kind="city", pos=5, pos_end=9, valid_from=date(2020, 1, 1))
     person = Person.objects.create(code="T1", name="王工", unit=unit)
     Person.objects.filter(pk=person.pk).update(scope_pos=4)

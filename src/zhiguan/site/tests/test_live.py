@@ -101,7 +101,7 @@ class Browser:
 @pytest.fixture
 def town(committed_db, make_actor, tmp_path) -> SimpleNamespace:
     """Two organs with a located car each, and an account that sees the first only."""
-    with system("tests").acting() as boss, transaction.atomic():
+    with system("tests").transaction() as boss:
         world = make_world(make_actor)
         sources = []
         for number, unit in enumerate((world.organ, world.other)):
@@ -206,7 +206,7 @@ def test_a_map_gets_a_picture_then_what_changes_within_two_seconds_and_only_what
 def test_off_duty_the_map_says_only_whether_a_car_with_a_holder_moves_unless_lifted_or_alarmed(town, monkeypatch):
     """The calendar of the test holds no year, so that every moment is off duty: what is unknown is kept."""
     monkeypatch.setattr(live, "CHECK_S", 0.5)
-    with system("tests").acting() as boss, transaction.atomic():
+    with system("tests").transaction() as boss:
         car = Vehicle.objects.get(plate="沪A12340")
         person = Person.objects.get(name="驾驶员")
         held = holders.add_holder(
@@ -224,9 +224,9 @@ def test_off_duty_the_map_says_only_whether_a_car_with_a_holder_moves_unless_lif
     def lift():
         today = timezone.localdate()
         asking, deciding = actor_for(warden), actor_for(other)
-        with asking.acting(), transaction.atomic():
+        with asking.transaction():
             asked = privacy.apply_lift(asking, car, day_from=today, day_to=today, hours=1, reason="核查线索")
-        with deciding.acting(), transaction.atomic():
+        with deciding.transaction():
             privacy.approve_lift(deciding, asked, opinion="同意")
 
     async def act(app, report):
@@ -251,7 +251,7 @@ def test_off_duty_the_map_says_only_whether_a_car_with_a_holder_moves_unless_lif
             await browser.leave()
 
     run(town, act)
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         reads = Entry.objects.filter(code="vehicles.privacy.read")
         assert {entry.account_id for entry in reads} == {warden.pk} and held.state == "active"
 

@@ -262,9 +262,8 @@ def misplaced() -> dict[str, int]:
     return wrong
 
 
-@transaction.atomic
 def realign() -> dict[str, int]:
-    """Give every misplaced row the position of its unit; return how many changed, by table. For ``doctor``."""
+    """Give every misplaced row the position of its unit, in the caller's transaction; return how many, by table."""
     return _place_rows("true", [])
 
 

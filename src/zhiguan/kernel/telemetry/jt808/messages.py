@@ -239,7 +239,7 @@ def _driver(cursor: Cursor, version: int) -> Record:
     record["time_utc"] = cursor.moment()
     if not cursor.left:
         return record
-    record["read_result"] = cursor.number(1)
+    record |= {"read_result": cursor.number(1)}
     record["read_label"] = CARD_RESULTS.get(record["read_result"], "未知")
     if not cursor.left:
         return record

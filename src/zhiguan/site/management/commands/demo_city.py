@@ -8,7 +8,6 @@ import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 
 from zhiguan.kernel.orgs.demo import SIZES
 from zhiguan.kernel.orgs.service import is_demo, root
@@ -23,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--size", choices=SIZES, default="demo")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with system("demo").acting(), transaction.atomic():
+        with system("demo").transaction():
             if root() is not None and not is_demo():
                 raise CommandError("系统中已有正式的组织机构，不能装入演示数据。")
         for package in packages():
@@ -33,7 +32,7 @@ class Command(BaseCommand):
             if seed is None:
                 continue
             began = time.monotonic()
-            with system("demo").acting(), transaction.atomic():  # each part whole or not at all
+            with system("demo").transaction():  # each part whole or not at all
                 made = seed(options["size"]) or {}
             if options["verbosity"] and made:
                 counts = "，".join(f"{name} {count}" for name, count in made.items())

@@ -63,7 +63,7 @@ def sync_data() -> None:
     from zhiguan.kernel.identity.service import sync_roles
     from zhiguan.kernel.reference import service as reference
 
-    with (actor := system("site.sync")).acting(), transaction.atomic():
+    with (actor := system("site.sync")).transaction():
         sync_roles()
         reference.sync()
         sync_flows(actor)
@@ -73,7 +73,7 @@ def sync_calendar() -> int:
     """Enter the holidays and office hours that we ship: without them no rule about working time can run."""
     from zhiguan.kernel.calendar import service as calendar
 
-    with system("site.sync").acting(), transaction.atomic():
+    with system("site.sync").transaction():
         return calendar.sync()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 
 from zhiguan.kernel.identity.service import Account
 from zhiguan.kit.actor import system
@@ -26,7 +25,7 @@ class Command(BaseCommand):
         reason = options["reason"].strip()
         if not reason:
             raise CommandError("请填写事由。")
-        with system("site.reset_account").acting() as actor, transaction.atomic():
+        with system("site.reset_account").transaction() as actor:
             account = Account.objects.filter(username__iexact=options["username"]).first()
             if account is None:
                 raise CommandError(f"没有账号 {options['username']}。")
