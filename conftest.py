@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import gc
+import os
+import shutil
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from zhiguan.site.testing import *  # noqa: F403
+from zhiguan.site.testing import memory
 
 JOURNEYS = "tests/journeys/"
 FIRST = (JOURNEYS, "tests/", "src/zhiguan/site/")
 """Long files come first: at the end there is nothing left to do beside them."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Temporary files of a run are in memory, where there is room; workers inherit the place, the end takes it away."""
+    place = memory()
+    if place is None or hasattr(config, "workerinput"):
+        return
+    for left in place.glob("tmp-*"):
+        if not Path("/proc", left.name.removeprefix("tmp-")).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    folder = place / f"tmp-{os.getpid()}"
+    folder.mkdir(mode=0o711)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
