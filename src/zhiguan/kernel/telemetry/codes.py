@@ -7,7 +7,6 @@ from django.db import models
 from zhiguan.kernel.trace.declare import TraceCode
 from zhiguan.kit.manifest import Permission
 
-SOURCE_VIEW = Permission("telemetry.source.view", "查看数据终端")
 SOURCE_MANAGE = Permission("telemetry.source.manage", "登记和停用数据终端")
 POSITION_VIEW = Permission("telemetry.position.view", "查看位置和轨迹")
 COMMAND_SEND = Permission("telemetry.command.send", "向终端下发指令")

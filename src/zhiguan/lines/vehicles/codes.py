@@ -308,7 +308,7 @@ PERMISSIONS = (
 _LOOK = ("vehicles.vehicle.view", "vehicles.quota.view", "vehicles.terminal.view", "vehicles.driver.view",
          "vehicles.place.view", "vehicles.order.view", "vehicles.trip.view", "vehicles.cost.view",
          "vehicles.plan.view", "vehicles.statistics.view")  # fmt: skip
-_POSITIONS = ("telemetry.source.view", "telemetry.position.view")
+_POSITIONS = ("telemetry.position.view",)
 _NET = ("vehicles.pool.view", "vehicles.settlement.view", "vehicles.issue.view")
 _FINDINGS = ("supervision.finding.view",)
 _ASK_LIFTS = ("vehicles.privacy.view", "vehicles.privacy.lift")

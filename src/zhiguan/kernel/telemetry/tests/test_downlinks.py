@@ -22,7 +22,7 @@ READER = system("telemetry.tests")
 
 
 def ask(fleet, kind: str, payload: dict, number: int = 0) -> int:
-    actor = manager(fleet.units[0], "telemetry.command.send", "telemetry.source.view")
+    actor = manager(fleet.units[0], "telemetry.command.send")
     with actor.acting(), transaction.atomic():
         return service.send(actor, Source.objects.get(pk=fleet.ids[number]), kind, payload).pk
 
@@ -178,7 +178,7 @@ def test_kept_messages_are_read_exactly_once(fleet, run):  # noqa: F811
             reader="tests", raw_id__lte=progress.floor_id
         )
         assert service.consume("tests", [0x0702, 0x0900], found.append) == 0
-    stranger = manager(fleet.units[1], "telemetry.source.view")
+    stranger = manager(fleet.units[1], "telemetry.position.view")
     with stranger.acting(), transaction.atomic():
         assert service.kept_of(Source(pk=fleet.ids[0])) == [], "another organ's messages are not seen"
 
@@ -212,7 +212,7 @@ def test_signals_of_the_latest_report(fleet, run):  # noqa: F811
 
 
 def test_resending_and_taking_back(fleet):
-    actor = manager(fleet.units[0], "telemetry.command.send", "telemetry.source.view")
+    actor = manager(fleet.units[0], "telemetry.command.send")
     with actor.acting(), transaction.atomic():
         source = Source.objects.get(pk=fleet.ids[0])
         command = service.send(actor, source, "control", {"command": 4}, batch="B1")
@@ -225,7 +225,7 @@ def test_resending_and_taking_back(fleet):
             service.withdraw(actor, command)
         again = service.resend(actor, command)
         assert (again.origin_id, again.state, again.kind) == (command.pk, "waiting", "control")
-    stranger = manager(fleet.units[0], "telemetry.source.view")
+    stranger = manager(fleet.units[0], "telemetry.position.view")
     with stranger.acting(), transaction.atomic(), pytest.raises(Denied):
         service.withdraw(stranger, again)
 

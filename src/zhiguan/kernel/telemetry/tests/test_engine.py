@@ -89,7 +89,7 @@ def test_an_actor_sees_the_sources_in_scope_only(mixed, lake):
     assert ids(mine, sources=[mixed.ids[0], mixed.ids[3]]) == {mixed.ids[0]}
     assert ids(actor(EVERYTHING)) == {mixed.ids[0], mixed.ids[1], mixed.ids[3]}
     assert ids(Actor("无权")) == set()
-    assert ids(actor(EVERYTHING, code="telemetry.source.view")) == set()
+    assert ids(actor(EVERYTHING, code="telemetry.command.send")) == set()
 
 
 def test_row_level_security_shows_no_position_that_is_not_listed(mixed):

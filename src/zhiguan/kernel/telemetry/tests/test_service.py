@@ -38,7 +38,7 @@ def test_provision_and_rebind(fleet):
 
 
 def test_commands(fleet):
-    actor = manager(fleet.units[0], "telemetry.command.send", "telemetry.source.view")
+    actor = manager(fleet.units[0], "telemetry.command.send")
     with actor.acting(), transaction.atomic():
         source = Source.objects.get(pk=fleet.ids[0])
         command = service.send(actor, source, "text", {"text": "请注意休息"})

@@ -23,7 +23,7 @@ PERMISSIONS = {
         "vehicles.place.view vehicles.place.manage vehicles.order.view vehicles.order.request vehicles.order.approve "
         "vehicles.order.endorse vehicles.pool.view vehicles.pool.manage vehicles.settlement.view vehicles.settlement.manage "
         "vehicles.issue.view vehicles.issue.answer vehicles.order.dispatch vehicles.order.drive vehicles.trip.view "
-        "telemetry.source.manage telemetry.source.view telemetry.command.send telemetry.position.view supervision.finding.view"
+        "telemetry.source.manage telemetry.command.send telemetry.position.view supervision.finding.view"
     ).split()
 }
 
