@@ -314,7 +314,7 @@ class Operations:
             self._match(request, obj, required=False)
             given = read_body(request, self.bodies[act.code])
             if act.when is not None and not act.when(obj):
-                raise Conflict(f"当前状态不能办理“{act.title}”。", code="state_unfit")
+                raise Conflict(act.unfit or f"当前状态不能办理“{act.title}”。", code="state_unfit")
             values = cleaned(wanted(*filled(wanted.base_fields, given), actor=actor, obj=obj))
             acted(lambda: act.verb(actor, obj, **values))
             return self._answer_for(request, actor, pk, 200)

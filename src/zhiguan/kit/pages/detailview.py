@@ -188,7 +188,7 @@ def _unfit(act: VerbAction, actor: Actor, obj: Any) -> Refusal | None:
     if act.only is not None and not act.only(actor, obj):
         return Denied(f"您不能对该记录办理“{act.title}”。", code="not_yours")
     if act.when is not None and not act.when(obj):
-        return Conflict(f"当前状态不能办理“{act.title}”，请刷新后查看最新情况。", code="state_unfit")
+        return Conflict(act.unfit or f"当前状态不能办理“{act.title}”，请刷新后查看最新情况。", code="state_unfit")
     return None
 
 

@@ -31,6 +31,11 @@ TOLD_DAYS = 35
 """Holders are told of lifts that ended in so many days back; each lift once."""
 
 
+def liftable(vehicle: Vehicle) -> bool:
+    """Tell whether there is any day for which one could ask: kept, past or so near that one may ask already."""
+    return read.kept_on(vehicle, date.min, timezone.localdate() + timedelta(days=MOST_HOURS // 24))
+
+
 def _person_account(actor: Actor) -> int:
     if actor.account_id is None:
         raise Denied("只有登录账号可以办理解除隐私保护。", code="no_account")
@@ -42,7 +47,8 @@ def apply_lift(actor: Actor, vehicle: Vehicle, *, day_from: date, day_to: date, 
     """申请解除: ask to see the vehicle's positions of ``[day_from, day_to]`` for ``hours`` from when it is agreed to.
 
     Raises ``Invalid`` for days or hours out of bounds or without a reason, ``Denied`` for jobs and keys without an
-    account, ``Conflict`` while the actor's earlier application for the vehicle waits.
+    account, ``Conflict`` when nothing of the vehicle is kept on these days or while the actor's earlier application for
+    it waits.
     """
     actor.require(LIFT, vehicle)
     account = _person_account(actor)
@@ -57,6 +63,8 @@ def apply_lift(actor: Actor, vehicle: Vehicle, *, day_from: date, day_to: date, 
         raise Invalid(message, fields={"hours": message})
     if not (reason := reason.strip()):
         raise Invalid("请填写解除事由。", fields={"reason": "请填写解除事由。"})
+    if not read.kept_on(vehicle, day_from, day_to):
+        raise Conflict("该车在所选日期没有固定使用人，位置不受隐私保护，可直接查看轨迹，无需申请解除。", code="nothing_kept")
     waiting = PrivacyLift.objects.filter(account_id=account, vehicle=vehicle, state="applied").first()
     if waiting is not None and lapsed(waiting):
         ledger.move(waiting, "withdraw", actor, reason="逾期未审批，重新申请")

@@ -39,7 +39,8 @@ from .parts import address_of, in_state, of_car, unit_options
 
 APPLY_LIFT = VerbAction(
     "apply_lift", "申请解除隐私保护", verb=privacy.apply_lift, permission=LIFT, form=LiftForm, reason=True, icon="eye",
-    success=address_of("vehicles.privacylift.detail"), done="已提交，批准后方可查看",
+    success=address_of("vehicles.privacylift.detail"), done="已提交，批准后方可查看", when=privacy.liftable,
+    unfit="该车没有登记固定使用人，位置不受隐私保护，可直接查看轨迹，无需申请解除。",
     help="车辆登记了固定使用人时，非工作时间只显示是否移动。确需查看位置的，写明事由申请，由另一位有审批权限的人员批准后，在时限内对您本人解除；"
     "每次查看都记入痕迹，失效后固定使用人可以看到。",
 )  # fmt: skip

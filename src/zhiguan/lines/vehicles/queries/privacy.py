@@ -88,6 +88,11 @@ def guard() -> Guard:
     return Guard(calendar.snapshot(), found if known else None)
 
 
+def kept_on(vehicle: Vehicle, first: date, last: date) -> bool:
+    """Tell whether anything of the vehicle is kept off duty on one of the days, so that there is something to lift."""
+    return bool(_holders([vehicle.pk], first, last)) and guard().on(vehicle.scope_pos)
+
+
 def _holders(vehicles: Collection[int] | None, first: date, last: date) -> list[tuple[int, int, date, date | None]]:
     """Return (vehicle, its position, from, to) of every holder in force on one of the days, whoever is asking."""
     with system("vehicles.privacy").acting(), transaction.atomic():

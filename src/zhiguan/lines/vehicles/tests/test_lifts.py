@@ -39,12 +39,16 @@ def decider(world, make_actor):
     return make_actor(DECIDE, unit=world.organ, account=9, person=world.people["审批人"].pk, name="审批人")
 
 
+def hold(world, car, person="驾驶员", valid_from=date(2026, 1, 1), **more):
+    return holders.add_holder(
+        BOSS, vehicle=car, person=world.people[person], holding="driver", valid_from=valid_from, **more
+    )
+
+
 @pytest.fixture
 def car(world, make_vehicle):
     car = make_vehicle()
-    holders.add_holder(
-        BOSS, vehicle=car, person=world.people["驾驶员"], holding="driver", valid_from=date(2026, 1, 1)
-    )
+    hold(world, car)
     return car
 
 
@@ -85,6 +89,25 @@ def test_days_hours_and_reason_are_bounded(asker, car, wrong):
     with pytest.raises(Invalid):
         ask(asker, car, day_from=today + timedelta(days=first), day_to=today + timedelta(days=last), **wrong)
     assert not PrivacyLift.objects.exists()
+
+
+def test_where_nothing_is_kept_there_is_nothing_to_lift(world, asker, make_vehicle):
+    """No holder, or none on these days: neither page nor program offers it, and the verb says why it refuses."""
+    may = replace(asker, permissions=asker.permissions | {"vehicles.vehicle.view": asker.scope("vehicles.privacy.lift")})
+    free, later, kept = make_vehicle("沪A20003"), make_vehicle("沪A20004"), make_vehicle("沪A20005")
+    today = timezone.localdate()
+    hold(world, later, valid_from=today + timedelta(days=2))
+    hold(world, kept)
+    for car in (free, later):
+        with pytest.raises(Conflict) as refused:
+            ask(asker, car)
+        assert refused.value.code == "nothing_kept" and "没有固定使用人" in refused.value.message
+    assert ask(asker, later, day_to=today + timedelta(days=2)).state == "applied"
+    for car, offered in ((free, False), (later, True), (kept, True)):
+        address = reverse("vehicles.vehicle.detail", args=[car.pk])
+        assert ("申请解除隐私保护" in html(Visitor(may).get(address))) == offered, car.plate
+    answer = Visitor(may).get(reverse("vehicles.vehicle.apply_lift", args=[free.pk]))
+    assert answer.status_code == 409 and "没有登记固定使用人" in html(answer)
 
 
 def test_nobody_decides_for_themselves_under_whatever_account(world, asker, car, make_actor):
@@ -176,6 +199,7 @@ def test_time_ends_it_and_then_nobody_can_end_it_again(asker, decider, car):
 
 def test_it_ends_early_by_either_of_the_two(world, asker, decider, car, make_vehicle):
     second = make_vehicle("沪A20002")
+    hold(world, second)
     for actor, vehicle in ((asker, car), (decider, second)):
         lift = agree(decider, ask(asker, vehicle))
         assert open_to(asker) == {vehicle.pk}
@@ -250,7 +274,9 @@ class _Lifts:
         mine, others = Maker(world.organ, None), Maker(world.other, None)
 
         def make(actor=asker, maker=mine):
-            return ask(actor, maker.vehicle())
+            car = maker.vehicle()
+            hold(world, car)
+            return ask(actor, car)
 
         return Case(asker, make, lambda: make(other, others), text=lambda row: row.vehicle.plate)
 
@@ -275,9 +301,7 @@ class TestLookedAt(ListPageConformance):
 
         def make(person="驾驶员"):
             car = maker.vehicle()
-            holders.add_holder(
-                BOSS, vehicle=car, person=world.people[person], holding="driver", valid_from=date(2026, 1, 1)
-            )
+            hold(world, car, person)
             lift = agree(decider, ask(asker, car))
             PrivacyLift.objects.filter(pk=lift.pk).update(expires_at=timezone.now())
             return lift
