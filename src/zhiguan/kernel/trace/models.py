@@ -16,8 +16,7 @@ from . import names
 SNAPSHOT_RULE = (
     "scope_pos BETWEEN NULLIF(current_setting('zg.' || area || '_lo', true), '')::bigint"
     " AND NULLIF(current_setting('zg.' || area || '_hi', true), '')::bigint"
-    " AND (COALESCE(current_setting('zg.' || area || '_ranges', true), '') = ''"
-    " OR scope_pos <@ NULLIF(current_setting('zg.' || area || '_ranges', true), '')::int8multirange)"
+    " OR scope_pos <@ NULLIF(current_setting('zg.' || area || '_ranges', true), '')::int8multirange"
 )
 
 

@@ -28,10 +28,11 @@ class ByUnit:
     ``area`` names the subject area (a line's or kernel part's code) whose scope is asked; ``persons`` are columns with
     a person's key: that person always sees the row. ``append_only`` withholds UPDATE and DELETE from the application.
 
-    The scope is read once for each query: its first and last position, and, only where it has gaps, its ranges (a scope
-    of one range would pay twice for the test of several). The condition is written as "is not null" because the planner
-    takes this for nearly always true, and so plans a query as it would without the rule; of a plain comparison it would
-    expect a thousandth of the rows. Querysets say the scope again, in values that an index can be searched for.
+    The scope is read once for each query: its first range, and all its ranges only where there are more (a row of the
+    first, of the only one as a rule, pays for two comparisons and no more). The condition is written as "is not null"
+    because the planner takes this for nearly always true, and so plans a query as it would without the rule; of a plain
+    comparison it would expect a thousandth of the rows. Querysets say the scope again, in values that an index can be
+    searched for.
 
     ``open_insert`` lets anybody add a row they may not read afterwards (log entries, messages to others). Such rows
     must be inserted without RETURNING: PostgreSQL asks the reading rule of returned rows.
@@ -51,10 +52,8 @@ class ByUnit:
     def using(self) -> str:
         low, high = _once(f"{self.area}_lo", "bigint"), _once(f"{self.area}_hi", "bigint")
         several = _once(f"{self.area}_ranges", "int8multirange")
-        within = " ".join(
-            f"WHEN {column} BETWEEN {low} AND {high} AND ({column} <@ {several}) IS NOT FALSE THEN true"
-            for column in (self.column, *self.also)
-        )
+        tests = (f"BETWEEN {low} AND {high}", f"<@ {several}")
+        within = " ".join(f"WHEN {column} {test} THEN true" for test in tests for column in (self.column, *self.also))
         rule = f"CASE {within} END IS NOT NULL"
         for person in self.persons:
             rule += f" OR {person} = {_once('person', 'bigint')}"
@@ -84,8 +83,8 @@ class ByArea:
             return f"NULLIF(current_setting('zg.' || {self.area_column} || '_{suffix}', true), '')::{cast}"
 
         rule = " OR ".join(
-            f"({column} BETWEEN {of_area('lo', 'bigint')} AND {of_area('hi', 'bigint')} AND "
-            f"COALESCE({column} <@ {of_area('ranges', 'int8multirange')}, true))"
+            f"{column} BETWEEN {of_area('lo', 'bigint')} AND {of_area('hi', 'bigint')} OR "
+            f"{column} <@ {of_area('ranges', 'int8multirange')}"
             for column in (self.column, *self.also)
         )
         if self.persons_column:

@@ -29,7 +29,7 @@ class Frame:
 
     @cached_property
     def settings(self) -> dict[str, str]:
-        """The ``zg.*`` settings of this frame, as PostgreSQL text."""
+        """The ``zg.*`` settings of this frame, as PostgreSQL text: per area its first range, and all where it has more."""
         settings = {
             "zg.person": "" if self.person is None else str(self.person),
             "zg.account": "" if self.account is None else str(self.account),
@@ -38,8 +38,7 @@ class Frame:
         for area, ranges in self.areas.items():
             if not ranges:
                 continue
-            settings[f"zg.{area}_lo"] = str(min(lo for lo, _ in ranges))
-            settings[f"zg.{area}_hi"] = str(max(hi for _, hi in ranges))
+            settings[f"zg.{area}_lo"], settings[f"zg.{area}_hi"] = map(str, ranges[0])
             scope = "{" + ",".join(f"[{lo},{hi}]" if hi < LAST else f"[{lo},)" for lo, hi in ranges) + "}"
             settings[f"zg.{area}_ranges"] = scope if len(ranges) > 1 else ""
         return settings
