@@ -15,12 +15,14 @@ from zhiguan.kit.errors import Refusal
 
 from ..codes import Energy, Holding
 from ..domain import costs, dues, holders, incidents, papers, plans, register, statements, upkeep
-from ..models import CostEntry, DispatchOrder, InsurancePolicy, UpkeepRule, Vehicle
+from ..models import CostEntry, DispatchOrder, InsurancePolicy, UpkeepOrder, UpkeepRule, Vehicle
 from ..queries import inspections
 from ..queries.renewal import add_months
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOTE = "演示数据"
+SERVICED_AFTER = 335
+"""Days after which a vehicle has been to its first maintenance."""
 IN_DEPTH = 30
 """Vehicles with a year of costs; the others have their papers."""
 INSURERS = ("演示财产保险甲公司", "演示财产保险乙公司", "演示财产保险丙公司")
@@ -67,6 +69,7 @@ def build() -> dict[str, int]:
             _papers(boss, vehicle, number, rng, today)
         for number, vehicle in enumerate(chosen):
             _year(boss, vehicle, number, rng, today)
+        _serviced(boss, vehicles, today)
         mishaps = _mishaps(boss, chosen, rng, today)
         made = _plans(boss, vehicles, rng, today)
     dues.refresh_all()
@@ -166,6 +169,23 @@ def _year(boss: Actor, vehicle: Vehicle, number: int, rng: np.random.Generator, 
         upkeep.plan_upkeep(
             boss, vehicle=vehicle, kind="repair", items="更换前制动片（演示）", planned_on=today + timedelta(days=3)
         )
+
+
+def _serviced(boss: Actor, vehicles: list[Vehicle], today: date) -> None:
+    """The last maintenance of all others that are old enough for one: due again in the months to come, a few late."""
+    schedule = list(UpkeepRule.objects.all())
+    known = set(UpkeepOrder.objects.filter(state="done").values_list("vehicle_id", flat=True))
+    for number, vehicle in enumerate(vehicles):
+        age = (today - vehicle.bought_on).days
+        if age < SERVICED_AFTER or vehicle.pk in known:
+            continue
+        back = 372 + number % 9 if number % 70 == 3 else 6 + number * 37 % 350
+        upkeep.record_upkeep(
+            boss, vehicle=vehicle, kind="maintenance", items="定期保养（演示）", shop=SHOPS[number % 3],
+            rules=dues.rules_for(vehicle, schedule), done_on=max(vehicle.bought_on, today - timedelta(days=back)),
+            cost_yuan=Decimal(480 + number * 53 % 900), odometer_km=(age - back) * 25 if age > back else None,
+            invoice_no=f"YSBY{number:05d}",
+        )  # fmt: skip
 
 
 def _mishaps(boss: Actor, vehicles: list[Vehicle], rng: np.random.Generator, today: date) -> int:

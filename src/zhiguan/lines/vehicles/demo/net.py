@@ -14,8 +14,8 @@ from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.orgs.service import Person, Unit
 from zhiguan.kit.actor import EVERYTHING, Actor, system
 
-from ..domain import dispatching, journeys, orders, pools, settling
-from ..models import DispatchOrder, Driver, OrderExpense, Pool, Vehicle
+from ..domain import dispatching, dues, journeys, orders, papers, pools, settling, upkeep
+from ..models import DispatchOrder, Driver, OrderExpense, Pool, UpkeepRule, Vehicle
 
 BUREAU, ASKING = "机关事务管理局", "发展和改革"
 RUNS_THE_POOL = 6
@@ -68,12 +68,31 @@ def _cars(boss: Actor, pool: Pool, bureau: Unit, asking: Unit) -> list[Vehicle]:
     for number, (body, model, seats) in enumerate(
         (("sedan", "别克 君威", 5), ("small_bus", "别克 GL8", 7), ("medium_bus", "丰田 柯斯达", 19))
     ):
-        found.append(
-            pools.rent_vehicle(
-                boss, contract, plate=f"沪AZ{9000 + number}", body=body, brand_model=model, seats=seats, note="演示数据"
-            )
+        rented = pools.rent_vehicle(
+            boss, contract, plate=f"沪AZ{9000 + number}", body=body, brand_model=model, seats=seats, note="演示数据"
         )
+        _insured(boss, rented, number)
+        found.append(rented)
     return found
+
+
+def _insured(boss: Actor, vehicle: Vehicle, number: int) -> None:
+    """A rented car comes insured, inspected and serviced."""
+    today = timezone.localdate()
+    since = today - timedelta(days=60 + 30 * number)
+    papers.insure(
+        boss, vehicle=vehicle, kind="compulsory", insurer="演示财产保险甲公司", number=f"YSZL{number:06d}", valid_from=since,
+        valid_to=since + timedelta(days=364), premium_yuan=Decimal(950), reason="演示数据",
+    )  # fmt: skip
+    papers.record_inspection(
+        boss, vehicle=vehicle, kind="test", inspected_on=max(since, vehicle.bought_on), station="演示机动车检测站",
+        fee_yuan=Decimal(130), note="演示数据",
+    )  # fmt: skip
+    upkeep.record_upkeep(
+        boss, vehicle=vehicle, kind="maintenance", items="定期保养（演示）", shop="演示定点维修一厂", cost_yuan=Decimal(620),
+        rules=dues.rules_for(vehicle, UpkeepRule.objects.all()), done_on=max(since, vehicle.bought_on),
+        odometer_km=9_900, invoice_no=f"YSZB{number:05d}",
+    )  # fmt: skip
 
 
 def _asker(person: Person) -> Actor:

@@ -15,7 +15,7 @@ from zhiguan.kit.pages import PageForm
 from ..codes import Datum, Holding, PlaceKind
 from ..domain.places import KEEPERS, fence_of
 from ..domain.privacy import MOST_DAYS, MOST_HOURS
-from ..models import SensitivePlace, Vehicle
+from ..models import PrivacyLift, SensitivePlace, Vehicle
 from .fields import IslandInput, PersonField, UnitField, VehicleField, organ_choices
 from .register import person_named
 
@@ -139,10 +139,24 @@ class LiftForm(PageForm):
         label="查看时限（小时）", min_value=1, max_value=MOST_HOURS, initial=4,
         help_text=f"自批准时起算，最多 {MOST_HOURS} 小时，到时自动失效。",
     )
+    reason = forms.CharField(
+        label="解除事由", max_length=200, widget=forms.Textarea(attrs={"rows": "3"}),
+        help_text="写明核查的线索和必要性。事由记入痕迹，失效后固定使用人可以看到。",
+    )
 
     def setup(self) -> None:
         self.fields["day_from"].initial = self.fields["day_to"].initial = timezone.localdate()
 
 
 class ApproveLiftForm(PageForm):
-    opinion = forms.CharField(label="审批意见", max_length=200, required=False)
+    opinion = forms.CharField(
+        label="审批意见", max_length=200, required=False, widget=forms.Textarea(attrs={"rows": "3"})
+    )
+
+    def setup(self) -> None:
+        lift = self.obj
+        if isinstance(lift, PrivacyLift):
+            self.fields["opinion"].help_text = (
+                f"{lift.account_name}申请查看 {lift.plate} {lift.day_from:%Y-%m-%d} 至 {lift.day_to:%Y-%m-%d} "
+                f"非工作时间的位置，时限 {lift.hours} 小时。事由：{lift.reason}"
+            )

@@ -35,10 +35,10 @@ from ..forms.places import ApproveLiftForm, LiftForm
 from ..models import PrivacyLift
 from ..queries import privacy as read
 from ..queries.privacy import DECIDE, LIFT, VIEW
-from .parts import address_of, in_state, of_car, unit_options
+from .parts import address_of, in_state, of_car, replay_url, unit_options
 
 APPLY_LIFT = VerbAction(
-    "apply_lift", "申请解除隐私保护", verb=privacy.apply_lift, permission=LIFT, form=LiftForm, reason=True, icon="eye",
+    "apply_lift", "申请解除隐私保护", verb=privacy.apply_lift, permission=LIFT, form=LiftForm, icon="eye",
     success=address_of("vehicles.privacylift.detail"), done="已提交，批准后方可查看", when=privacy.liftable,
     unfit="该车没有登记固定使用人，位置不受隐私保护，可直接查看轨迹，无需申请解除。",
     help="车辆登记了固定使用人时，非工作时间只显示是否移动。确需查看位置的，写明事由申请，由另一位有审批权限的人员批准后，在时限内对您本人解除；"
@@ -95,6 +95,7 @@ LIFTS = ListPage(
 )  # fmt: skip
 _WHAT = (
     Column("plate", "车辆", link=lambda lift: reverse("vehicles.vehicle.detail", args=[lift.vehicle_id])),
+    Column("holders", "固定使用人", value=read.whose, permission="vehicles.holder.view"),
     Column("account_name", "申请人"), DateTime("created_at", "申请时间"), *_DAYS, Number("hours", "查看时限", unit="小时"),
     Column("reason", "事由", wide=True),
 )  # fmt: skip
@@ -107,6 +108,10 @@ LIFTED = DetailPage(
         Panel("审批", fields=(Column("decided_by", "审批人"), DateTime("decided_at", "审批时间"),
                             DateTime("expires_at", "失效时间"), Column("opinion", "审批意见", wide=True)),
               when=lambda lift: lift.decided_at is not None),
+        Panel("查看", when=lambda lift: standing(lift) == "approved", fields=(
+            Column("replay", "轨迹回放", value=lambda lift: f"{lift.plate} {lift.day_from:%Y-%m-%d}", permission="vehicles.trip.view",
+                   link=lambda lift: replay_url(lift.vehicle_id, lift.day_from), help="非工作时间的位置只对申请人本人显示。"),
+        )),
     ),
     actions=(
         VerbAction("approve", "批准", verb=privacy.approve_lift, form=ApproveLiftForm, permission=DECIDE, style="primary",

@@ -347,6 +347,13 @@ def over() -> QuerySet[PrivacyLift]:
     return PrivacyLift.objects.filter(state__in=("approved", "ended"), expires_at__lte=timezone.now())
 
 
+def whose(lift: PrivacyLift) -> str:
+    """Return the names of those who hold the vehicle on the lift's days, as far as the reader may see holders."""
+    rows = VehicleHolder.objects.filter(IN_FORCE, vehicle=lift.vehicle_id, valid_from__lte=lift.day_to)
+    rows = rows.exclude(valid_to__lte=lift.day_from).order_by("person__name")
+    return "、".join(rows.values_list("person__name", flat=True).distinct())
+
+
 def looked_at(actor: Actor) -> QuerySet[PrivacyLift]:
     """Return the lifts, over by now, that were about vehicles the actor held on those days."""
     return over().filter(person_ids__contains=[actor.person_id]) if actor.person_id is not None else over().none()
