@@ -10,7 +10,7 @@ from typing import TypeVar
 from .manifest import Declared
 
 ROOMS = (
-    "manifest codes lifecycle items models queries domain rules metrics datasets forms importers pages api jobs demo"
+    "manifest codes lifecycle items models queries domain works rules metrics datasets forms importers pages api jobs demo"
 ).split()
 """The rooms of a line in import order; a kernel part uses the same names."""
 

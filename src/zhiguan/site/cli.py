@@ -177,10 +177,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except Exception as error:
         # Named, not imported: importing their modules would load the database client for every command.
-        if type(error).__name__ in {"PostgresError", "FrontendError"}:
-            print(error, file=sys.stderr)
-            return 1
-        raise
+        name, said = type(error).__name__, str(error)
+        if name in {"PostgresError", "FrontendError"}:
+            print(said, file=sys.stderr)
+        elif name == "OperationalError" and "connection" in said and "failed" in said:
+            print("无法连接数据库。请先启动智管(zhiguan up),或用 DATABASE_URL 指定数据库。", file=sys.stderr)
+        else:
+            raise
+        return 1
 
 
 if __name__ == "__main__":

@@ -254,7 +254,9 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("ZHIGUAN_LOG_LEVEL", "INFO")},
-    "loggers": {"django.request": {"level": "ERROR"}, "procrastinate": {"level": "WARNING"}},
+    "loggers": {
+        "django.request": {"level": "ERROR"}, "procrastinate": {"level": "WARNING"}, "pikepdf": {"level": "WARNING"},
+    },
 }
 ZHIGUAN_LIVE_URL = os.environ.get("ZHIGUAN_LIVE_URL", "")
 """Where browsers reach the live process, e.g. behind a proxy; otherwise its port on the same host, if set."""

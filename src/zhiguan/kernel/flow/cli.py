@@ -129,9 +129,16 @@ def _say(told: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
 
 
-def _tables(paths: Sequence[str]) -> dict[str, str]:
-    """Decision tables by the name a process calls them by: the file's name without its ending."""
-    return {Path(path).stem: Path(path).read_text(encoding="utf-8") for path in paths}
+def _tables(file: str, paths: Sequence[str]) -> dict[str, str]:
+    """Decision tables by the name a process calls them by: the file's name without its ending.
+
+    Those named after the process file and beside it (``item_route.dmn`` is ``route`` of ``item.bpmn``) need not be given.
+    """
+    process = Path(file)
+    beside = {each.stem.removeprefix(f"{process.stem}_"): each for each in process.parent.glob("*.dmn")
+              if each.stem.startswith(f"{process.stem}_")}  # fmt: skip
+    given = {Path(path).stem: Path(path) for path in paths}
+    return {name: path.read_text(encoding="utf-8") for name, path in (beside | given).items()}
 
 
 def validate(args: Namespace) -> int:
@@ -149,7 +156,7 @@ def validate(args: Namespace) -> int:
             data = Path(name).read_bytes()
             hardened.check(data)
             told["elements"] = dict(sorted(plan.elements(data).items()))
-            process = engine.compiled(data.decode(), _tables(args.table))
+            process = engine.compiled(data.decode(), _tables(name, args.table))
             told |= {"ok": True, "process": process.plan.process, "steps": list(process.plan.steps)}
         except OSError as error:
             told["error"] = f"无法打开：{error.strerror}"
@@ -170,7 +177,7 @@ def play(args: Namespace) -> int:
 
     try:
         script = json.loads(Path(args.script).read_text(encoding="utf-8"))
-        process = engine.compiled(Path(args.file).read_text(encoding="utf-8"), _tables(args.table))
+        process = engine.compiled(Path(args.file).read_text(encoding="utf-8"), _tables(args.file, args.table))
         for state in trying.play(process, script):
             told = {
                 "ok": True, "act": state.act, "open": state.open, "ended": state.ended, "result": state.result,

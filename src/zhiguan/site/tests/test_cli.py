@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
+import zhiguan as zhiguan_package
 from zhiguan.site.cli import main
 
 HEARTBEAT = "7e000200000123456789010001" + "8c" + "7e"
 
 
 def zhiguan(*words: str, stdin: str = "", var: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("DATABASE_")}
+    """Run the command with nothing of the tests' own settings about it: as from a fresh shell."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("DATABASE_", "DJANGO_", "ZHIGUAN_"))}
     return subprocess.run(
         [sys.executable, "-m", "zhiguan.site.cli", *words], input=stdin, capture_output=True, text=True, timeout=60,
         env=environment | ({"ZHIGUAN_VAR": str(var)} if var else {}),
@@ -60,13 +62,34 @@ def test_a_reader_that_leaves_early_causes_no_noise(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
-def test_filters_load_neither_django_nor_the_database() -> None:
+@pytest.mark.parametrize("words", [["jt808", "decode"], ["jt808", "split"], ["trips"], ["clock"]])
+def test_filters_answer_in_a_fresh_shell(words: list[str]) -> None:
+    done = zhiguan(*words, stdin="{}\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [json.loads(line) for line in done.stdout.splitlines()], "each line gets an answer"
+
+
+@pytest.mark.parametrize("words", [["jt808", "decode"], ["trips"]])
+def test_filters_of_many_lines_load_neither_django_nor_the_database(words: list[str]) -> None:
     code = (
-        "import sys; from zhiguan.site.cli import main; main(['jt808', 'decode', '/dev/null']);"
-        "print([name for name in ('django', 'psycopg', 'granian') if name in sys.modules])"
+        f"import sys; from zhiguan.site.cli import main; main([*{words}, '/dev/null']);"
+        "print([name for name in ('django.apps', 'psycopg', 'granian') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_shipped_processes_are_valid_with_the_tables_beside_them() -> None:
+    files = sorted(map(str, Path(zhiguan_package.__file__).parent.glob("lines/*/flows/*.bpmn")))
+    done = zhiguan("flow", "validate", *files)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["file"] for each in told if each["ok"]] == files and len(files) == 8
+
+
+def test_without_a_server_a_command_says_what_to_do(tmp_path: Path) -> None:
+    done = zhiguan("trace", "export", var=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("无法连接数据库。请先启动智管")
 
 
 @pytest.mark.parametrize("words", [["up", "--port", "0"], ["up", "--port", "70000"], ["nothing"], []])
