@@ -25,7 +25,7 @@ os.environ.setdefault("DATABASE_URL", "postgresql://zhiguan_app@/unset")
 PACKAGE = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("ZHIGUAN_SHARED", PACKAGE.parents[2] / "shared"))
 
-MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30  # noqa: S108 - a folder of our own in it
+MEMORY, ROOM = Path("/dev/shm"), 6 * 2**30  # noqa: S108 - a folder of our own in it
 TEMPLATES = 8
 """Templates that are kept: checkouts and branches that are tested by turns share a server."""
 
@@ -58,10 +58,19 @@ def memory() -> Path | None:
     """
     folder = MEMORY / f"zhiguan-test-{os.getuid()}"
     if not folder.exists():
-        if not MEMORY.is_dir() or min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) < ROOM:
+        if not MEMORY.is_dir() or _spare() < ROOM:
             return None
         folder.mkdir(mode=0o711, exist_ok=True)
     return folder if folder.stat().st_uid == os.getuid() else None
+
+
+def _spare() -> int:
+    """Bytes that may be kept in memory: of the machine, of the folder and of the container we are in."""
+    spare = [shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available]
+    limit, used = (Path("/sys/fs/cgroup", name) for name in ("memory.max", "memory.current"))
+    if limit.exists() and (most := limit.read_text().strip()).isdigit():
+        spare.append(int(most) - int(used.read_text()))
+    return min(spare)
 
 
 def _place() -> Path:

@@ -215,7 +215,7 @@ def _settings(socket_dir: Path, *, durable: bool) -> dict[str, str | int | float
             "synchronous_commit": "off",
             "full_page_writes": "off",
             "autovacuum_naptime": "10min",
-            "max_wal_size": "1GB",
+            "max_wal_size": "512MB",
         }
     return common | {
         "shared_buffers": f"{min(512, quarter_mb)}MB",
