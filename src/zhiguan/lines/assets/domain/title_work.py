@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
 
+from zhiguan.kernel.documents import service as documents
 from zhiguan.kernel.flow.declare import CaseView, Choice, ItemWork, Problem
 from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kernel.reference import service as reference
@@ -16,6 +17,7 @@ from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict
 
 from ..codes import HolderCause, TopClass
+from ..items import CHANGE, CHANGES
 from ..models import Asset, TitleRegistration
 from ..queries.holdings import totals, values_by_class
 from . import case_rows, titles
@@ -108,7 +110,7 @@ def _link(title: TitleRegistration) -> dict[str, Any]:
     return {"type": "assets.titleregistration", "id": title.pk, "label": title.certificate_no}
 
 
-def _class_table(unit: Any, day: Any) -> list[list[str]]:
+def _class_rows(values: Iterable[Mapping[str, Any]]) -> list[list[str]]:
     return [
         [
             f"{row['class_code']} {row['name']}",
@@ -116,7 +118,7 @@ def _class_table(unit: Any, day: Any) -> list[list[str]]:
             _money(row["original_value"]),
             _money(row["net_value"]),
         ]
-        for row in values_by_class(unit, day)
+        for row in values
     ]
 
 
@@ -135,7 +137,7 @@ def _title_document(case: CaseView) -> Mapping[str, Any]:
             ["资产总量", f"{sums['count']} 件"], ["账面原值", f"{sums['original_value']:,.2f} 元"],
             ["账面净值", f"{sums['net_value']:,.2f} 元"],
         ],
-        "columns": CLASS_COLUMNS, "table": _class_table(case.unit, day), "basis": [reference.cite("assets.law.title")],
+        "columns": CLASS_COLUMNS, "table": _class_rows(values_by_class(case.unit, day)), "basis": [reference.cite("assets.law.title")],
     }  # fmt: skip
 
 
@@ -205,12 +207,12 @@ def _change_facts(unit: Any, values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _change_effect(actor: Actor, case: CaseView) -> Mapping[str, Any]:
-    """Carry the assets over, then close the old title and open the new one; or cancel it."""
+    """Carry the assets over, then close the old title and open the new one, at both organs; or cancel it."""
     values, today = case.values, timezone.localdate()
     title = _valid(case.unit)
     if title is None:
         raise Conflict("本单位没有有效的产权登记。", code="no_title")
-    reason, told = f"办件 {case.code}", ""
+    reason, told, links = f"办件 {case.code}", "", []
     if values["change_kind"] == "cancel":
         record = titles.cancel_title(
             actor, title, certificate_no=case.document_no, registered_on=today, reason=reason,
@@ -221,59 +223,97 @@ def _change_effect(actor: Actor, case: CaseView) -> Mapping[str, Any]:
             "links": [_link(record)],
         }
     if values["change_kind"] == "holder":
-        to_unit, assets = _receiver(values), case_rows.listed(case.unit, values["rows"])
-        assert to_unit is not None  # the check has just asked
-        for asset in assets:
-            carry_over(
-                asset, actor, to_unit=to_unit, cause=values["cause"], changed_on=case_rows.day_of(values["changed_on"]),
-                reason=reason, document_no=values["document_no"], case=case.code,
-            )  # fmt: skip
-        tell_receiver(
-            len(assets), from_unit=case.unit, to_unit=to_unit, document_no=values["document_no"], key=case.code
-        )
-        told = f"划转 {len(assets)} 件资产至{to_unit.name}（{HolderCause(values['cause']).label}）；"
+        told, links = _carried(actor, case, title)
     new = titles.replace_title(
         actor, title, certificate_no=case.document_no, as_of=today, registered_on=today, reason=reason,
         document_no=values["document_no"], case=case.code,
     )  # fmt: skip
     return {
         "text": f"{told}登记证 {title.certificate_no} 已变更为 {new.certificate_no}。",
-        "links": [_link(title), _link(new)],
+        "links": [_link(title), _link(new), *links],
     }
+
+
+def _carried(actor: Actor, case: CaseView, title: TitleRegistration) -> tuple[str, list[dict[str, Any]]]:
+    """Carry the assets over and change the receiving organ's title too; return what to tell and its links.
+
+    What stood under the giving organ's certificate stands under the receiving one's. An organ without a title gets
+    none by a transfer: its first one covers all it holds and is applied for (G1), which its keepers are told.
+    """
+    values, to_unit, assets = case.values, _receiver(case.values), case_rows.listed(case.unit, case.values["rows"])
+    assert to_unit is not None  # the check has just asked
+    reason, under = f"办件 {case.code}", {asset.pk for asset in assets if asset.title_id == title.pk}
+    moved = [
+        carry_over(
+            asset, actor, to_unit=to_unit, cause=values["cause"], changed_on=case_rows.day_of(values["changed_on"]),
+            reason=reason, document_no=values["document_no"], case=case.code,
+        )
+        for asset in assets
+    ]  # fmt: skip
+    told, held = f"划转 {len(moved)} 件资产至{to_unit.name}（{HolderCause(values['cause']).label}）；", _valid(to_unit)
+    tell_receiver(
+        len(moved), from_unit=case.unit, to_unit=to_unit, document_no=values["document_no"], key=case.code,
+        untitled=held is None,
+    )  # fmt: skip
+    if held is None:
+        return f"{told}{to_unit.name}尚未办理产权登记，由该单位另行申请；", []
+    today = timezone.localdate()
+    number = documents.issue(
+        actor, CHANGE.document, _receiver_document(case, held), subject=held, unit=to_unit, case=case.code
+    ).number
+    kept = Asset.objects.filter(title=held).exclude(state="disposed")
+    new = titles.replace_title(
+        actor, held, certificate_no=number, as_of=today, registered_on=today, reason=reason,
+        assets=[*kept, *(asset for asset in moved if asset.pk in under)], document_no=values["document_no"],
+        case=case.code,
+    )  # fmt: skip
+    return (
+        f"{told}{to_unit.name}登记证 {held.certificate_no} 已变更为 {new.certificate_no}；", [_link(held), _link(new)]
+    )  # fmt: skip
 
 
 def _change_document(case: CaseView) -> Mapping[str, Any]:
     """The certificate says what is left after the change."""
-    values, today = case.values, timezone.localdate()
-    held, cancelled = _valid(case.unit), values["change_kind"] == "cancel"
+    values, cancelled = case.values, case.values["change_kind"] == "cancel"
+    held = _valid(case.unit)
     going = {asset.pk for asset in case_rows.listed(case.unit, values.get("rows") or ())}
-    kind = {"holder": "资产划转", "value": "资产价值变动", "rename": "单位名称、性质变更", "cancel": "注销登记"}
-    rows = [
-        ["原登记证号", held.certificate_no if held else values["certificate_no"]],
-        ["变动类型", kind[values["change_kind"]]], ["变动批准文件", values["document_no"]],
-        ["变动日期", f"{case_rows.day_of(values['changed_on']):%Y年%-m月%-d日}"],
-    ]  # fmt: skip
+    rows = _change_rows(held.certificate_no if held else values["certificate_no"], values)
     if going:
         to_unit = _receiver(values)
         rows.append(["划出资产", f"{len(going)} 件，接收单位：{to_unit.name if to_unit else ''}"])
-    made = {
-        "title": "国有资产产权注销登记证明" if cancelled else "国有资产产权登记证", "holder": case.unit.name,
-        "paragraphs": ["经审查，准予注销登记，原登记证同时失效。" if cancelled else "经审查，准予变动登记，原登记证同时失效。"],
-        "rows": rows, "basis": [reference.cite("approvals.title_change_registration.legal_basis")],
-    }  # fmt: skip
     if cancelled:
-        return made
-    sums = values_by_class(case.unit, today, without=going)
-    table = [
-        [
-            f"{row['class_code']} {row['name']}",
-            str(row["count"]),
-            _money(row["original_value"]),
-            _money(row["net_value"]),
-        ]
-        for row in sums
-    ]
-    return {**made, "columns": CLASS_COLUMNS, "table": table}
+        return {
+            "title": "国有资产产权注销登记证明", "holder": case.unit.name,
+            "paragraphs": ["经审查，准予注销登记，原登记证同时失效。"], "rows": rows, "basis": _change_basis(),
+        }  # fmt: skip
+    return _changed(case.unit, rows, without=going)
+
+
+def _receiver_document(case: CaseView, held: TitleRegistration) -> Mapping[str, Any]:
+    """The receiving organ's certificate: what it holds once the assets stand on its books."""
+    count = len(case.values["rows"])
+    rows = _change_rows(held.certificate_no, case.values)
+    return _changed(held.unit, [*rows, ["划入资产", f"{count} 件，划出单位：{case.unit.name}"]])
+
+
+def _change_rows(number: str, values: Mapping[str, Any]) -> list[list[str]]:
+    return [
+        ["原登记证号", number], ["变动类型", dict(CHANGES)[values["change_kind"]]],
+        ["变动批准文件", values["document_no"]],
+        ["变动日期", f"{case_rows.day_of(values['changed_on']):%Y年%-m月%-d日}"],
+    ]  # fmt: skip
+
+
+def _change_basis() -> list[str]:
+    return [reference.cite("approvals.title_change_registration.legal_basis")]
+
+
+def _changed(unit: Unit, rows: list[list[str]], without: Collection[int] = ()) -> Mapping[str, Any]:
+    return {
+        "title": "国有资产产权登记证", "holder": unit.name, "paragraphs": ["经审查，准予变动登记，原登记证同时失效。"],
+        "rows": rows, "basis": _change_basis(), "columns": CLASS_COLUMNS,
+        "table": _class_rows(values_by_class(unit, timezone.localdate(), without=without)),
+    }  # fmt: skip
 
 
 def _held_assets(actor: Actor, unit: Any, text: str) -> list[Choice]:

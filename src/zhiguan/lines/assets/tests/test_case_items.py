@@ -126,11 +126,34 @@ def test_assets_go_over_the_old_title_is_closed_and_the_new_one_opened_once(offi
     assert new.certificate_no == case.document_no and anew(kept).title == new
     for asset in (gone, more):
         assert (anew(asset).unit, anew(asset).state, anew(asset).title) == (world.other, "idle", None)
+    assert "市乙局尚未办理产权登记" in case.result and not TitleRegistration.objects.filter(unit=world.other).exists()
     assert HolderChange.objects.filter(case=case.code, changed_on=date(2026, 9, 1)).count() == 2
     values = OutcomeDocument.objects.get(number=case.document_no).values
     assert values["table"] == [
         ["A02 设备", "1", "6,000.00", f"{new.net_value:,.2f}"]
     ]  # what is left, as the new title says
+
+
+def test_a_transfer_leaves_both_titles_right_once(office, world, make_asset, make_title):
+    kept, gone, loose, theirs = make_asset(), make_asset(), make_asset(), make_asset(world.other)
+    old, other = make_title(assets=[kept, gone]), make_title(world.other, assets=[theirs])
+    case = office.goes(office.submits(changes(office, [gone, loose])), "单位领导", "受理", "审查", "副局长")
+    new, received = (TitleRegistration.objects.get(unit=unit, state="valid") for unit in (world.organ, world.other))
+    assert (anew(old).state, new.previous, new.count) == ("replaced", old, 1)
+    assert (anew(other).state, received.previous, received.count, received.case) == ("replaced", other, 3, case.code)
+    assert received.original_value == Decimal(18_000) and received.certificate_no in case.result
+    assert [anew(each).title for each in (kept, gone, loose, theirs)] == [new, received, None, received]
+    papers = {each.unit_id: each for each in OutcomeDocument.objects.filter(case=case.code)}
+    assert {unit: each.number for unit, each in papers.items()} == {
+        world.organ.pk: new.certificate_no, world.other.pk: received.certificate_no
+    }  # fmt: skip
+    assert papers[world.other.pk].values["table"][0][1] == "3"
+    assert ["划入资产", "2 件，划出单位：市甲局"] in papers[world.other.pk].values["rows"]
+    events = LedgerEvent.objects.filter(case=case.code, subject_type="assets.titleregistration")
+    assert sorted(events.values_list("subject_id", "code")) == sorted(
+        [(old.pk, "replace"), (other.pk, "replace"), (new.pk, "create"), (received.pk, "create")]
+    )
+    assert [each["id"] for each in case.effects.get().links] == [old.pk, new.pk, other.pk, received.pk]
 
 
 def test_a_change_needs_a_title_a_receiver_and_ones_own_assets(office, world, make_asset, make_title):
