@@ -14,6 +14,7 @@ import pytest
 from zhiguan.site.testing import *  # noqa: F403
 from zhiguan.site.testing import memory
 
+gc.disable()  # until all is loaded, pytest_collection_finish
 JOURNEYS = "tests/journeys/"
 FIRST = (JOURNEYS, "tests/", "src/zhiguan/site/")
 """Long files come first: at the end there is nothing left to do beside them."""
@@ -44,6 +45,7 @@ def pytest_collection_finish() -> None:
     """What is loaded by now stays: the collector need not go through it again and again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

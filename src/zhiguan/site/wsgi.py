@@ -1,8 +1,8 @@
 """The web process's entry point."""
 
-import os
-
 from django.core.wsgi import get_wsgi_application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiguan.site.settings")
+from zhiguan.kit.starting import set_up
+
+set_up()
 application = get_wsgi_application()

@@ -10,16 +10,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-
-def _django() -> None:
-    import os
-
-    import django
-    from django.apps import apps
-
-    if not apps.ready:
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiguan.site.settings")
-        django.setup()
+from zhiguan.kit.starting import set_up
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -76,7 +67,7 @@ def _plain(value: Any) -> Any:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns 0, or 1 with the reason on standard error when refused; usage errors exit with 2."""
     args = _parser().parse_args(argv)
-    _django()
+    set_up()
     from zhiguan.kit.errors import Refusal
 
     try:

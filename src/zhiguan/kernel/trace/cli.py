@@ -16,6 +16,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
+from zhiguan.kit.starting import set_up
+
 from . import proof
 from .verify import FAULTS, Fault, Report, verify_lines
 from .witness import forks, witnesses
@@ -113,20 +115,9 @@ def _public_key(path: str) -> bytes:
 # --- with the database ------------------------------------------------------------------------------------------------
 
 
-def _django() -> None:
-    import os
-
-    import django
-    from django.apps import apps
-
-    if not apps.ready:
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiguan.site.settings")
-        django.setup()
-
-
 def export(out: IO[str], *, since: int | datetime | None = None, details: bool = False) -> int:
     """Record that the log is taken, sign it, write it to ``out`` as JSON Lines; return the number of entries."""
-    _django()
+    set_up()
     import getpass
 
     from django.db import transaction
@@ -183,7 +174,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     if args.command == "verify":
         return verify(args.files, keys=args.key, checkpoints=args.checkpoint, as_json=args.json)
-    _django()
+    set_up()
     from zhiguan.kit.errors import Refusal
 
     try:

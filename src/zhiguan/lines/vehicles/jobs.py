@@ -25,7 +25,7 @@ from .rules import share
 
 BATCH = 2_500
 """Vehicle-days computed at once: at 2,000 reports each five million points, about 1 GB while they are judged."""
-HELPER = f"import django; django.setup(); from {__name__} import drain; drain()"
+HELPER = f"from zhiguan.kit.starting import set_up; set_up(); from {__name__} import drain; drain()"
 HELP_FROM = 2
 """From so many batches on a second process helps."""
 SETTLE = timedelta(seconds=30)

@@ -14,6 +14,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from zhiguan.kit.starting import set_up
+
 from . import simulator, truth
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -57,7 +59,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _score(args: argparse.Namespace) -> int:
-    simulator.set_up()
+    set_up()
     from ..rules import RULES
 
     try:
@@ -83,7 +85,7 @@ def _fleet(args: argparse.Namespace) -> int:
     if args.terminals or (args.days is not None and args.days < 1) or args.speed <= 0 or (args.vehicles or 1) < 1:
         print("--truth 自建车队，不能与 --terminals 同时使用；车辆数、天数和倍速应大于 0。", file=sys.stderr)
         return 2
-    simulator.set_up()
+    set_up()
     from . import simulation, stage
 
     start, days = _days(args)

@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from zhiguan.kernel.telemetry.jt808 import encode
+from zhiguan.kit.starting import set_up
 
 from .device import Counts, Device, Identity
 from .equipment import Card
@@ -306,16 +307,6 @@ class Fleet:
             await asyncio.sleep(STATUS_S)
             self.remember()
             print(json.dumps(self.status()), flush=True)
-
-
-def set_up() -> None:
-    """Make Django ready, when it is not."""
-    import django
-    from django.apps import apps
-
-    if not apps.ready:
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiguan.site.settings")
-        django.setup()
 
 
 def add_options(fleet: argparse.ArgumentParser) -> None:
