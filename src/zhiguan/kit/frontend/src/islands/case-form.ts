@@ -258,7 +258,7 @@ class CaseTable {
     this.rows = config.rows.map((row) => ({ ...row }))
     this.labels = config.labels
     if (!this.rows.length && !config.locked) this.add()
-    const head = el('thead', {}, el('tr', {}, el('th', { scope: 'col', text: '序号' }), ...config.columns.map((column) => el('th', { scope: 'col', class: `${column.required ? 'required' : ''}${this.config.totals.includes(column.name) ? ' num' : ''}`, title: column.help, text: column.label + (column.unit ? `（${column.unit}）` : '') })), config.locked ? null : el('th', { scope: 'col' }, el('span', { class: 'visually-hidden', text: '操作' }))))
+    const head = el('thead', {}, el('tr', {}, el('th', { scope: 'col', text: '序号' }), ...config.columns.map((column) => el('th', { scope: 'col', class: `${column.required ? 'required' : ''}${this.figure(column) ? ' num' : ''}`, title: column.help, text: column.label + (column.unit ? `（${column.unit}）` : '') })), config.locked ? null : el('th', { scope: 'col' }, el('span', { class: 'visually-hidden', text: '操作' }))))
     const table = el('table', { class: 'table zg-edit-table' }, head, this.body, this.foot)
     place.append(el('div', { class: 'table-responsive', tabindex: 0, role: 'region', 'aria-label': config.label }, table))
     if (!config.locked) place.append(this.tools())
@@ -348,10 +348,15 @@ class CaseTable {
     this.sum()
   }
 
+  /** Whether a column holds figures, which stand below each other by their last digits. */
+  private figure(column: Column): boolean {
+    return NUMBERS.includes(column.kind) || this.config.totals.includes(column.name)
+  }
+
   private row(row: Row, number: number): HTMLElement {
     const cells = this.config.columns.map((column) => {
       const wrong = this.config.errors[`${number + 1}.${column.name}`]
-      const cell = el('td', { 'data-label': column.label, class: `zg-cell-${column.kind}${wrong ? ' zg-cell-wrong' : ''}` }, this.cell(row, number, column))
+      const cell = el('td', { 'data-label': column.label, class: `zg-cell-${column.kind}${this.config.locked && this.figure(column) ? ' num' : ''}${wrong ? ' zg-cell-wrong' : ''}` }, this.cell(row, number, column))
       if (wrong) cell.append(el('div', { class: 'zg-field-error', role: 'alert', text: wrong }))
       return cell
     })
@@ -370,7 +375,7 @@ class CaseTable {
   private cell(row: Row, number: number, column: Column): HTMLElement {
     const value = row[column.name]
     const label = `第 ${number + 1} 行${column.label}`
-    if (column.kind === 'computed') return el('output', { class: this.config.totals.includes(column.name) ? 'num' : '', 'data-computed': column.name, 'aria-label': label, text: this.labels[number]?.[column.name] || (value === null || value === undefined ? '—' : String(value)) })
+    if (column.kind === 'computed') return el('output', { class: this.figure(column) ? 'num' : '', 'data-computed': column.name, 'aria-label': label, text: this.labels[number]?.[column.name] || (value === null || value === undefined ? '—' : String(value)) })
     if (this.config.locked) return el('span', { text: this.labels[number]?.[column.name] || String(value ?? '') })
     if (column.kind === 'choice') {
       const select = el('select', { class: 'form-select', 'aria-label': label, onchange: () => this.set(number, column.name, select.value) }, el('option', { value: '', text: '请选择' }), ...column.choices.map(([code, title]) => el('option', { value: code, selected: code === value, text: title })))

@@ -5,7 +5,7 @@ import { type Car, CarLayer, grouped } from '../shared/cars'
 import { el, icon } from '../shared/dom'
 import { headingText, numberText, timeText } from '../shared/format'
 import { liveText, openLive, type LiveState } from '../shared/live'
-import { type BaseMapConfig, FONT, makeMap, palette, setData } from '../shared/map'
+import { type BaseMapConfig, FONT, makeMap, palette, setData, TILED_TO } from '../shared/map'
 import { addStateSymbols, defaultStates, type VehicleState } from '../shared/vehicles'
 
 /** Place, speed and heading are null where privacy outside duty hours keeps them. */
@@ -347,8 +347,7 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
   const addLayers = (made: MapLibre): void => {
     const colours = palette()
     addStateSymbols(made, states)
-    for (const name of ['groups', 'plates']) made.addSource(name, { type: 'geojson', data: { type: 'FeatureCollection', features: [] } })
-    made.addSource('selected', { type: 'geojson', data: { type: 'FeatureCollection', features: [] } })
+    for (const name of ['groups', 'plates', 'selected']) made.addSource(name, { type: 'geojson', maxzoom: TILED_TO, data: { type: 'FeatureCollection', features: [] } })
     made.addLayer({
       id: 'groups',
       type: 'circle',

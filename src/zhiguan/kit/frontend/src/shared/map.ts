@@ -37,19 +37,22 @@ export const palette = (): Palette =>
     : { sea: '#dfe8f2', land: '#f8f9fb', border: '#a9b8cc', text: '#4d5e78', halo: '#ffffff' }
 
 const FONT = ['sans-serif']
+/** Sources of our own are cut into tiles down to this zoom only; beyond it the same tiles are enlarged. */
+export const TILED_TO = 12
 
 function style(config: BaseMapConfig, districts: FeatureCollection): StyleSpecification {
   const colours = palette()
   return {
     version: 8,
     sources: {
-      districts: { type: 'geojson', data: districts },
-      names: { type: 'geojson', data: namePoints(districts) },
+      // Few large tiles: each of them is painted over the whole picture for every layer. Finer shapes than these we have not.
+      districts: { type: 'geojson', data: districts, maxzoom: TILED_TO, tolerance: 0.1 },
+      names: { type: 'geojson', data: namePoints(districts), maxzoom: TILED_TO },
       ...(config.tiles_url ? { tiles: { type: 'raster' as const, tiles: [config.tiles_url], tileSize: 256 } } : {}),
     },
     layers: [
       { id: 'sea', type: 'background', paint: { 'background-color': colours.sea } },
-      { id: 'land', type: 'fill', source: 'districts', paint: { 'fill-color': colours.land } },
+      { id: 'land', type: 'fill', source: 'districts', paint: { 'fill-color': colours.land, 'fill-antialias': false } }, // the border covers its edge
       ...(config.tiles_url ? [{ id: 'tiles', type: 'raster' as const, source: 'tiles' }] : []),
       { id: 'border', type: 'line', source: 'districts', paint: { 'line-color': colours.border, 'line-width': ['interpolate', ['linear'], ['zoom'], 8, 0.8, 13, 2] } },
       {
@@ -128,6 +131,8 @@ export async function makeMap(container: HTMLElement, config: BaseMapConfig, red
     },
   })
   map.touchZoomRotate.disableRotation()
+  // A flat map shows no sky, yet the library computes one under every picture: a third of the time without a graphics card.
+  map.once('styledata', () => Object.assign(map.style.sky ?? {}, { getEvaluated: () => null }))
   map.addControl(new NavigationControl({ showCompass: false }), 'top-right')
   const notes = [config.source_note, config.approval_number ? `审图号：${config.approval_number}` : '示意底图，未标注审图号'].filter(Boolean)
   map.addControl(new AttributionControl({ compact: false, customAttribution: notes.join(' · ') }), 'bottom-right')
