@@ -213,6 +213,7 @@ def full(scene: Any, closed: int, opened: int) -> None:
     from scene.cases import NARROW
 
     from zhiguan.functions.governance import course_figures as figures
+    from zhiguan.functions.governance.metrics import CLOSED, GRANTED
     from zhiguan.kernel.flow import tallies
     from zhiguan.kit.pages.conformance import Visitor
 
@@ -221,7 +222,7 @@ def full(scene: Any, closed: int, opened: int) -> None:
     ended, unit = period.days("ended_at"), scene.office.units["甲"].pk + 5
     item = "vehicles.vehicle_quota"
     todo, overview, listed = "/governance/todo/", "/governance/supervision/", "/governance/supervised/"
-    step = {"item": item, "name": "审查", "state": figures.CLOSED, **period.days("closed_at")}
+    step = {"item": item, "name": "审查", "state": CLOSED, **period.days("closed_at")}
     pages = (
         ("todo", "吴决定", todo), ("todo_filtered", "吴决定", f"{todo}?state=working&item={item}"),
         ("todo_searched", "吴决定", f"{todo}?q=修车"), ("handled", "吴决定", "/governance/handled/"),
@@ -231,10 +232,10 @@ def full(scene: Any, closed: int, opened: int) -> None:
         ("supervised", "冯监督", listed), ("supervised_running", "冯监督", f"{listed}?state=running"),
         ("supervised_yellow", "冯监督", f"{listed}?yellow_card=1"), ("supervised_red", "冯监督", f"{listed}?red_card=1"),
         ("supervised_corrected", "冯监督", f"{listed}?corrected=1"),
-        ("supervised_ended", "冯监督", figures.cases_at(state=figures.GRANTED, **ended)),
-        ("supervised_overdue", "冯监督", figures.cases_at(state=figures.GRANTED, overdue="1", **ended)),
-        ("supervised_corrected_ended", "冯监督", figures.cases_at(state=figures.GRANTED, corrected="1", **ended)),
-        ("supervised_organ_overdue", "冯监督", figures.cases_at(unit=unit, state=figures.GRANTED, overdue="1", **ended)),
+        ("supervised_ended", "冯监督", figures.cases_at(state=GRANTED, **ended)),
+        ("supervised_overdue", "冯监督", figures.cases_at(state=GRANTED, overdue="1", **ended)),
+        ("supervised_corrected_ended", "冯监督", figures.cases_at(state=GRANTED, corrected="1", **ended)),
+        ("supervised_organ_overdue", "冯监督", figures.cases_at(unit=unit, state=GRANTED, overdue="1", **ended)),
         ("supervised_of_one_organ", NARROW, listed), ("supervised_red_of_one_organ", NARROW, f"{listed}?red_card=1"),
         ("steps", "冯监督", figures.steps_at()),
         ("steps_open", "冯监督", figures.steps_at(item=item, stage="review", state="open")),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 
 from zhiguan.kernel.flow.declare import ServiceItem, case_permissions
+from zhiguan.kernel.metrics.declare import ANY_LINE
 from zhiguan.kit import registry
 from zhiguan.kit.manifest import Permission, RoleTemplate
 from zhiguan.kit.pages import SIGNED_IN
@@ -26,7 +28,9 @@ def asked_by_declarations() -> dict[str, str]:
             continue
         for name, value, path in nested(declaration):
             if name in ("permission", "export_permission") and isinstance(value, str) and value not in ("", SIGNED_IN):
-                found[value] = f"{type(declaration).__name__} {declaration.code}{path}"
+                # Of a metric over many lines: any line's.
+                for code in (value.startswith(ANY_LINE) and fnmatch.filter(declared(), value)) or (value,):
+                    found[code] = f"{type(declaration).__name__} {declaration.code}{path}"
     return found
 
 

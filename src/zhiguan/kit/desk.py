@@ -32,6 +32,10 @@ class Todo(Declared):
     query: str = ""
     """Query string of ``page`` that narrows it to the same rows."""
 
+    def allows(self, actor: Actor) -> bool:
+        """Tell whether such work can wait for the actor; ``*`` asks nothing but to be signed in, as pages do."""
+        return self.permission == "*" or actor.can(self.permission)
+
 
 @dataclass(frozen=True)
 class Shortcut(Declared):

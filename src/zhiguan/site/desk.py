@@ -28,7 +28,7 @@ def todos(actor: Actor, shown: int = SHOWN) -> list[dict[str, Any]]:
     """Return the actor's waiting work by kind: how many (up to 100) and the first rows."""
     kinds = []
     for todo in sorted(registry.current().all(Todo), key=lambda each: each.order):
-        if not actor.can(todo.permission):
+        if not todo.allows(actor):
             continue
         rows = todo.rows(actor)
         count = rows[: CAP + 1].count()
@@ -42,7 +42,7 @@ def todos(actor: Actor, shown: int = SHOWN) -> list[dict[str, Any]]:
 
 def todo_count(actor: Actor) -> int:
     """Return how many things wait for the actor, for the bell."""
-    kinds = (todo for todo in registry.current().all(Todo) if actor.can(todo.permission))
+    kinds = (todo for todo in registry.current().all(Todo) if todo.allows(actor))
     return sum(todo.rows(actor)[: CAP + 1].count() for todo in kinds)
 
 

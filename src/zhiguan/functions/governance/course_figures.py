@@ -1,29 +1,30 @@
-"""Figures of the course of cases for supervisors, added up from the tallies: each equals the rows its address opens."""
+"""The overview of supervision: metrics of cases side by side. What a figure is made of and which rows it opens is said by
+its metric (``metrics``); of many rows all figures are added up in one question."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Sum
 from django.urls import reverse
 from django.utils import timezone
 
 from zhiguan.kernel.calendar.service import first_of_month
 from zhiguan.kernel.flow import queries as flow
-from zhiguan.kernel.flow.lifecycle import OPEN
 from zhiguan.kernel.flow.plan import STAGES
+from zhiguan.kernel.metrics.declare import Chosen, MetricQuery
+from zhiguan.kernel.metrics.service import text
+from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kit.actor import Actor
 
-from . import queries
+from . import metrics, queries
+from .metrics import FIGURES
 
 PERIODS = {"month": "本月", "last": "上月", "quarter": "近三个月", "year": "本年", "twelve": "近一年"}
 TOP = 10
-GRANTED = ("granted", "refused")
-CLOSED = ("done", "undone")
 
 
 @dataclass(frozen=True)
@@ -74,32 +75,43 @@ def cards_at(**parameters: Any) -> str:
     return _address("governance.card", **parameters)
 
 
-def _sums(rows: Any, *names: str) -> Any:
-    return rows.annotate(**{f"n_{name}": Sum(name) for name in names})
+def asked(actor: Actor, period: Period | None = None, **dims: str) -> MetricQuery:
+    """The question that a page puts to the metrics: of a period, or of the present."""
+    first, last = (period.first, period.end) if period else (None, None)
+    return MetricQuery(actor, metrics.PERMISSION, dims, None, first, last)
+
+
+def _rows(query: MetricQuery, code: str, **dims: str) -> str:
+    return metrics.BY_CODE[code].rows(replace(query, dims={**query.dims, **dims}))
+
+
+def _names(codes: Any) -> list[str]:
+    return [name for code in codes for name in FIGURES[code].names]
 
 
 # --- the present ------------------------------------------------------------------------------------------------------
 
+HEAT = {"count": "flow.steps_open", "yellow": "flow.steps_open_yellow", "red": "flow.steps_open_red"}
+
 
 def heat(actor: Actor) -> dict[str, Any]:
     """Return items × stages with the number of open steps, and how many of them have a yellow or a red card."""
-    rows = flow.step_tally(actor).filter(month__isnull=True).values_list("item", "stage")
-    cells: dict[str, dict[str, tuple[int, int, int]]] = defaultdict(dict)
-    for item, stage, count, yellow, red in _sums(rows, "count", "yellow_cards", "red_cards"):
-        if count:
-            cells[item][stage] = (count, yellow, red)
+    query = asked(actor)
+    rows = metrics.tally(query, flow.step_tally(actor), present=True)
+    cells: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    for (item, stage), sums in metrics.summed(rows, ("item", "stage"), _names(HEAT.values())):
+        cells[item][stage] = {name: FIGURES[code].value(sums) for name, code in HEAT.items()}
     stages = [code for code in STAGES if any(code in row for row in cells.values())]
-    most = max((cell[0] for row in cells.values() for cell in row.values()), default=0)
+    most = max((cell["count"] for row in cells.values() for cell in row.values()), default=0)
     table = []
-    for item, row in sorted(cells.items(), key=lambda pair: -sum(cell[0] for cell in pair[1].values())):
+    for item, row in sorted(cells.items(), key=lambda pair: -sum(cell["count"] for cell in pair[1].values())):
         drawn = []
         for stage in stages:
-            count, yellow, red = row.get(stage, (0, 0, 0))
-            url = steps_at(item=item, stage=stage, state="open")
-            drawn.append({"count": count, "yellow": yellow, "red": red, "shade": _shade(count, most), "url": url,
-                          "yellow_url": f"{url}&yellow_card=1", "red_url": f"{url}&red_card=1"})  # fmt: skip
-        table.append({"name": queries.item_name(item), "cells": drawn, "url": steps_at(item=item, state="open"),
-                      "total": sum(cell[0] for cell in row.values())})  # fmt: skip
+            cell = row.get(stage) or dict.fromkeys(HEAT, 0)
+            urls = {f"{name}_url": _rows(query, code, item=item, stage=stage) for name, code in HEAT.items()}
+            drawn.append({**cell, **urls, "shade": _shade(cell["count"], most)})
+        table.append({"name": queries.item_name(item), "cells": drawn, "url": _rows(query, HEAT["count"], item=item),
+                      "total": sum(cell["count"] for cell in row.values())})  # fmt: skip
     return {"stages": [STAGES[stage] for stage in stages], "rows": table}
 
 
@@ -113,80 +125,82 @@ def _shade(count: int, most: int) -> str:
 
 def present(actor: Actor) -> dict[str, Any]:
     """Return the counts of cases that are under way."""
-    rows = flow.case_tally(actor).filter(month__isnull=True)
-    found = {name: count or 0 for name, count in rows.aggregate(**{name: Sum(name) for name in (*OPEN, "stuck")}).items()}
-    waiting = [(name, title, found[name], cases_at(state=name)) for name, title in
+    query = asked(actor)
+    sums = metrics.total(metrics.tally(query, flow.case_tally(actor), present=True), _names(("flow.open", "flow.stuck")))
+    waiting = [(name, title, sums[name], _rows(query, "flow.open", state=name)) for name, title in
                (("correcting", "待补正"), ("returned", "已退回"), ("suspended", "已挂起"))]  # fmt: skip
-    return {"open": sum(found[name] for name in OPEN), "open_url": cases_at(state=OPEN), "stuck": found["stuck"],
-            "stuck_url": cases_at(stuck="1"), "waiting": [each for each in waiting if each[2]]}  # fmt: skip
+    return {"open": FIGURES["flow.open"].value(sums), "open_url": _rows(query, "flow.open"),
+            "stuck": FIGURES["flow.stuck"].value(sums), "stuck_url": _rows(query, "flow.stuck"),
+            "waiting": [each for each in waiting if each[2]]}  # fmt: skip
 
 
 # --- a period ---------------------------------------------------------------------------------------------------------
 
-COUNTS = ("submitted", "granted", "refused", "overdue", "corrected", "rounds", "timed", "seconds", "yellow_cards",
-          "red_cards")  # fmt: skip
+SHOWN = {
+    "flow.submitted": "提交", "flow.closed": "办结", "flow.on_time": "按时办结率", "flow.overdue": "超期办结",
+    "flow.corrected": "办结中补正过", "flow.yellow_cards": "黄牌", "flow.red_cards": "红牌",
+}  # fmt: skip
+OF_ORGANS = ("flow.closed", "flow.elapsed_days", "flow.rounds", "flow.overdue")
+OF_STEPS = ("flow.steps", "flow.step_hours", "flow.steps_long", "flow.steps_red", "flow.returned")
 
 
-def by_organ(actor: Actor, period: Period) -> list[dict[str, Any]]:
-    """Return the counts of a period for each applying organ."""
-    rows = period.rows(flow.case_tally(actor)).values("unit_id", "unit__name")
+def by_organ(actor: Actor, period: Period) -> list[tuple[str, str, dict[str, int]]]:
+    """Return code, name and sums of a period for each applying organ."""
+    rows = metrics.tally(asked(actor, period), flow.case_tally(actor))
+    return metrics.by_organ(rows, "organ", _names((*SHOWN, *OF_ORGANS)))
+
+
+def figures(actor: Actor, organs: list[tuple[str, str, dict[str, int]]], period: Period) -> list[dict[str, Any]]:
+    """Return the figures of a period with the addresses of their rows."""
+    query, whole = asked(actor, period), dict.fromkeys(_names(SHOWN), 0)
+    for _, _, sums in organs:
+        whole = {name: number + sums[name] for name, number in whole.items()}
     found = []
-    for row in _sums(rows, *COUNTS):
-        counts = {name: row[f"n_{name}"] for name in COUNTS}
-        ended = counts["granted"] + counts["refused"]
-        found.append({"unit": row["unit_id"], "name": row["unit__name"], "ended": ended, **counts})
+    for code, title in SHOWN.items():
+        metric, value = metrics.BY_CODE[code], FIGURES[code].value(whole)
+        words = text(metric, value).removesuffix(f" {metric.unit}")
+        found.append({"code": code, "title": title, "value": value, "text": words, "url": _rows(query, code)})
     return found
 
 
-def figures(organs: list[dict[str, Any]], period: Period) -> list[dict[str, Any]]:
-    """Return the figures of a period with the addresses of their rows."""
-    total = {name: sum(row[name] for row in organs) for name in (*COUNTS, "ended")}
-    ended = {"state": GRANTED, **period.days("ended_at")}
-    share = f"{100 * (total['ended'] - total['overdue']) / total['ended']:.1f}%" if total["ended"] else "—"
-    found = [
-        ("提交", total["submitted"], cases_at(**period.days("submitted_at"))),
-        ("办结", total["ended"], cases_at(**ended)),
-        ("按时办结率", share, cases_at(**ended, overdue="0")),
-        ("超期办结", total["overdue"], cases_at(**ended, overdue="1")),
-        ("办结中补正过", total["corrected"], cases_at(**ended, corrected="1")),
-        ("黄牌", total["yellow_cards"], cards_at(rung="yellow", **period.days("reached_at"))),
-        ("红牌", total["red_cards"], cards_at(rung="red", **period.days("reached_at"))),
-    ]
-    return [
-        {"title": title, "value": value, "text": value if isinstance(value, str) else f"{value:,}", "url": url}
-        for title, value, url in found
-    ]
-
-
-def organ_league(organs: list[dict[str, Any]], period: Period) -> list[dict[str, Any]]:
+def organ_league(
+    actor: Actor, organs: list[tuple[str, str, dict[str, int]]], period: Period, top: int | None = TOP
+) -> list[dict[str, Any]]:
     """Return the organs with the most overdue cases, then the longest, first."""
     found = []
-    for row in organs:
-        if not row["ended"]:
-            continue
-        address = {"unit": row["unit"], "state": GRANTED, **period.days("ended_at")}
-        found.append({
-            **row, "days": row["seconds"] / row["timed"] / 86400 if row["timed"] else None,
-            "rounds": row["rounds"] / row["ended"],
-            "url": cases_at(**address), "granted_url": cases_at(**{**address, "state": "granted"}),
-            "refused_url": cases_at(**{**address, "state": "refused"}), "overdue_url": cases_at(**address, overdue="1"),
-        })  # fmt: skip
-    return sorted(found, key=lambda row: (-row["overdue"], -(row["days"] or 0)))[:TOP]
+    for code, label, sums in organs:
+        ended, days, rounds, overdue = (FIGURES[each].value(sums) for each in OF_ORGANS)
+        if ended:
+            found.append({"code": code, "name": label, "ended": ended, "granted": sums["granted"],
+                          "refused": sums["refused"], "overdue": overdue, "days": days, "rounds": rounds})  # fmt: skip
+    shown = sorted(found, key=lambda row: (-row["overdue"], -(row["days"] or 0)))[:top]
+    units = {unit.code: unit for unit in Unit.objects.filter(code__in=[row["code"] for row in shown if row["code"]])}
+    for row in shown:
+        unit = units.get(row["code"])  # none: cases of a unit above all organs, which no list can be narrowed to
+        query = asked(actor, period)
+        if unit is not None:
+            query = replace(query, units=(Chosen(unit.pk, unit.code, unit.name, unit.pos, unit.pos_end),))
+        urls = {
+            "url": _rows(query, "flow.closed"), "granted_url": _rows(query, "flow.closed", state="granted"),
+            "refused_url": _rows(query, "flow.closed", state="refused"), "overdue_url": _rows(query, "flow.overdue"),
+            "days_url": _rows(query, "flow.elapsed_days"),
+        }  # fmt: skip
+        row.update(urls if unit is not None else dict.fromkeys(urls, ""))
+    return shown
 
 
-def step_league(actor: Actor, period: Period) -> list[dict[str, Any]]:
+def step_league(actor: Actor, period: Period, top: int | None = TOP) -> list[dict[str, Any]]:
     """Return the steps that took longest on average, first: how often, how many more than a week, cards, returns."""
-    rows = period.rows(flow.step_tally(actor)).values("item", "name")
-    found = []
-    for row in _sums(rows, "count", "undone", "long", "seconds", "red_cards"):
-        count = row["n_count"]
-        if not count:
-            continue
-        address = {"item": row["item"], "name": row["name"], "state": CLOSED, **period.days("closed_at")}
-        found.append({
-            "item": queries.item_name(row["item"]), "name": row["name"], "count": count, "hours": row["n_seconds"] / count / 3600,
-            "long": row["n_long"], "red": row["n_red_cards"], "undone": row["n_undone"], "url": steps_at(**address),
-            "long_url": steps_at(**address, long="1"), "red_url": steps_at(**address, red_card="1"),
-            "undone_url": steps_at(**{**address, "state": "undone"}),
-        })  # fmt: skip
-    return sorted(found, key=lambda row: -row["hours"])[:TOP]
+    query, found = asked(actor, period), []
+    rows = metrics.tally(query, flow.step_tally(actor))
+    for (item, name), sums in metrics.summed(rows, ("item", "name"), _names(OF_STEPS)):
+        count, hours, long, red, undone = (FIGURES[code].value(sums) for code in OF_STEPS)
+        if count:
+            found.append({"code": item, "item": queries.item_name(item), "name": name, "count": count, "hours": hours,
+                          "long": long, "red": red, "undone": undone})  # fmt: skip
+    shown = sorted(found, key=lambda row: -row["hours"])[:top]
+    for row in shown:
+        of = {"item": row["code"], "step": row["name"]}
+        row.update({"url": _rows(query, "flow.steps", **of), "long_url": _rows(query, "flow.steps_long", **of),
+                "red_url": _rows(query, "flow.steps_red", **of), "undone_url": _rows(query, "flow.returned", **of)})  # fmt: skip
+    return shown

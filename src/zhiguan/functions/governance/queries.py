@@ -16,11 +16,17 @@ from zhiguan.kernel.reference import service as reference
 from zhiguan.kit import registry
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.manifest import Line
+from zhiguan.kit.pages.recent import recently
 
 
 def takes_part(actor: Actor) -> bool:
-    """Tell whether cases concern the actor at all."""
+    """Tell whether the actor holds a permission of cases."""
     return flow.takes_part(actor)
+
+
+def concerned(actor: Actor) -> bool:
+    """Tell whether lists of cases can hold anything for the actor; asked once for all entries of a page's menu."""
+    return recently(actor, "governance.concerned", lambda: flow.concerned(actor))
 
 
 def item_name(code: str) -> str:
@@ -34,6 +40,11 @@ def item_name(code: str) -> str:
 def item_options(actor: Actor | None = None, rows: Any = None) -> Iterable[tuple[str, str]]:
     """Filter options: the items."""
     return [(item.code, item.name) for item in flow.items()]
+
+
+def line_options(actor: Actor | None = None, rows: Any = None) -> Iterable[tuple[str, str]]:
+    """Filter options: the lines that have items."""
+    return [(area, line_name(area)) for area in flow.areas()]
 
 
 def line_name(code: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
@@ -189,6 +190,18 @@ def takes_part(actor: Actor) -> bool:
     """Tell whether the actor has anything to do with cases at all, for the menu."""
     acts = (APPLY, ENDORSE, HANDLE, DECIDE, *READING)
     return any(actor.can(f"{area}.case.{act}") for area in areas() for act in acts)
+
+
+def concerned(actor: Actor) -> bool:
+    """Tell whether the actor takes part, or was ever asked to act on a case or given a copy: an expert of a group holds no
+    permission of cases."""
+    if takes_part(actor):
+        return True
+    if actor.person_id is None:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT flow_cases_of(%s))", [actor.person_id])
+        return cursor.fetchone()[0]
 
 
 def definitions(actor: Actor) -> QuerySet[Definition]:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from zhiguan.kit.manifest import Declared
 
 if TYPE_CHECKING:
-    from zhiguan.kit.actor import Actor
+    from zhiguan.kit.actor import Actor, Scope
 
 Value = int | float | Decimal | None
 """A metric's value; None means that there is nothing to compute it from (a share of nothing)."""
@@ -28,6 +28,23 @@ DIRECTIONS = {"higher": "越高越好", "lower": "越低越好", "none": "不作
 MUNICIPAL = "municipal"
 """Value of the dimension ``district`` that stands for everything outside the districts (市级)."""
 LOCAL = ZoneInfo("Asia/Shanghai")
+
+
+ANY_LINE = "*."
+"""How the permission of a metric over many lines begins: ``*.case.supervise`` is any line's ``<line>.case.supervise``."""
+
+
+def held(actor: Actor, permission: str) -> dict[str, Scope]:
+    """Return the rows a permission reaches, by line where it is any line's; else, and for the system, under ''."""
+    if actor.system or not permission.startswith(ANY_LINE):
+        return {"": actor.scope(permission)}
+    act = permission.removeprefix(ANY_LINE)
+    return {code.split(".", 1)[0]: scope for code, scope in actor.permissions.items() if code.partition(".")[2] == act}
+
+
+def may_read(actor: Actor, permission: str) -> bool:
+    """Tell whether the actor holds a metric's permission; of any line's, one of them."""
+    return actor.can(permission) or (permission.startswith(ANY_LINE) and bool(held(actor, permission)))
 
 
 @dataclass(frozen=True)
@@ -77,7 +94,10 @@ class MetricQuery:
         """
         rule = getattr(rows.model, "row_rule", None) if column == "scope_pos" else None
         scope = self.actor.scope(self.permission)
-        rows = rows.filter(scope.q(column, getattr(rule, "persons", ())) | scope.beyond(rule))
+        return self.within(rows.filter(scope.q(column, getattr(rule, "persons", ())) | scope.beyond(rule)), column)
+
+    def within(self, rows: Any, column: str = "scope_pos") -> Any:
+        """Return the queryset within the chosen units, of rows that are narrowed to what the actor may read already."""
         if self.ranges is None:
             return rows
         chosen = None
@@ -133,8 +153,9 @@ class Metric(Declared):
     be narrowed and broken down by (``organ``, ``district``, ``day``, ``month``, or the metric's own such as ``kind``).
 
     ``direction`` is higher, lower or none; ``source`` the data set; ``clause`` the document it rests on;
-    ``responsible`` the office that answers for it. ``permission`` is asked, and its scope applies. ``compute(query)``
-    returns the number, or the groups when ``query.group_by`` is set; use ``query.narrow`` and
+    ``responsible`` the office that answers for it. ``permission`` is asked, and its scope applies; of a metric over many
+    lines it is any line's (:data:`ANY_LINE`), and ``compute`` narrows each line's rows itself. ``compute(query)`` returns
+    the number, or the groups when ``query.group_by`` is set; use ``query.narrow`` and
     ``metrics.service.breakdown``. ``rows(query)`` returns the address of the list of exactly the rows behind the value.
     ``choices`` maps a dimension of the metric's own to its values and their names. ``additive``: groups sum up to the
     whole (false for shares and averages). ``kind`` is integer, number, percent or money, ``digits`` what is shown.

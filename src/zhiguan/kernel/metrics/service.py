@@ -14,7 +14,7 @@ from zhiguan.kit.errors import Denied, Invalid, NotFound
 from zhiguan.kit.pages.columns import number_text
 from zhiguan.kit.pages.guard import working
 
-from .declare import MUNICIPAL, UNITS, Chosen, Group, Metric, MetricQuery, Value
+from .declare import MUNICIPAL, UNITS, Chosen, Group, Metric, MetricQuery, Value, held, may_read
 from .grouping import breakdown, by_unit, owners, plus, ratio, share
 
 __all__ = [
@@ -51,7 +51,7 @@ class Reading:
 
 def catalogue(actor: Actor) -> list[Metric]:
     """Return the metrics the actor may read, in the order of their parts and lines."""
-    return [each for each in registry.current().all(Metric) if actor.can(each.permission)]
+    return [each for each in registry.current().all(Metric) if may_read(actor, each.permission)]
 
 
 def metric(code: str, actor: Actor) -> Metric:
@@ -60,7 +60,7 @@ def metric(code: str, actor: Actor) -> Metric:
         found = registry.current().get(Metric, code)
     except KeyError:
         raise NotFound(f"没有代码为“{code[:60]}”的指标。", code="metric_not_found") from None
-    if not actor.can(found.permission):
+    if not may_read(actor, found.permission):
         raise Denied(f"您没有查看指标“{found.name}”的权限。", code="permission_missing")
     return found
 
@@ -171,7 +171,8 @@ def _rows(found: Metric, query: MetricQuery) -> str:
 
 
 def _reaches(query: MetricQuery, unit: Chosen) -> bool:
-    return any(lo <= unit.pos_end and unit.pos <= hi for lo, hi in query.actor.scope(query.permission).ranges)
+    scopes = held(query.actor, query.permission).values()
+    return any(lo <= unit.pos_end and unit.pos <= hi for scope in scopes for lo, hi in scope.ranges)
 
 
 def _later(one: date | None, other: date | None) -> date | None:

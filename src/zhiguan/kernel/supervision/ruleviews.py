@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from django.apps import apps
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -53,8 +54,9 @@ class Row:
 
 
 def area_names() -> dict[str, str]:
-    """Return the lines' names by area code."""
-    return {line.code: line.name for line in registry.current().all(Line)}
+    """Return the names by area code: of lines, and of the parts of the kernel and functions that declare rules."""
+    parts = {part.label: str(part.verbose_name) for part in apps.get_app_configs()}
+    return parts | {line.code: line.name for line in registry.current().all(Line)}
 
 
 def rows(actor: Actor) -> list[Row]:

@@ -51,7 +51,7 @@ DELEGATIONS = ListPage(
     code="governance.delegation",
     path="governance/delegation/",
     title="授权代办",
-    menu=MenuItem("governance", order=9, icon="user-share", when=queries.takes_part),
+    menu=MenuItem("governance", order=9, icon="user-share", when=queries.concerned),
     permission=SIGNED_IN,
     rows=_own,
     columns=(Column("delegate.name", "代办人", link=True), ITEM, Date("valid_from", "起始日期", sortable=True),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Prefetch, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 
 from zhiguan.kernel.flow import queries as flow
 from zhiguan.kernel.flow.declare import SUPERVISE
@@ -17,6 +21,7 @@ from zhiguan.kernel.flow.plan import STAGES
 from zhiguan.kernel.flow.service import LONG, Card, Seat, Step
 from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kit.actor import Actor
+from zhiguan.kit.errors import Denied
 from zhiguan.kit.pages import (
     SIGNED_IN,
     Badge,
@@ -32,6 +37,8 @@ from zhiguan.kit.pages import (
     UnitFilter,
     ViewPage,
 )
+from zhiguan.kit.pages.export import XLSX, write_csv, write_xlsx
+from zhiguan.kit.pages.ports import ports
 
 from .. import course_figures as figures
 from .. import queries
@@ -43,18 +50,85 @@ COUNTED = 2_000
 READ_ONLY = "监督人员可以查看每一件、每一步，不能办理；越权操作会被拒绝并留痕。"
 
 
-def overview(request: HttpRequest) -> HttpResponse:
-    """Heat map, leagues, counts of a period."""
-    period = figures.Period.of(request.GET.get("period", ""))
-    actor = request.actor
+EXPORTS = {"heat": "在办分布", "organs": "单位办件排行", "steps": "环节用时排行"}
+KINDS = (("xlsx", "Excel"), ("csv", "CSV"))
+
+
+def overview(request: HttpRequest) -> HttpResponseBase:
+    """Heat map, leagues, counts of a period. ``all=1`` shows leagues whole; ``table`` and ``_export`` give one as a file."""
+    period, actor = figures.Period.of(request.GET.get("period", "")), request.actor
+    top = None if request.GET.get("all") == "1" else figures.TOP
+    table, kind = request.GET.get("table", ""), request.GET.get("_export", "")
+    if table in EXPORTS and kind in dict(KINDS):
+        return _export(request, table, kind, period, top)
     organs = figures.by_organ(actor, period)
+    here = {"period": period.code, **({} if top else {"all": "1"})}
     context = {
-        "heat": figures.heat(actor), "present": figures.present(actor), "figures": figures.figures(organs, period),
-        "organs": figures.organ_league(organs, period), "steps": figures.step_league(actor, period), "period": period,
-        "periods": figures.PERIODS, "list_url": reverse("governance.supervised"), "cards_url": reverse("governance.card"),
-        "steps_url": reverse("governance.supervised_step"), "top": figures.TOP,
+        "heat": figures.heat(actor), "present": figures.present(actor), "figures": figures.figures(actor, organs, period),
+        "organs": figures.organ_league(actor, organs, period, top), "steps": figures.step_league(actor, period, top),
+        "period": period, "periods": figures.PERIODS, "list_url": reverse("governance.supervised"),
+        "cards_url": reverse("governance.card"), "steps_url": reverse("governance.supervised_step"), "top": top,
+        "more_url": "?" + urlencode({"period": period.code, **({"all": "1"} if top else {})}),
+        "exports": {
+            each: [("?" + urlencode({**here, "table": each, "_export": kind}), name) for kind, name in KINDS]
+            for each in (EXPORTS if flow.may_supervise(actor) else ())
+        },
     }  # fmt: skip
     return render(request, "governance/supervision.html", context)
+
+
+def _export(
+    request: HttpRequest, table: str, kind: str, period: figures.Period, top: int | None
+) -> HttpResponseBase:
+    """Return a table of the overview as a file: the rows and figures shown, in their order, each with the address of its
+    evidence, the cases or steps behind it. Traced as every export is."""
+    actor = request.actor
+    if not flow.may_supervise(actor):
+        raise Denied("您没有导出该表的权限。", code="permission_missing")
+    heat = figures.heat(actor) if table == "heat" else None
+    if heat is not None:
+        rows = heat["rows"]
+    elif table == "organs":
+        rows = figures.organ_league(actor, figures.by_organ(actor, period), period, top)
+    else:
+        rows = figures.step_league(actor, period, top)
+    evidence = Column("url", "明细地址", wide=True, value=lambda row: request.build_absolute_uri(row["url"]) if row["url"] else "")
+    columns = [*_columns(table, heat), evidence]
+    title = EXPORTS[table]
+    when = f"{timezone.localtime():%Y%m%d-%H%M}" if heat else f"{period.first:%Y%m}-{period.last:%Y%m}"
+    target = io.BytesIO()
+    if kind == "csv":
+        write_csv(target, iter(rows), columns)
+    else:
+        write_xlsx(target, iter(rows), columns, title)
+    target.seek(0)
+    ports().on_export(actor, replace(OVERVIEW, title=f"{OVERVIEW.menu_title}·{title}"), len(rows), kind)
+    return FileResponse(target, as_attachment=True, filename=f"{title}{when}.{kind}",
+                        content_type=XLSX if kind == "xlsx" else "text/csv; charset=utf-8")  # fmt: skip
+
+
+def _of(name: str, title: str, kind: str = "", number: int | None = None) -> Column:
+    """A column of the export: a value of the row, or of its cell ``number``."""
+
+    def value(row: Any) -> Any:
+        return (row if number is None else row["cells"][number])[name]
+
+    return Column(f"{name}{'' if number is None else number}", title, kind=kind or "text", value=value, digits=1 if kind == "number" else None)
+
+
+def _columns(table: str, heat: dict[str, Any] | None) -> list[Column]:
+    if heat is not None:
+        stages = [
+            _of(name, f"{stage}{title}", "integer", number) for number, stage in enumerate(heat["stages"])
+            for name, title in (("count", ""), ("red", "（有红牌）"), ("yellow", "（有黄牌）"))
+        ]  # fmt: skip
+        return [_of("name", "事项"), *stages, _of("total", "合计", "integer")]
+    if table == "organs":
+        return [_of("name", "申请单位"), _of("ended", "办结", "integer"), _of("granted", "批准", "integer"),
+                _of("refused", "不予批准", "integer"), _of("days", "平均用时（天）", "number"),
+                _of("rounds", "平均提交次数", "number"), _of("overdue", "超期", "integer")]  # fmt: skip
+    return [_of("name", "环节"), _of("item", "事项"), _of("count", "件数", "integer"), _of("hours", "平均用时（小时）", "number"),
+            _of("long", "超过一周", "integer"), _of("red", "红牌", "integer"), _of("undone", "退回", "integer")]  # fmt: skip
 
 
 def unit_options(actor: Actor) -> Iterable[tuple]:
@@ -91,8 +165,8 @@ def _used(step: Step) -> str:
     return queries.held_for(step.opened_at, step.closed_at)
 
 
-UNITS = UnitFilter("unit", "申请单位", options=unit_options, below=False)
-UNITS_OF_CASE = UnitFilter("unit", "申请单位", path="case.scope_pos", options=unit_options, below=False)
+UNITS = UnitFilter("unit", "申请单位", options=unit_options)
+UNITS_OF_CASE = UnitFilter("unit", "申请单位", path="case.scope_pos", options=unit_options)
 ITEM_OF_CASE = Column("item", "事项", value=lambda row: queries.item_name(row.case.item), needs=("case.item",))
 OVERVIEW = ViewPage(
     code="governance.supervision", path="governance/supervision/", title="全程监督", permission=SIGNED_IN, view=overview,
@@ -117,13 +191,16 @@ SUPERVISED = ListPage(
     filters=(
         ChoiceFilter("state", "状态", options=LIFE.choices, facets=False),
         ChoiceFilter("item", "事项", options=queries.item_options, facets=False),
+        ChoiceFilter("area", "条线", options=queries.line_options, facets=False),
         UNITS,
         BoolFilter("overdue", "超期"),
         BoolFilter("red_card", "有红牌"),
         BoolFilter("yellow_card", "有黄牌"),
         BoolFilter("corrected", "补正过"),
         BoolFilter("stuck", "无人可办"),
+        BoolFilter("accepted", "受理过", condition=Q(accepted_at__isnull=False)),
         DateRangeFilter("submitted_at", "提交时间"),
+        DateRangeFilter("accepted_at", "受理时间"),
         DateRangeFilter("ended_at", "办结时间"),
     ),
     default_sort="-pk",
@@ -156,6 +233,7 @@ STEPS = ListPage(
     filters=(
         ChoiceFilter("state", "状态", options=STEP_STATES, facets=False),
         ChoiceFilter("item", "事项", path="case.item", options=queries.item_options, facets=False),
+        ChoiceFilter("area", "条线", path="case.area", options=queries.line_options, facets=False),
         ChoiceFilter("stage", "环节类型", options=tuple(STAGES.items()), facets=False),
         TextFilter("name", "环节名称", lookup="exact"),
         UNITS_OF_CASE,
@@ -191,6 +269,7 @@ CARDS = ListPage(
     filters=(
         ChoiceFilter("rung", "预警", facets=False),
         ChoiceFilter("item", "事项", options=queries.item_options, facets=False),
+        ChoiceFilter("area", "条线", options=queries.line_options, facets=False),
         UNITS,
         DateRangeFilter("reached_at", "触发时间"),
     ),

@@ -13,7 +13,6 @@ from zhiguan.kernel.flow import service
 from zhiguan.kernel.flow.models import Card, Case, Delegation, Seat, Step
 from zhiguan.kernel.flow.tests import sample
 from zhiguan.kernel.flow.tests.conftest import open_nodes
-from zhiguan.kernel.flow.tests.machine import let_the_bureau_apply
 from zhiguan.kernel.ledger.models import LedgerEvent
 from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import system
@@ -26,6 +25,7 @@ from zhiguan.kit.pages.conformance import (
     Visitor,
     html,
 )
+from zhiguan.kit.pages.recent import forget
 
 pytestmark = pytest.mark.django_db
 
@@ -286,7 +286,6 @@ def test_a_decision_sent_again_because_no_answer_came_leads_to_the_case(office, 
 
 
 def test_a_sub_case_is_opened_on_the_page_and_leads_to_its_form(office, case_at):
-    let_the_bureau_apply(office)
     case = case_at("review", "one")
     visitor = Visitor(office.actor("赵审查"))
     assert "发起子办件" not in html(visitor.get(page_of(case)))  # not claimed yet
@@ -300,6 +299,7 @@ def test_a_sub_case_is_opened_on_the_page_and_leads_to_its_form(office, case_at)
     refused = visitor.post(f"{page_of(case)}decide/", {"outcome": "agree", "opinion": "可"})
     assert refused.status_code == 409 and "还有子办件没有办结" in html(refused)
     child.refresh_from_db()
+    assert child.unit == case.unit and child.applicant.name == "赵审查"
     assert child.title in html(visitor.get(page_of(case))) and "上级办件" in html(visitor.get(page_of(child)))
 
 
@@ -471,3 +471,45 @@ def test_delegations_end_by_themselves(office):
     )
     text = html(Visitor(office.actor("张申请")).get(reverse("governance.delegation")))
     assert "已到期" in text
+
+
+def test_an_expert_without_any_permission_finds_the_work_in_menu_and_to_dos(office, case_at):
+    """Who was asked to a step sees the lists of cases and, there, what they were asked alone."""
+    from zhiguan.kit.pages.menu import menu
+    from zhiguan.site import desk
+
+    case, other = case_at("review", "one"), case_at("review", "one")
+    expert = office.actor("褚专家")
+
+    def titles() -> list[str]:
+        expert = office.actor("褚专家")
+        with expert.acting():
+            return [entry.title for group in menu(expert) if group.code == "governance" for entry in group.items]
+
+    assert not expert.permissions and titles() == []
+    assert desk.todo_count(expert) == 0
+    office.does("赵审查", service.add_sign_before, case, people=[office.people["褚专家"]], reason="请专家先看")
+    forget(expert)
+    assert titles() == ["待办办件", "已办办件", "抄送我的", "办件查询", "授权代办"]
+    expert = office.actor("褚专家")
+    with expert.acting():
+        kinds = {kind["todo"].code: kind for kind in desk.todos(expert)}
+        assert kinds["governance.todo"]["count"] == 1 == desk.todo_count(expert)
+        assert [item["title"] for item in kinds["governance.todo"]["items"]] == [case.title]
+    visitor = Visitor(expert)
+    assert case.code in html(visitor.get("/governance/todo/"))
+    listed = html(visitor.get("/governance/case/"))
+    assert case.code in listed and other.code not in listed
+    assert visitor.get(f"/governance/case/{other.pk}/").status_code == 404
+    office.agrees("褚专家", case)  # afterwards it stands among what was handled
+    forget(expert)
+    assert "已办办件" in titles() and case.code in html(visitor.get("/governance/handled/"))
+
+
+def test_the_bells_count_holds_the_to_dos_of_cases(office, case_at):
+    from zhiguan.site import desk
+
+    case_at("lead")
+    actor = office.actor("李领导")
+    with actor.acting():
+        assert desk.todo_count(actor) == 1

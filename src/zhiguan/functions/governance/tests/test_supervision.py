@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -11,6 +14,7 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.urls import resolve
 from django.utils import timezone
+from openpyxl import load_workbook
 
 from zhiguan.functions.governance import course_figures, pages
 from zhiguan.kernel.calendar.declare import LOCAL
@@ -18,7 +22,10 @@ from zhiguan.kernel.flow import service
 from zhiguan.kernel.flow.models import Card, Case, Step
 from zhiguan.kernel.flow.tallies import gather
 from zhiguan.kernel.flow.tests.test_cards import clock_of
-from zhiguan.kit.pages.conformance import Visitor, html
+from zhiguan.kernel.metrics import service as metrics
+from zhiguan.kernel.trace.models import Entry
+from zhiguan.kit.errors import Denied, Invalid
+from zhiguan.kit.pages.conformance import Visitor, bytes_of, html
 from zhiguan.kit.pages.listing import Listing
 
 pytestmark = pytest.mark.django_db
@@ -40,14 +47,14 @@ def pairs(actor, code: str) -> list[tuple[int, str]]:
     period = course_figures.Period.of(code)
     organs = course_figures.by_organ(actor, period)
     heat, present = course_figures.heat(actor), course_figures.present(actor)
-    found = [(each["value"], each["url"]) for each in course_figures.figures(organs, period) if each["title"] != "按时办结率"]
+    found = [(each["value"], each["url"]) for each in course_figures.figures(actor, organs, period) if each["title"] != "按时办结率"]
     found += [(present["open"], present["open_url"]), (present["stuck"], present["stuck_url"])]
     found += [(count, url) for _, _, count, url in present["waiting"]]
     for row in heat["rows"]:
         found.append((row["total"], row["url"]))
         for cell in row["cells"]:
-            found += [(cell["count"], cell["url"]), (cell["yellow"], cell["yellow_url"]), (cell["red"], cell["red_url"])]
-    for row in course_figures.organ_league(organs, period):
+            found += [(cell["count"], cell["count_url"]), (cell["yellow"], cell["yellow_url"]), (cell["red"], cell["red_url"])]
+    for row in course_figures.organ_league(actor, organs, period):
         found += [(row[name], row[url]) for name, url in (("ended", "url"), ("granted", "granted_url"),
                   ("refused", "refused_url"), ("overdue", "overdue_url"))]  # fmt: skip
     for row in course_figures.step_league(actor, period):
@@ -97,6 +104,112 @@ def test_every_figure_is_the_rows_it_opens(office, busy, period, gathered):
     assert sum(1 for count, _ in found if count) > (15 if period == "twelve" else 5)
 
 
+@pytest.fixture
+def narrow(office):
+    """A supervisor of the first organ alone, beside the one of the whole city."""
+    from zhiguan.kernel.identity.models import Grant, Role
+
+    Grant.objects.create(account=office.accounts["褚专家"], role=Role.objects.get(code="t.supervise"), scope="organ",
+                         unit=office.units["甲"], state="active", valid_from=date(2020, 1, 1))  # fmt: skip
+    return "褚专家"
+
+
+def test_a_metric_is_the_pages_figure_and_the_rows_it_opens(office, busy, narrow):
+    """For both scopes: each metric by its code, as the page shows it, and as many rows as its address opens."""
+    wholes = {}
+    for name in ("冯监督", narrow):
+        actor = office.actor(name)
+        with actor.acting():
+            period = course_figures.Period.of("twelve")
+            dims = {"start": period.first, "end": period.end}
+            organs = course_figures.by_organ(actor, period)
+            for each in course_figures.figures(actor, organs, period):
+                read = metrics.read(each["code"], actor, **dims)
+                assert (read.value, read.url) == (each["value"], each["url"]), each
+            present = course_figures.present(actor)
+            read = metrics.read("flow.open", actor)
+            assert (read.value, read.url) == (present["open"], present["open_url"])
+            for row in course_figures.organ_league(actor, organs, period):
+                for code, shown in (("flow.closed", "ended"), ("flow.elapsed_days", "days"), ("flow.rounds", "rounds"),
+                                    ("flow.overdue", "overdue")):  # fmt: skip
+                    assert metrics.value(code, actor, organ=row["code"], **dims) == row[shown]
+            for row in course_figures.step_league(actor, period):
+                of = {"item": row["code"], "step": row["name"], **dims}
+                for code, shown in (("flow.steps", "count"), ("flow.step_hours", "hours"), ("flow.returned", "undone")):
+                    assert metrics.value(code, actor, **of) == row[shown]
+            wholes[name] = counted_by_metrics(actor, dims)
+    assert wholes["冯监督"]["flow.submitted"] == wholes[narrow]["flow.submitted"] + 1  # the other organ's
+    assert wholes[narrow]["flow.submitted"] > 5 and wholes[narrow]["flow.open"] and wholes[narrow]["flow.red_cards"]
+
+
+def counted_by_metrics(actor, dims) -> dict:
+    """Every count of cases, of the whole and in groups, is the number of rows that its address opens."""
+    whole = {}
+    for metric in metrics.catalogue(actor):
+        asked = dims if metric.timed else {}
+        if not metric.code.startswith("flow."):
+            continue
+        read = whole[metric.code] = metrics.read(metric.code, actor, **asked)
+        if metric.kind != "integer":
+            assert opened(actor, read.url) or read.value is None
+            continue
+        assert read.value == opened(actor, read.url), metric.code
+        for by in metric.dimensions:
+            groups = metrics.series(metric.code, actor, by, **asked)
+            assert sum(group.value for group in groups) == read.value, (metric.code, by)
+            for group in groups:
+                assert not group.url or group.value == opened(actor, group.url), (metric.code, by, group)
+    assert len(whole) > 20
+    return {code: read.value for code, read in whole.items()}
+
+
+def test_metrics_of_cases_are_of_whole_months_and_of_supervisors(office, busy):
+    actor = office.actor("冯监督")
+    with actor.acting():
+        for dims in ({"start": "2026-03-02"}, {"end": "2026-03-30"}, {"month": "2026-03", "start": "2026-03-10"}):
+            with pytest.raises(Invalid):
+                metrics.value("flow.closed", actor, **dims)
+        assert metrics.value("flow.closed", actor, month="2026-02") == 0
+        assert metrics.value("flow.on_time", actor, month="2020-02") is None
+    for name in ("陈外人", "李领导"):
+        with pytest.raises(Denied):
+            metrics.value("flow.open", office.actor(name))
+        assert not [each for each in metrics.catalogue(office.actor(name)) if each.code.startswith("flow.")]
+
+
+@pytest.mark.parametrize("table", ["heat", "organs", "steps"])
+def test_a_table_is_exported_as_it_is_shown_and_traced(office, busy, table):
+    actor = office.actor("冯监督")
+    visitor = Visitor(actor)
+    address = "/governance/supervision/"
+    page = html(visitor.get(address, {"period": "twelve"}))
+    section = page[page.index({"heat": "停在哪些环节", "organs": "单位办件排行</h2>", "steps": "环节用时排行</h2>"}[table]) :]
+    body = section[section.index("<tbody>") : section.index("</tbody>")]
+    shown = [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", body)]
+    query = {"period": "twelve", "table": table}
+    lines = list(csv.reader(io.StringIO(bytes_of(visitor.get(address, {**query, "_export": "csv"})).decode("utf-8-sig"))))
+    told = [text for line in lines[1:] for text in line[:-1]]
+    if table != "heat":  # there cards share a cell with their count
+        assert len(told) == len(shown)
+        for given, drawn in zip(told, shown, strict=True):
+            assert given == drawn or abs(float(given) - float(drawn)) < 0.051, (given, drawn)  # the page rounds
+    else:
+        assert lines[1][0] == shown[0] and lines[1][-2] == shown[-1]
+    for line in lines[1:]:
+        path = line[-1].split("testserver", 1)[1]
+        assert opened(actor, path) == int(line[-2] if table == "heat" else line[1] if table == "organs" else line[2])
+    sheet = load_workbook(io.BytesIO(bytes_of(visitor.get(address, {**query, "_export": "xlsx"})))).active
+    assert sheet.max_row == len(lines) > 1 and [cell.value for cell in sheet[1]] == lines[0]
+    traced = Entry.objects.filter(code="site.page.export").order_by("pk")
+    assert len(traced) == 2 and traced[0].subject_id == "governance.supervision"
+
+
+def test_nothing_is_exported_without_a_remit(office, busy):
+    answer = Visitor(office.actor("陈外人")).get("/governance/supervision/", {"table": "organs", "_export": "csv"})
+    assert answer.status_code == 403
+    assert "导出" not in html(Visitor(office.actor("陈外人")).get("/governance/supervision/"))
+
+
 def test_who_has_no_remit_counts_nothing(office, busy):
     for name in ("陈外人", "李领导"):
         actor = office.actor(name)
@@ -141,5 +254,5 @@ def test_a_month_ends_at_local_midnight(office, case_at):
         with actor.acting():
             for each in (3, 4):
                 period = course_figures.Period("month", date(2026, each, 1), date(2026, each, 1))
-                figure = course_figures.figures(course_figures.by_organ(actor, period), period)[1]
+                figure = course_figures.figures(actor, course_figures.by_organ(actor, period), period)[1]
                 assert figure["value"] == int(each == month) == opened(actor, figure["url"])
