@@ -337,9 +337,9 @@ RULES = (
           repeated_correction, corrected_cases, "25 2 * * *"),
     _rule("split_applications", "疑似拆分申请", "major", LAW, "同一单位在判定天数内就同一事项申请的件数达到判定值。", split_applications,
           applicants, "30 2 * * *"),
-    _rule("favourite_supplier", "疑似中意供应商", "major", FAIR, "按季回看判定月数，就车辆维修、购置、资产评估、处置回收、办公用房维修分别统计："
+    _rule("favourite_supplier", "疑似中意供应商", "major", FAIR, "按季回看判定月数，就车辆维修、购置、资产评估、处置回收、办公用房维修和租用分别统计："
           "同一单位多数选用同一家，占比远高于其他单位同类事项中该家的占比，且不像偶然。", favourite_supplier, _givers, "35 2 * * *", quarters),
-    _rule("handler_supplier", "经办人的办件集中于一家供应商", "major", FAIR, "按季回看判定月数，按受理、审查、决定人员统计办件所涉的评估机构、回收单位、供应商、施工单位："
+    _rule("handler_supplier", "经办人的办件集中于一家供应商", "major", FAIR, "按季回看判定月数，按受理、审查、决定人员统计办件所涉的评估机构、回收单位、供应商、施工单位、出租方："
           "同一人经办的多数涉及同一家，占比远高于其他人经办的同类办件。", handler_supplier, _handlers, "40 2 * * *", quarters),
 )  # fmt: skip
 

@@ -224,12 +224,14 @@ class CaseView:
 
 @dataclass(frozen=True)
 class Choice:
-    """One row offered by a lookup; ``fills`` are values of sibling fields that choosing it fills in."""
+    """One row offered by a lookup; ``fills`` are values of sibling fields that choosing it fills in. ``code`` is its
+    number where that is not its label: workbooks and programs may name it by either."""
 
     value: Any
     label: str
     note: str = ""
     fills: Mapping[str, Any] = field(default_factory=dict)
+    code: str = ""
 
 
 def _nothing(*_: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ REPAIRS = ServiceItem(
     facts="approvals.office_repair_plan",
     flow="flows/office_repair_plan.bpmn",
     decisions={"route": "flows/office_repair_plan_route.dmn"},
-    title='unit.name + string(year) + "年办公用房维修计划（" + string(count(rows)) + "项）"',
+    title='unit.name + string(year) + "年办公用房维修计划" + (if count(rows) = 0 then "" else "（" + string(count(rows)) + "项）")',
     document="space.repair_decision",
     life_events=("办公用房维修", "年度预算编制"),
     icon="tools",
@@ -71,6 +71,8 @@ SIZE = ServiceItem(
     sections=(
         Section("申请事由", (
             Field("way", "申请类型", "choice", required=True, default="adjust", choices=tuple(SizeWay.choices)),
+            Field("landlord", "出租方", max_length=80, visible_if='way = "lease"', required_if='way = "lease"',
+                  help="拟租用房屋的出租单位全称，与租用方案一致。"),
             Field("reason", "申请理由", "long_text", required=True),
             Field("effective_on", "拟执行日期", "date", required=True),
         )),

@@ -159,7 +159,18 @@ def repairs_begun(start: date, end: date) -> Iterator[Award]:
         yield Award(plan.unit, plan.contractor, plan.begun_on, link, plan.approved_yuan, plan.case_no)
 
 
-AWARDS = (Awards("space.repairs", "办公用房维修", "施工单位", repairs_begun),)
+def leases(start: date, end: date) -> Iterator[Award]:
+    """Whom premises were leased from, on the day the size approved for it begins."""
+    rows = OrganSize.objects.filter(valid_from__gte=start, valid_from__lt=end).exclude(landlord="")
+    for size in rows.exclude(state="revoked").select_related("unit"):
+        link = {"type": "space.organsize", "id": size.pk, "label": str(size)}
+        yield Award(size.unit, size.landlord, size.valid_from, link, source=size.case_no)
+
+
+AWARDS = (
+    Awards("space.repairs", "办公用房维修", "施工单位", repairs_begun),
+    Awards("space.leases", "办公用房租用", "出租方", leases),
+)
 DAILY = {"area": "space", "lookback_days": 1, "periods": months}
 RULES = (
     Rule(code="space.office_over_standard", name="办公室超面积标准", severity="major",

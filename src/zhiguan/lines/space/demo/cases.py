@@ -53,7 +53,8 @@ def _sizes(cast: demo.Cast) -> None:
 
     applies("clerk", 0, "人员编制调整后重新核定")
     applies("fleet", 3, "编制调整").submits().reaches("accept")
-    applies("fleet", 9, "现址面积不足，拟租用过渡用房", way="lease").submits().reaches("expert").agrees("租用面积应按缺口控制。")
+    applies("fleet", 9, "现址面积不足，拟租用过渡用房", way="lease",
+            landlord="上海申源物业发展有限公司").submits().reaches("expert").agrees("租用面积应按缺口控制。")
     applies("clerk", 10, "业务量增加").submits().reaches("review").suspends(
         5, "专家评审", "用房缺口测算送专家评审，评审期间中止计时。")  # fmt: skip
     applies("fleet", 27, "合署办公后核定").submits().reaches("review")

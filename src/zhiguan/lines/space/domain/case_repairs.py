@@ -33,7 +33,7 @@ def _prefill(actor: Actor, unit: Any) -> Mapping[str, Any]:
 def _offered(actor: Actor, unit: Any, text: str) -> list[Choice]:
     """The unit's buildings with what the register knows: age, area, the last repair."""
     rows = _buildings(unit).filter(Q(name__icontains=text) | Q(code__istartswith=text)).order_by("code")[:50]
-    return [Choice(row.pk, row.name, _told(row), {"area": str(row.gross_area)}) for row in rows]
+    return [Choice(row.pk, row.name, _told(row), {"area": str(row.gross_area)}, row.code) for row in rows]
 
 
 def _names(keys: Iterable[Any]) -> dict[Any, str]:
@@ -131,7 +131,7 @@ def _document(case: CaseView) -> Mapping[str, Any]:
         for number, row in rows
     ]  # fmt: skip
     return {
-        "title": f"关于下达{case.unit.name}{year}年办公用房维修计划的批复", "to": case.unit.name,
+        "title": f"关于下达{case.unit.name}{year}年\n办公用房维修计划的批复", "to": case.unit.name,
         "paragraphs": [
             f"你单位关于办公用房维修项目的申请（办件编号 {case.code}）收悉。经审查，现批复如下：",
             f"同意将{len(table)}个项目列入{year}年办公用房维修计划（见附表），批准投资合计"

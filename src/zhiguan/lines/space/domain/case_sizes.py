@@ -60,6 +60,10 @@ def _area(values: Mapping[str, Any]) -> Decimal:
     return Decimal(values.get("approved") or values["wanted"])
 
 
+def _landlord(values: Mapping[str, Any]) -> str:
+    return (values.get("landlord") or "") if values.get("way") == SizeWay.LEASE else ""
+
+
 def _check(actor: Actor, unit: Any, values: Mapping[str, Any]) -> Iterable[Problem]:
     """Posts, level and present area are those of the ledgers; the measured area follows; what is asked for is within it."""
     if values.get("level") != (level := _level(unit)):
@@ -109,7 +113,7 @@ def _effect(actor: Actor, case: CaseView) -> Mapping[str, Any]:
     start = max(_day(case.values["effective_on"]), timezone.localdate())
     made = sizes.approve_size(
         actor, unit=case.unit, need=_need(case.values), approved_area=_area(case.values), valid_from=start,
-        document_no=case.document_no, reason=f"办件 {case.code}", case=case.code,
+        landlord=_landlord(case.values), document_no=case.document_no, reason=f"办件 {case.code}", case=case.code,
     )  # fmt: skip
     text = f"核定办公用房总建筑面积 {made.approved_area:,.2f} 平方米，自 {made.valid_from:%Y-%m-%d} 起执行。"
     return {"text": text, "links": [{"type": "space.organsize", "id": made.pk, "label": str(made)}]}
@@ -119,18 +123,23 @@ def _document(case: CaseView) -> Mapping[str, Any]:
     start = max(_day(case.values["effective_on"]), timezone.localdate())
     found = _measured(case.values, start)
     assert found is not None, "checked before the decision takes effect"
+    landlord = _landlord(case.values)
+    way = SizeWay(case.values["way"]).label + (f"，出租方：{landlord}" if landlord else "")
     people = "、".join(f"{GRADE_NAMES[grade]}{count}人" for grade, count in _need(case.values).people.items())
     return {
-        "title": f"关于核定{case.unit.name}办公用房规模的意见", "to": case.unit.name,
+        "title": f"关于核定{case.unit.name}\n办公用房规模的意见", "to": case.unit.name,
         "paragraphs": [
-            f"你单位关于办公用房规模的申请（办件编号 {case.code}，{SizeWay(case.values['way']).label}）收悉。经审查，现核定如下：",
+            f"你单位关于办公用房规模的申请（办件编号 {case.code}，{way}）收悉。经审查，现核定如下：",
             f"按编制定员{_need(case.values).posts}人（{people}）测算，总建筑面积为{found.gross:,.2f}平方米（测算过程见附表）；"
             f"核定你单位办公用房总建筑面积{_area(case.values):,.2f}平方米，自{start:%Y年%-m月%-d日}起执行。",
             "请在核定规模内配置和使用办公用房，不得超面积占用；超出部分应当腾退。",
         ],
         "basis": ["《党政机关办公用房建设标准》", "《党政机关办公用房管理办法》"],
-        "columns": ["项目", "算式", "面积（平方米）", "依据"],
-        "table": [[line.name, line.formula, f"{line.area:,.2f}", line.basis] for line in found.lines],
+        "columns": ["项目", "算式", "面积（平方米）"],
+        "table": [
+            [line.name if line.verified else f"{line.name}（标准未核对原文）", line.formula, f"{line.area:,.2f}"]
+            for line in found.lines
+        ],
     }  # fmt: skip
 
 

@@ -26,7 +26,7 @@ def measured(need: Need, day: date | None = None) -> Size:
 @transaction.atomic
 def approve_size(
     actor: Actor, *, unit: Any, need: Need, approved_area: Decimal, valid_from: date, document_no: str = "",
-    reason: str = "", case: str = "",
+    landlord: str = "", reason: str = "", case: str = "",
 ) -> OrganSize:  # fmt: skip
     """核定规模: what an organ may have from a day on; the size in force until then ends that day.
 
@@ -51,7 +51,7 @@ def approve_size(
         "staffing": dict(need.people), "office_area": size.office, "service_area": size.service,
         "equipment_area": size.equipment, "ancillary_area": size.ancillary, "computed_area": size.gross,
         "approved_area": approved_area, "working": [line.as_json() for line in size.lines], "valid_from": valid_from,
-        "document_no": document_no, "case_no": case,
+        "landlord": landlord.strip(), "document_no": document_no, "case_no": case,
     }  # fmt: skip
     return ledger.create(OrganSize, actor, values, name="核定", reason=reason, case=case)
 

@@ -49,6 +49,7 @@ class SizeForm(PageForm):
         label="核定总建筑面积（平方米）", help_text="不得超过按标准测算的面积；可先在“规模测算”中测算。", **AREA
     )
     valid_from = forms.DateField(label="起始日期")
+    landlord = forms.CharField(label="出租方", max_length=80, required=False, help_text="为租用办公用房核定的，填写出租单位全称。")
     document_no = forms.CharField(label="核定文号", max_length=80, required=False)
 
     def setup(self) -> None:

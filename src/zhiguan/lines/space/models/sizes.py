@@ -18,7 +18,7 @@ class OrganSize(LedgerRecord):
     """核定规模: how much an organ may have from a day on; ``working`` is the computation, line by line, as JSON.
 
     ``computed_area`` is what the standard gives, ``approved_area`` what was decided (both gross floor area);
-    ``basic_area`` is the usable area of offices, service and equipment rooms that follows from the computation.
+    ``landlord`` is whom premises are leased from where the size was approved for a lease. ``basic_area`` is the usable area of offices, service and equipment rooms that follows from the computation.
     """
 
     row_rule = OF_UNIT
@@ -36,6 +36,7 @@ class OrganSize(LedgerRecord):
     working = models.JSONField("测算过程", default=list)
     valid_from = models.DateField("起始日期")
     valid_to = models.DateField("终止日期", null=True, blank=True)
+    landlord = models.CharField("出租方", max_length=80, blank=True)
     document_no = models.CharField("核定文号", max_length=80, blank=True)
     case_no = models.CharField("办件编号", max_length=40, blank=True, editable=False)
 

@@ -89,7 +89,7 @@ SIZE = DetailPage(
             area("computed_area", "测算总建筑面积"), area("office_area", "办公室使用面积"),
             area("service_area", "服务用房使用面积"), area("equipment_area", "设备用房使用面积"),
             area("ancillary_area", "附属用房建筑面积"), Date("valid_from", "起始日期"), Date("valid_to", "终止日期"),
-            Column("document_no", "核定文号"), Column("case_no", "办件编号"),
+            Column("landlord", "出租方"), Column("document_no", "核定文号"), Column("case_no", "办件编号"),
         )),
         Custom("space/working.html", context=working, title="测算过程"),
     ),
@@ -122,7 +122,7 @@ SIZE_NEW = FormPage(
         Section("单位与标准", ("unit", "level", "height_class")),
         Section("编制定员（按职务层次）", GRADES, help="空缺编制按最低层次填写；工勤人员不单独配备办公室，不计入。"),
         Section("附属用房", ("canteen", "cars", "bicycles", "ebikes", "guards")),
-        Section("核定", ("approved_area", "valid_from", "document_no")),
+        Section("核定", ("approved_area", "valid_from", "landlord", "document_no")),
     ),
     help="核定新规模后，该单位现行规模自动终止于新规模的起始日期。",
 )  # fmt: skip

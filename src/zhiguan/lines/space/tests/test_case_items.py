@@ -8,7 +8,9 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from zhiguan.functions.governance import workbooks
 from zhiguan.kernel.calendar import service as calendar
+from zhiguan.kernel.documents.service import OutcomeDocument
 from zhiguan.kernel.flow import definitions, service
 from zhiguan.kernel.flow.engine import compiled
 from zhiguan.kernel.flow.tests.office import PDF, Office
@@ -18,6 +20,7 @@ from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import system
 from zhiguan.kit.errors import Conflict, Denied, Invalid
+from zhiguan.lines.space import rules
 from zhiguan.lines.space.domain import register, repairs, sizes
 from zhiguan.lines.space.domain.size import Need
 from zhiguan.lines.space.items import REPAIRS, SIZE
@@ -180,9 +183,19 @@ def test_a_lease_goes_to_the_panel_and_asks_for_its_plan(office):
     case = office.applies(SIZE, "application", "staffing", reason="租用", effective_on=start_day(), way="lease")
     with pytest.raises(Invalid, match="租用方案"):
         office.submits(case)
+    with pytest.raises(Invalid, match="出租方"):
+        office.submits(case)
     office.acts("经办人", service.add_file, case, material="lease", content=PDF + b"%lease", name="租用.pdf")
-    case = office.goes(office.submits(case), "单位领导", "受理", "审查")
+    case = office.goes(office.submits(case, landlord="某物业公司"), "单位领导", "受理", "审查")
     assert case.decisions["route"]["panel"] is True
+    case = office.decides("决定", office.all_decide(office.decides("受理", case), "panel"))
+    size = OrganSize.objects.get()
+    assert size.landlord == "某物业公司" and "出租方：某物业公司" in OutcomeDocument.objects.get().values["paragraphs"][0]
+    begun = size.valid_from
+    (award,) = rules.leases(begun, begun + timedelta(days=1))
+    assert (award.unit, award.firm, award.source) == (size.unit, "某物业公司", case.code)
+    sizes.revoke(system("tests"), size, reason="误录")
+    assert not list(rules.leases(begun, begun + timedelta(days=1)))
 
 
 def test_another_size_set_meanwhile_stops_the_decision(office, world):
@@ -222,3 +235,27 @@ def test_the_guide_has_its_facts(world):
     for item in (REPAIRS, SIZE):
         facts = reference.thresholds(item.facts, on=timezone.localdate())
         assert {"applicant", "materials", "steps", "outcome"} <= {code.removeprefix(f"{item.facts}.") for code in facts.facts}
+
+
+def test_a_program_names_buildings_as_people_do(office, make_building):
+    """By name, not by key; what is not there or not one alone is named by its path."""
+    made = make_building(unit=office.world.organ, name="政务大楼")
+    case = office.applies(REPAIRS, reason="漏雨")
+
+    def told(*rows):
+        return office.acts("经办人", keyed, {"rows": list(rows)}, case)
+
+    def keyed(actor, values, row):
+        return workbooks.keyed(values, row, actor)
+
+    assert told({"building": "政务大楼"}, {"building": made.pk})[0]["rows"] == [
+        {"building": made.pk, "area": "6000.00"}, {"building": made.pk}
+    ]  # fmt: skip
+    assert told({"building": made.code, "area": "9"})[0]["rows"] == [{"building": made.pk, "area": "9"}]
+    _, wrong = told({"building": "政务大楼"}, {"building": "政务"}, {"building": "没有的楼"})
+    assert wrong == {
+        "rows.2.building": "在台账中没有找到这一条，相近的有：政务大楼。", "rows.3.building": "在台账中没有找到这一条。"
+    }  # fmt: skip
+    twin = make_building(unit=office.world.organ, name="政务大楼")
+    _, wrong = told({"building": "政务大楼"})
+    assert wrong == {"rows.1.building": f"在台账中有多条，请写编号：{made.code}、{twin.code}。"}
