@@ -14,10 +14,10 @@ from zhiguan.kernel.flow.definitions import process_of
 from zhiguan.kernel.flow.lifecycle import WRITABLE
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.api import Making, Resource
-from zhiguan.kit.errors import NotFound, Refusal
+from zhiguan.kit.errors import Invalid, NotFound, Refusal
 from zhiguan.kit.pages import SIGNED_IN, Column, VerbAction
 
-from . import forms
+from . import forms, workbooks
 from .pages import case, lists, standing
 
 # --- what a program reads ---------------------------------------------------------------------------------------------
@@ -86,12 +86,20 @@ def correction_of(row: Any) -> list[dict[str, str]] | None:
 
 
 def _with_values(verb: Any) -> Any:
-    """A verb that takes the form's values; what is wrong with them is named as the program sent it, below ``values``."""
+    """A verb that takes the form's values, with ledger rows, people and units named as on paper or by their keys; what is
+    wrong with them is named as the program sent it, below ``values``."""
 
     def act(actor: Actor, row: Any, **given: Any) -> Any:
+        wrong: dict[str, str] = {}
+        if given.get("values"):
+            given["values"], wrong = workbooks.keyed(given["values"], row, actor)
         try:
-            return verb(actor, row, **given)
+            done = verb(actor, row, **given)
+            if wrong:
+                raise Invalid("填写的内容不符合要求，请按 errors 逐项更正。")
+            return done
         except Refusal as refusal:
+            refusal.fields = {**refusal.fields, **wrong}
             parts = {part.name for part in flow_forms.parts(service.item_of(row.item))}
             refusal.fields = {
                 f"values.{path}" if path.split(".", 1)[0] in parts else path: text for path, text in refusal.fields.items()

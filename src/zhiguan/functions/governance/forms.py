@@ -10,7 +10,6 @@ from django import forms
 from django.db.models import Q
 
 from zhiguan.kernel.flow import forms as flow_forms
-from zhiguan.kernel.flow import queries as flow
 from zhiguan.kernel.flow import service
 from zhiguan.kernel.flow.declare import Field, Table
 from zhiguan.kernel.flow.definitions import process_of
@@ -181,11 +180,11 @@ class CorrectForm(PageForm):
 
 class SubcaseForm(PageForm):
     item = forms.ChoiceField(
-        label="事项", choices=(), help_text="子办件由您作为申请人办理；子办件没有办结之前，本办件不能继续。"
+        label="事项", choices=(), help_text="就本办件的申请单位依职权发起，由您填写提交，须由其他人员受理审查；子办件没有办结之前，本办件不能继续。"
     )
 
     def setup(self) -> None:
-        found = flow.items_for(self.actor) if self.actor is not None else []
+        found = service.openable(self.actor, self.obj) if self.actor is not None and self.obj is not None else []
         self.fields["item"].choices = [(item.code, f"{item.number} {item.name}") for item in found]
 
 
@@ -266,7 +265,10 @@ class AuthoriseForm(PageForm):
 
 # --- for programs -----------------------------------------------------------------------------------------------------
 
-VALUES = "申请表的内容：数据项代码与值，表格为对象数组。与申请页面相同的检查，问题指明 values 之下的数据项（表格的行从 1 起）。"
+VALUES = (
+    "申请表的内容：数据项代码与值，表格为对象数组。台账记录、单位、人员填写名称或编号（车牌号、资产编号、楼宇名称、单位名称、人员编号等），"
+    "也可以填写系统内的编号；没有找到或者有多条的，逐项指明。与申请页面相同的检查，问题指明 values 之下的数据项（表格的行从 1 起）。"
+)
 
 
 class MaterialRow(forms.Form):

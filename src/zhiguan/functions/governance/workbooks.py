@@ -5,16 +5,17 @@ The reading and checking are the kit's bulk import; here a table of a form only 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.core.files import File
+from django.db.models import Q
 from django.http import HttpResponse
 
 from zhiguan.kernel.flow import forms as flow_forms
 from zhiguan.kernel.flow import service
-from zhiguan.kernel.flow.declare import Field, Table
-from zhiguan.kernel.orgs.service import Person
+from zhiguan.kernel.flow.declare import Field, ServiceItem, Table
+from zhiguan.kernel.orgs.service import Person, Unit
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Invalid
 from zhiguan.kit.importing import checking, workbooks
@@ -22,10 +23,17 @@ from zhiguan.kit.importing.declare import ImportColumn, Importer
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SHOWN = 20
+NEAR = 5
+NAMED = ("record", "person", "unit")
+"""Kinds whose stored value is a key."""
 
 
 Chosen = dict[tuple[str, Any], Mapping[str, Any]]
 """What the ledger's rows found while reading fill in beside themselves, by field and key."""
+
+
+class Unknown(ValueError):
+    """Nothing is called that."""
 
 
 def importer(table: Table, case: Any, chosen: Chosen | None = None) -> Importer:
@@ -61,10 +69,14 @@ def _column(field: Field, case: Any, chosen: Chosen) -> ImportColumn:
 
 
 def _record(field: Field, case: Any, actor: Actor, text: str, chosen: Chosen) -> Any:
+    """The ledger's row that is called exactly this (车牌号, 资产编号, 楼宇名称), as the page's search offers it."""
     found = service.work_of(case.item).lookups[field.lookup](actor, case.unit, text)
-    exact = [choice for choice in found if choice.label == text]
-    if len(exact) != 1:
-        raise ValueError("在台账中没有找到这一条" if not exact else "在台账中有多条，请写完整编号")
+    exact = [choice for choice in found if text.casefold() in (choice.label.casefold(), choice.code.casefold())]
+    if not exact:
+        near = "、".join(choice.label for choice in found[:NEAR])
+        raise Unknown("在台账中没有找到这一条" + (f"，相近的有：{near}" if near else ""))
+    if len(exact) > 1:
+        raise ValueError(f"在台账中有多条，请写编号：{'、'.join(choice.code or choice.label for choice in exact[:NEAR])}")
     chosen[field.name, exact[0].value] = exact[0].fills
     return exact[0].value
 
@@ -74,8 +86,63 @@ def _person(case: Any, text: str) -> int:
     people = Person.objects.within(case.unit)
     found = people.filter(code=text)[:1] or people.filter(name=text, active=True)[:2]
     if len(found) != 1:
-        raise ValueError("在本单位没有找到该人员，请填写姓名或人员编号" if not found else "有多人同名，请填写人员编号")
+        raise ValueError("有多人同名，请填写人员编号") if found else Unknown("在本单位没有找到该人员，请填写姓名或人员编号")
     return found[0].pk
+
+
+def _unit(text: str) -> int:
+    """A unit by its code, or by a full or short name that is its alone."""
+    found = Unit.objects.open().filter(code=text)[:1] or Unit.objects.open().filter(Q(name=text) | Q(short_name=text))[:2]
+    if len(found) != 1:
+        raise ValueError("有多个单位同名，请填写单位代码") if found else Unknown("没有找到该单位，请填写单位全称或单位代码")
+    return found[0].pk
+
+
+def keyed(values: Mapping[str, Any], case: Any, actor: Actor) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return values with the keys of the rows that a program named as people name them, by the same reader as a workbook's
+    cells, and what is wrong with them by path; what a chosen row fills in stands in blank columns beside it.
+
+    A number is a key and stays as it is, and so do texts that name nothing where they may be keys, or where the ledger's
+    own number is what the form keeps: the item's check says what is the matter with that row.
+    """
+    wrong: dict[str, str] = {}
+
+    def read(fields: Iterable[Field], row: Mapping[str, Any], within: str) -> dict[str, Any]:
+        made, chosen = dict(row), Chosen()
+        for field in fields:
+            text = made.get(field.name)
+            if field.kind not in NAMED or not isinstance(text, str) or not (text := text.strip()):
+                continue
+            try:
+                made[field.name] = _named(field, case, actor, text[:200], chosen)
+            except Unknown as error:
+                if not text.isdigit() and _keeps_keys(field, item):
+                    wrong[within + field.name] = f"{error}。"
+            except ValueError as error:
+                wrong[within + field.name] = f"{error}。"
+        return _filled(made, chosen)
+
+    item = service.item_of(case.item)
+    made = read(item.fields(), values, "")
+    for table in item.tables():
+        rows = made.get(table.name)
+        if isinstance(rows, list):
+            made[table.name] = [
+                read(table.fields, row, f"{table.name}.{number}.") if isinstance(row, Mapping) else row
+                for number, row in enumerate(rows, 1)
+            ]
+    return made, wrong
+
+
+def _keeps_keys(field: Field, item: ServiceItem) -> bool:
+    """Whether the form keeps a key: then the item's look-up tells what keys are called."""
+    return field.kind != "record" or hasattr(service.work_of(item.code).lookups[field.lookup], "names")
+
+
+def _named(field: Field, case: Any, actor: Actor, text: str, chosen: Chosen) -> Any:
+    if field.kind == "record":
+        return _record(field, case, actor, text, chosen)
+    return _person(case, text) if field.kind == "person" else _unit(text)
 
 
 def template(table: Table, case: Any, actor: Actor) -> HttpResponse:

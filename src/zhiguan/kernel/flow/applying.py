@@ -17,7 +17,7 @@ from zhiguan.kernel.trace import service as trace
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict, Denied, Invalid, NotFound
 
-from . import feel, forms, materials, queries
+from . import children, feel, forms, materials, queries
 from .clock import What
 from .declare import APPLY, Problem, ServiceItem
 from .desk import Desk, as_flow, item_of, next_code, on_desk, work_of
@@ -75,14 +75,18 @@ def create(
 ) -> Case:
     """新建申请: a draft for the actor's organ, filled with what the ledgers know already.
 
-    Raises ``Conflict`` when no version of the item's process is published.
+    A sub-case of ``parent`` is about the parent's organ, whoever opens it: at the bureau whoever handles such items
+    opens it of their office's own accord, within their scope. Raises ``Conflict`` when no version of the item's process is published.
     """
     item = item_of(item) if isinstance(item, str) else item
-    actor.require(item.permission(APPLY))
+    if parent is None:
+        actor.require(item.permission(APPLY))
+    elif not children.may_open(actor, item, parent):
+        raise Denied("您没有就该单位发起这一事项的权限。", code="permission_missing")
     if actor.person_id is None or actor.unit_id is None:
         raise Denied("只有绑定人员的账号可以申请。", code="no_person")
     person = orgs.Person.objects.select_related("unit").get(pk=actor.person_id)
-    unit = orgs.organ_of(person.unit) or person.unit
+    unit = parent.unit if parent is not None else orgs.organ_of(person.unit) or person.unit
     definition = queries.published(item.code)
     if definition is None:
         raise Conflict("该事项的流程尚未发布，暂不能申请。", code="no_flow")

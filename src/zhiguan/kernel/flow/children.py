@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zhiguan.kernel.notices import service as notices
+from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict
 
 from . import queries
+from .declare import APPLY, HANDLE, ServiceItem
 from .lifecycle import ENDED
 from .models import Case, Seat
 from .seating import OPEN_SEATS
@@ -15,6 +17,19 @@ from .telling import page_of
 
 if TYPE_CHECKING:
     from .desk import Desk
+
+
+def may_open(actor: Actor, item: ServiceItem, case: Case) -> bool:
+    """Tell whether the actor may open a sub-case of the item: they handle the item's cases over the case's organ, or
+    apply for them and belong to it."""
+    handles = actor.scope(item.permission(HANDLE)).covers(case.scope_pos)
+    return handles or (actor.can(item.permission(APPLY)) and actor.unit_pos is not None
+                       and case.unit.pos <= actor.unit_pos <= case.unit.pos_end)  # fmt: skip
+
+
+def openable(actor: Actor, case: Case) -> list[ServiceItem]:
+    """Return the items the actor may open sub-cases of."""
+    return [item for item in queries.items() if may_open(actor, item, case)]
 
 
 def wait(desk: Desk, *, but: int | None = None) -> None:

@@ -16,6 +16,7 @@ from .applying import (
     withdraw,
 )
 from .cards import look_again, raise_due
+from .children import openable
 from .course import (
     correct,
     grounds,
@@ -100,6 +101,7 @@ __all__ = [
     "open_correction",
     "open_seats",
     "open_subcase",
+    "openable",
     "preview",
     "problems_of",
     "put_on_duty",

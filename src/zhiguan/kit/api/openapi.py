@@ -216,7 +216,10 @@ def describe(work: Operations, model: type, versioned: bool) -> tuple[dict[str, 
         said[act.code] = {
             "parameters": [IDEMPOTENCY, _header("If-Match", "所依据的版本（ETag），可不填")],
             "requestBody": _body(work.bodies[act.code]),
-            "responses": {"200": success("办理后的记录", one, etag=True), **refusals(ACT_REFUSALS)},
+            "responses": {
+                "201" if act.makes else "200": success("新建的记录" if act.makes else "办理后的记录", one, etag=True),
+                **refusals(ACT_REFUSALS),
+            },
         }
     _, bodies = models_json_schema(
         [(body, "validation") for body in work.bodies.values()], ref_template=REF.replace("{model}", "{model}")

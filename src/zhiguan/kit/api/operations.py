@@ -316,7 +316,9 @@ class Operations:
             if act.when is not None and not act.when(obj):
                 raise Conflict(act.unfit or f"当前状态不能办理“{act.title}”。", code="state_unfit")
             values = cleaned(wanted(*filled(wanted.base_fields, given), actor=actor, obj=obj))
-            acted(lambda: act.verb(actor, obj, **values))
+            done = acted(lambda: act.verb(actor, obj, **values))
+            if act.makes:
+                return self._answer_for(request, actor, done.pk, 201, about=pk)
             return self._answer_for(request, actor, pk, 200)
 
         with working(actor):
@@ -340,12 +342,18 @@ class Operations:
         if "*" not in tags and self.etag(self.resource.detail, obj) not in tags:
             raise Stale("该记录已被他人修改，请重新读取后再提交。")
 
-    def _answer_for(self, request: HttpRequest, actor: Actor, pk: int, status: int) -> HttpResponse:
-        """Answer with the row after the act; with its key alone when the act took it out of the actor's sight."""
+    def _answer_for(
+        self, request: HttpRequest, actor: Actor, pk: int, status: int, *, about: int | None = None
+    ) -> HttpResponse:
+        """Answer with the row after the act; with its key alone when the act took it out of the actor's sight.
+
+        ``about`` is the row whose act made this one, when one did.
+        """
         page = self.resource.detail
         headers = {}
         if status == 201:
-            headers["Location"] = f"{request.path.rstrip('/')}/{pk}"
+            rows = request.path.rstrip("/")
+            headers["Location"] = f"{rows if about is None else rows.rsplit('/', 2)[0]}/{pk}"
         obj = page.rows(actor).filter(pk=pk).first() if page.allows(actor) else None
         if obj is None:
             return answer({"id": pk}, status, **headers)

@@ -258,8 +258,8 @@ def _involved(actor: Actor, case: Any) -> bool:
 
 
 def _may_open(actor: Actor, case: Any) -> bool:
-    """Whether the actor has the step in hand and may apply for anything."""
-    return case.my_state == "working" and _has_seat("open_subcase")(actor, case) and bool(flow.items_for(actor))
+    """Whether the actor has the step in hand and may open a sub-case of anything."""
+    return case.my_state == "working" and _has_seat("open_subcase")(actor, case) and bool(service.openable(actor, case))
 
 
 def _may_urge(actor: Actor, case: Any) -> bool:
@@ -293,7 +293,7 @@ ACTS = (
                when=_running, icon="user-minus",
                only=lambda actor, case: plan_of(case) is not None and case.my_state in ("working", "waiting")),
     VerbAction("open_subcase", "发起子办件", verb=_on_seat(service.open_subcase), permission=SIGNED_IN, form=forms.SubcaseForm,
-               when=_running, only=_may_open, done="已建立子办件，请填写后提交。", icon="git-branch",
+               when=_running, only=_may_open, done="已建立子办件，请填写后提交。", icon="git-branch", makes=True,
                success=lambda child, actor: reverse("governance.case.form", args=[child.pk])),
     _seat_act("suspend", "挂起", service.suspend, forms.SuspendForm, reason=True, icon="player-pause"),
     VerbAction("resume", "恢复办理", verb=service.resume, permission=SIGNED_IN, when=lambda case: case.state == "suspended",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -143,8 +144,15 @@ def _table(
         "name": table.name, "label": table.label, "locked": locked, "maximum": table.maximum,
         "columns": [_column(field) for field in table.fields if not field.reviewed], "rows": rows, "labels": labels,
         "totals": list(table.totals),
-        "errors": {path.removeprefix(prefix): text for path, text in errors.items() if path.startswith(prefix)},
+        "errors": {
+            path.removeprefix(prefix): _in_place(table, text) for path, text in errors.items() if path.startswith(prefix)
+        },
     }  # fmt: skip
+
+
+def _in_place(table: Table, text: str) -> str:
+    """A message for under its cell: which table and row it is about can be seen there."""
+    return re.sub(f"^(请填写)?(?:{re.escape(table.label)})?第 \\d+ 行(?:的|：)?", r"\1", text)
 
 
 def _column(field: Field) -> dict[str, Any]:

@@ -155,3 +155,16 @@ def test_a_step_is_handled_returned_and_passed_on(calls, office, case_at):
     good(reviewer("post", f"{one}/transfer", {"person": "孙审查", "reason": "出差"}))
     done = good(calls("孙审查")("post", f"{one}/decide", {"outcome": "agree", "values": {"note": "核过"}}, Idempotency_Key="d"))
     assert done["values"]["note"] == "核过" and open_nodes(case) == ["decision"]
+
+
+def test_a_subcase_is_answered_with_itself(calls, office, case_at):
+    case = case_at("review", "one")
+    one = f"/{case.pk}"
+    good(calls("赵审查")("post", f"{one}/claim", {}))
+    assert errors(calls("赵审查")("post", f"{one}/open-subcase", {"item": "no.such"})).keys() == {"item"}
+    answer = calls("赵审查")("post", f"{one}/open-subcase", {"item": "vehicles.sample"}, Idempotency_Key="sub")
+    made = good(answer, 201)
+    assert made["id"] != case.pk and made["state"] == "draft" and answer["Location"] == f"{BASE}/{made['id']}"
+    assert Case.objects.get(pk=made["id"]).parent_id == case.pk and "submit" in made["acts"]
+    again = calls("赵审查")("post", f"{one}/open-subcase", {"item": "vehicles.sample"}, Idempotency_Key="sub")
+    assert again.content == answer.content and case.children.count() == 1

@@ -94,17 +94,17 @@ def test_one_of_two_is_not_enough(office, case_at, opens):
 def test_withdrawing_takes_along_what_was_opened_below(office, case_at, opens):
     case = case_at("review", "one")
     child = opens("赵审查", case)
-    for name in ("郑管理", "王受理"):
+    for name in ("李领导", "王受理"):
         child = office.agrees(name, child)
     below, draft = opens("钱审查", child), opens("钱审查", child, draft=True)
-    seat = office.seat("郑管理", below)
+    seat = office.seat("李领导", below)
     case = office.acts("张申请", service.withdraw, case)
     rows = {key: Case.objects.get(pk=key) for key in (child.pk, below.pk, draft.pk)}
     assert [rows[each.pk].state for each in (child, below, draft)] == ["terminated", "terminated", "withdrawn"]
     assert case.code in LedgerEvent.objects.get(subject_id=child.pk, code="terminate").reason
     assert Notice.objects.filter(subject=f"flow.case/{child.pk}", kind="flow.case.end").count() == 1
-    with pytest.raises(Conflict), office.actor("郑管理").acting():
-        service.decide(office.actor("郑管理"), below, seat=seat, outcome="agree")
+    with pytest.raises(Conflict), office.actor("李领导").acting():
+        service.decide(office.actor("李领导"), below, seat=seat, outcome="agree")
     for each in (case, *rows.values()):
         check(each)
 
@@ -224,3 +224,18 @@ def test_whoever_only_has_a_copy_or_another_seat_opens_none(office, case_at, ope
     with pytest.raises(Conflict):  # not claimed yet
         office.does("钱审查", service.open_subcase, case, item=sample.ITEM)
     assert not Case.objects.filter(parent=case).exists()
+
+
+def test_who_handles_an_item_opens_it_for_the_organ_of_the_case_within_their_scope(office, case_at):
+    """No role of an applicant is asked for at the bureau; another handler accepts it, and the parent is told its outcome."""
+    case = case_at("review", "one")
+    office.does("赵审查", service.claim, case)
+    assert [item.code for item in service.openable(office.actor("赵审查"), case)].count(sample.ITEM.code) == 1
+    assert not service.openable(office.actor("褚专家"), case)
+    child = office.does("赵审查", service.open_subcase, case, item=sample.ITEM, values={"reason": "委托", "amount": "1"})
+    assert (child.unit, child.applicant.name, child.parent) == (case.unit, "赵审查", case)
+    child = office.acts("赵审查", service.submit, child)
+    assert open_nodes(child) == ["lead"] and office.seat("李领导", child)
+    assert granted(office, child).state == "granted"
+    assert not Seat.objects.filter(case=child, person=child.applicant, kind="main").exists()
+    assert open_nodes(office.agrees("赵审查", case)) == ["decision"]
