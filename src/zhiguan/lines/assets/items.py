@@ -79,7 +79,7 @@ CHANGE = ServiceItem(
     flow="flows/title_change_registration.bpmn",
     decisions={"route": "flows/title_change_registration_route.dmn"},
     title='unit.name + (if change_kind = "cancel" then "国有资产产权注销登记" else if change_kind = "holder" then '
-          '"国有资产产权变动登记（资产划转" + string(count(rows)) + "件）" else "国有资产产权变动登记")',
+          '"国有资产产权变动登记（资产划转" + (if count(rows) = 0 then "" else string(count(rows)) + "件") + "）" else "国有资产产权变动登记")',
     document="assets.title_change",
     life_events=("机构设立与改革", "资产划转", "单位撤销合并"),
     icon="switch-horizontal",
@@ -115,7 +115,7 @@ DISPOSAL = ServiceItem(
     facts="approvals.asset_disposal",
     flow="flows/asset_disposal.bpmn",
     decisions={"route": "flows/asset_disposal_route.dmn"},
-    title=f'unit.name + "国有资产" + ({_KIND_NAME}) + string(count(rows)) + "件"',
+    title=f'unit.name + "国有资产" + ({_KIND_NAME}) + (if count(rows) = 0 then "" else string(count(rows)) + "件")',
     document="assets.disposal_decision",
     life_events=("资产报废处置", "单位撤销合并"),
     icon="recycle",

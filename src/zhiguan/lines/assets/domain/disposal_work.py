@@ -127,7 +127,7 @@ def _document(case: CaseView) -> Mapping[str, Any]:
     columns, table = _table(assets)
     whole = "" if len(assets) <= LISTED else f"（逐项清单见办件 {case.code}）"
     return {
-        "title": f"关于{case.unit.name}国有资产{name}的批复", "to": case.unit.name,
+        "title": f"关于{case.unit.name}\n国有资产{name}的批复", "to": case.unit.name,
         "paragraphs": [
             f"你单位关于国有资产{name}的申请（办件编号 {case.code}）收悉。经审查，现批复如下：",
             f"同意你单位{name}资产 {len(assets)} 件，账面原值合计 {total:,.2f} 元{whole}（见附表）。",

@@ -111,7 +111,7 @@ def _quota_document(case: CaseView) -> Mapping[str, Any]:
         for row in case.values["rows"]
     ]
     return {
-        "title": f"关于核定{case.unit.name}公务用车编制的批复", "to": case.unit.name,
+        "title": f"关于核定{case.unit.name}\n公务用车编制的批复", "to": case.unit.name,
         "paragraphs": [
             f"你单位关于公务用车编制的申请（办件编号 {case.code}）收悉。经审查，现批复如下：",
             f"核定你单位公务用车编制如附表，自 {_day(case.values['effective_on']):%Y年%-m月%-d日} 起执行。",
@@ -233,7 +233,7 @@ def _renewal_document(case: CaseView) -> Mapping[str, Any]:
     ]  # fmt: skip
     what = "新增" if case.values["mode"] == "addition" else "更新"
     return {
-        "title": f"关于{case.unit.name}{what}公务用车的批复", "to": case.unit.name,
+        "title": f"关于{case.unit.name}\n{what}公务用车的批复", "to": case.unit.name,
         "paragraphs": [
             f"你单位关于{what}公务用车的申请（办件编号 {case.code}）收悉。经审查，同意你单位{what}公务用车 {len(table)} 辆（见附表）。",
             "请按政府采购有关规定实施，成交价格不得超过批准的预算；更新车辆到位后，旧车应当及时处置。",
