@@ -113,7 +113,8 @@ def _of(name: str, title: str, kind: str = "", number: int | None = None) -> Col
     def value(row: Any) -> Any:
         return (row if number is None else row["cells"][number])[name]
 
-    return Column(f"{name}{'' if number is None else number}", title, kind=kind or "text", value=value, digits=1 if kind == "number" else None)
+    code = name if number is None else f"{name}{number}"
+    return Column(code, title, kind=kind or "text", value=value, digits=1 if kind == "number" else None)
 
 
 def _columns(table: str, heat: dict[str, Any] | None) -> list[Column]:
