@@ -50,8 +50,9 @@ class VerbAction:
     ``reason`` field, handed on under that name. ``success`` returns the address to go to from (what the verb returned,
     actor); by default the detail page again. ``style`` is primary, danger or empty. ``only(actor, row)`` narrows the act
     to those the verb lets do it, where the permission alone does not tell (the requester of an order); it must not query.
-    ``makes``: the verb returns a new row of the same kind, which programs are answered with. ``program`` is the form of programs, where the page's has inputs that depend on the row. ``unfit`` says why, to
-    those who come by the address, when ``when`` says no and it is not for the row's state.
+    ``makes``: the verb returns a new row of the same kind, which programs are answered with. ``program`` is the form of
+    programs, where the page's has inputs that depend on the row. ``unfit`` says why, to those who come by the address,
+    when ``when`` says no and it is not for the row's state.
     """
 
     code: str

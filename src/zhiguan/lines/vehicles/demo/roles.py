@@ -103,7 +103,7 @@ def _ordinary(month: Month, start: date, days: int, working: IsWorking, shares: 
 def _seldom(month: Month, start: date, days: int, working: IsWorking) -> None:
     """One or two short outings in all the time."""
     chosen = [n for n in range(days) if working(start + timedelta(days=n))]
-    out = set(month.rng.choice(chosen, int(month.rng.integers(1, 3)), replace=False).tolist())
+    out = set(month.rng.choice(chosen, min(int(month.rng.integers(1, 3)), len(chosen)), replace=False).tolist())
     for number in range(days):
         month.day = start + timedelta(days=number)
         if number in out:

@@ -123,6 +123,16 @@ def test_the_same_seed_is_the_same_truth_and_the_same_frames():
     assert frames(1)[1] != frames(2)[1]
 
 
+@pytest.mark.parametrize("days", [1, 2])
+def test_every_kind_of_car_lives_through_a_single_day_too(days):
+    """A day over the network is the usual run: what a month has two of, a day may have none of."""
+    for seed in range(1, 4):
+        scene = make_scene(seed, 8, roles=[role for role, _ in ROLES] + ["ordinary"])
+        for car in scene.cars:
+            month = roles.live(scene, car, WEEK, days, lambda day: day.weekday() < 5, roles.USUAL)
+            assert month.line.reports().size > 100, car.role
+
+
 def test_frames_say_what_the_reports_say():
     """Through the plain decoder, batches and faults included."""
     from zhiguan.kernel.telemetry.jt808 import decode_frame
