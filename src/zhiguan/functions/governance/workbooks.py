@@ -22,7 +22,6 @@ from zhiguan.kit.importing import checking, workbooks
 from zhiguan.kit.importing.declare import ImportColumn, Importer
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-SHOWN = 20
 NEAR = 5
 NAMED = ("record", "person", "unit")
 """Kinds whose stored value is a key."""
@@ -159,17 +158,16 @@ def _quoted(name: str) -> str:
 
 
 def rows(table: Table, sent: File, case: Any, actor: Actor) -> list[dict[str, Any]]:
-    """Return the rows of a filled workbook; raises Invalid naming every bad cell (the first twenty in words)."""
+    """Return the rows of a filled workbook; raises Invalid naming every bad cell."""
     chosen: Chosen = {}
     rules = importer(table, case, chosen)
     outcome = checking.dry_run(rules, checking.load(rules, sent.read(), sent.name or ""), actor)
     if outcome.problems:
-        words = [
-            f"第 {each.row} 行“{each.column}”{each.message}" if each.row else each.message for each in outcome.problems
-        ]
-        more = f"；……共 {len(words)} 处" if len(words) > SHOWN else ""
-        raise Invalid("没有导入：" + "；".join(text.rstrip("。") for text in words[:SHOWN]) + more + "。", code="import",
-                      fields={f"{each.row}.{each.column}": each.message for each in outcome.problems[:200]})  # fmt: skip
+        whole = "；".join(each.message.rstrip("。") for each in outcome.problems if not each.row)
+        cells = sum(bool(each.row) for each in outcome.problems)
+        more = f"有 {cells} 处不符合要求，请更正工作簿后重新上传" if cells else ""
+        raise Invalid(f"没有导入：{'；'.join(filter(None, (whole, more)))}。", code="import",
+                      fields={f"第 {each.row} 行“{each.column}”": each.message for each in outcome.problems[:200] if each.row})  # fmt: skip
     return [_filled(dict(row.values), chosen) for row in outcome.rows]
 
 

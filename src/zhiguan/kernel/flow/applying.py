@@ -76,7 +76,8 @@ def create(
     """新建申请: a draft for the actor's organ, filled with what the ledgers know already.
 
     A sub-case of ``parent`` is about the parent's organ, whoever opens it: at the bureau whoever handles such items
-    opens it of their office's own accord, within their scope. Raises ``Conflict`` when no version of the item's process is published.
+    opens it of their office's own accord, within their scope. Raises ``Conflict`` when no version of the item's process is
+    published.
     """
     item = item_of(item) if isinstance(item, str) else item
     if parent is None:

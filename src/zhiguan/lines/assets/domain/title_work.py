@@ -137,7 +137,8 @@ def _title_document(case: CaseView) -> Mapping[str, Any]:
             ["资产总量", f"{sums['count']} 件"], ["账面原值", f"{sums['original_value']:,.2f} 元"],
             ["账面净值", f"{sums['net_value']:,.2f} 元"],
         ],
-        "columns": CLASS_COLUMNS, "table": _class_rows(values_by_class(case.unit, day)), "basis": [reference.cite("assets.law.title")],
+        "columns": CLASS_COLUMNS, "table": _class_rows(values_by_class(case.unit, day)),
+        "basis": [reference.cite("assets.law.title")],
     }  # fmt: skip
 
 

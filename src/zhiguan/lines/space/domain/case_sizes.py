@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -44,7 +44,9 @@ def _measured(values: Mapping[str, Any], day: date | None = None) -> Size | None
 
 def _prefill(actor: Actor, unit: Any) -> Mapping[str, Any]:
     people = [{"grade": grade, "posts": count} for grade, count in queries.staffing(unit).items()]
-    values: dict[str, Any] = {"level": _level(unit), "people": people, "height_class": "multi_storey"}
+    next_month = (timezone.localdate().replace(day=1) + timedelta(days=32)).replace(day=1)
+    values: dict[str, Any] = {"level": _level(unit), "people": people, "height_class": "multi_storey",
+                              "effective_on": next_month.isoformat()}  # fmt: skip
     found = _measured(values)
     if found is not None:
         values |= {"measured": str(found.gross), "wanted": str(found.gross)}

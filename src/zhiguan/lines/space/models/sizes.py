@@ -18,7 +18,8 @@ class OrganSize(LedgerRecord):
     """核定规模: how much an organ may have from a day on; ``working`` is the computation, line by line, as JSON.
 
     ``computed_area`` is what the standard gives, ``approved_area`` what was decided (both gross floor area);
-    ``landlord`` is whom premises are leased from where the size was approved for a lease. ``basic_area`` is the usable area of offices, service and equipment rooms that follows from the computation.
+    ``landlord`` is whom premises are leased from where the size was approved for a lease. ``basic_area`` is the usable
+    area of offices, service and equipment rooms that follows from the computation.
     """
 
     row_rule = OF_UNIT
