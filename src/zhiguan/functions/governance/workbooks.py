@@ -167,7 +167,8 @@ def rows(table: Table, sent: File, case: Any, actor: Actor) -> list[dict[str, An
         cells = sum(bool(each.row) for each in outcome.problems)
         more = f"有 {cells} 处不符合要求，请更正工作簿后重新上传" if cells else ""
         raise Invalid(f"没有导入：{'；'.join(filter(None, (whole, more)))}。", code="import",
-                      fields={f"第 {each.row} 行“{each.column}”": each.message for each in outcome.problems[:200] if each.row})  # fmt: skip
+                      fields={f"第 {each.row} 行“{each.column}”": each.message
+                              for each in outcome.problems[:200] if each.row})  # fmt: skip
     return [_filled(dict(row.values), chosen) for row in outcome.rows]
 
 
