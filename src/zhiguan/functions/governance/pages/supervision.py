@@ -111,7 +111,8 @@ def _of(name: str, title: str, kind: str = "", number: int | None = None) -> Col
     """A column of the export: a value of the row, or of its cell ``number``."""
 
     def value(row: Any) -> Any:
-        return (row if number is None else row["cells"][number])[name]
+        found = (row if number is None else row["cells"][number])[name]
+        return round(found, 1) if isinstance(found, float) else found
 
     code = name if number is None else f"{name}{number}"
     return Column(code, title, kind=kind or "text", value=value, digits=1 if kind == "number" else None)
