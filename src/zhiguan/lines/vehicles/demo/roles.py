@@ -177,7 +177,7 @@ def assigned_ordered(month: Month, start: date, days: int, working: IsWorking) -
             month.line.go(month.home if number == used[-1] else home)
             wish = month.order(begin, end, goal, who=who)
             wish.started_s, wish.ended_s = begin + 600, end - 300
-        if used[0] <= number < used[-1]:
+        if used and used[0] <= number < used[-1]:
             month.tell(NIGHT, f"夜间停在{who.name}住处，没有派车单")
         month.stand(24.0)
     month.tell("de_facto_assigned", f"{who.name}每日早晚接送，车辆夜间停在其住处", month=True)
@@ -201,9 +201,9 @@ def _commuting(month: Month, start: date, days: int, working: IsWorking) -> None
             if number != used[-1]:
                 month.stand(month.between(18.4, 18.7))
                 month.line.go(home)
-            for rule in (MOVED, HOURS):
+            for rule in (MOVED, HOURS) if len(used) > 1 else ():  # within one day it has nowhere to come from or go to
                 month.tell(rule, "上下班驾驶公车往返住处，没有派车单")
-        if used[0] <= number < used[-1]:
+        if used and used[0] <= number < used[-1]:
             month.tell(NIGHT, "夜间停在住处，没有派车单")
         month.stand(24.0)
 

@@ -55,8 +55,14 @@ def play(
     truths = [truth for month in months for truth in month.truths]
     end = start + timedelta(days=days)
     within = {(start + timedelta(days=n)).isoformat() for n in range(days)}
-    kept = [truth for truth in truths if len(truth.period) == 7 or truth.period in within]
+    within |= {first[:7] for first in within if first.endswith("-01") and _month_end(first) <= end}
+    kept = [truth for truth in truths if truth.period in within]
     return Played(stage, months, Told(seed, start, end, tuple(car.plate for car in scene.cars), tuple(sorted(kept))))
+
+
+def _month_end(first: str) -> date:
+    """The day after a month's last one. What only a whole month shows is no truth of a part of it."""
+    return (date.fromisoformat(first) + timedelta(days=31)).replace(day=1)
 
 
 def _working() -> roles.IsWorking:
