@@ -56,7 +56,7 @@ NAMES = {"item": "事项", "line": "条线", "stage": "环节类型", "step": "�
 
 
 @dataclass(frozen=True)
-class Sum_:
+class Formula:
     """What a figure is of sums of a tally's counts: ``of`` less ``less``, divided by ``over`` (and by ``scale``)."""
 
     of: tuple[str, ...]
@@ -77,7 +77,7 @@ class Sum_:
         return above / below / self.scale if below else None
 
 
-FIGURES: dict[str, Sum_] = {}
+FIGURES: dict[str, Formula] = {}
 """How each metric of this room is made of sums, for pages that add up several figures in one question."""
 
 
@@ -131,10 +131,10 @@ def _split(states: Iterable[str]) -> dict[str, str]:
     return {state: names[state] for state in states}
 
 
-def _computed(figure: Sum_, rows_of: Any, *, present: bool, split: tuple[str, ...]) -> Any:
+def _computed(figure: Formula, rows_of: Any, *, present: bool, split: tuple[str, ...]) -> Any:
     def compute(query: MetricQuery) -> Value | list[Group]:
         rows = tally(query, rows_of(query.actor), present=present)
-        made = Sum_((query.dims["state"],)) if "state" in query.dims else figure
+        made = Formula((query.dims["state"],)) if "state" in query.dims else figure
         by = query.group_by
         if not by:
             return made.value(total(rows, made.names))
@@ -171,13 +171,13 @@ TALLIES = {CASES: flow.case_tally, CARDS: flow.case_tally, STEPS: flow.step_tall
 
 
 def _metric(
-    code: str, name: str, unit: str, formula: str, figure: Sum_, page: str, period: str = "", *,
+    code: str, name: str, unit: str, formula: str, figure: Formula, page: str, period: str = "", *,
     split: tuple[str, ...] = (), filters: Mapping[str, Any] | None = None, direction: str = "none", kind: str = "integer",
     digits: int | None = None,
 ) -> Metric:  # fmt: skip
     """Declare a figure of a tally; ``period`` is the list's date filter, of a figure of the present ''. ``split`` are
     the states it can be asked for one by one, each the count of its name."""
-    own = {"state": _split(split)} if split and figure == Sum_(split) else {}
+    own = {"state": _split(split)} if split and figure == Formula(split) else {}
     names = ["organ", "district", "line", "item", *(("stage", "step") if page == STEPS else ()), *(("month",) if period else ())]
     FIGURES[code] = figure
     return Metric(
@@ -196,39 +196,39 @@ ENDED = {"page": CASES, "period": "ended_at", "split": GRANTED}
 TAKEN = {"page": STEPS, "period": "closed_at", "filters": {"state": CLOSED}}
 HERE = {"page": STEPS, "filters": {"state": "open"}}
 METRICS = (
-    _metric("flow.open", "在办办件数", "件", "当前状态为办理中、待补正、已退回、已挂起的办件数", Sum_(OPEN), CASES, split=OPEN),
-    _metric("flow.stuck", "无人可办办件数", "件", "当前没有人可以办理的在办办件数", Sum_(("stuck",)), CASES, filters={"stuck": "1"},
+    _metric("flow.open", "在办办件数", "件", "当前状态为办理中、待补正、已退回、已挂起的办件数", Formula(OPEN), CASES, split=OPEN),
+    _metric("flow.stuck", "无人可办办件数", "件", "当前没有人可以办理的在办办件数", Formula(("stuck",)), CASES, filters={"stuck": "1"},
             direction="lower"),
-    _metric("flow.submitted", "提交办件数", "件", "统计期内首次提交的办件数", Sum_(("submitted",)), CASES, "submitted_at"),
-    _metric("flow.closed", "办结办件数", "件", "统计期内作出批准或者不予批准决定的办件数", Sum_(GRANTED), **ENDED),
-    _metric("flow.overdue", "超期办结办件数", "件", "统计期内办结、办件时限亮过红牌的办件数", Sum_(("overdue",)), **ENDED,
+    _metric("flow.submitted", "提交办件数", "件", "统计期内首次提交的办件数", Formula(("submitted",)), CASES, "submitted_at"),
+    _metric("flow.closed", "办结办件数", "件", "统计期内作出批准或者不予批准决定的办件数", Formula(GRANTED), **ENDED),
+    _metric("flow.overdue", "超期办结办件数", "件", "统计期内办结、办件时限亮过红牌的办件数", Formula(("overdue",)), **ENDED,
             filters={"overdue": "1"}, direction="lower"),
     _metric("flow.on_time", "按时办结率", "", "统计期内办结、没有超过办件时限的办件数 ÷ 办结办件数",
-            Sum_(GRANTED, less=("overdue",), over=GRANTED), **ENDED, direction="higher", kind="percent", digits=1),
-    _metric("flow.corrected", "补正过的办结办件数", "件", "统计期内办结、办理中通知过补正的办件数", Sum_(("corrected",)), **ENDED,
+            Formula(GRANTED, less=("overdue",), over=GRANTED), **ENDED, direction="higher", kind="percent", digits=1),
+    _metric("flow.corrected", "补正过的办结办件数", "件", "统计期内办结、办理中通知过补正的办件数", Formula(("corrected",)), **ENDED,
             filters={"corrected": "1"}, direction="lower"),
-    _metric("flow.rounds", "平均提交次数", "次", "统计期内办结的办件提交次数之和 ÷ 办结办件数", Sum_(("rounds",), over=GRANTED), **ENDED,
+    _metric("flow.rounds", "平均提交次数", "次", "统计期内办结的办件提交次数之和 ÷ 办结办件数", Formula(("rounds",), over=GRANTED), **ENDED,
             direction="lower", kind="number", digits=1),
     _metric("flow.elapsed_days", "受理至办结平均用时", "天", "统计期内办结、受理过的办件，自受理至办结的自然时间之和 ÷ 件数",
-            Sum_(("seconds",), over=("timed",), scale=86400), **ENDED, filters={"accepted": "1"}, direction="lower",
+            Formula(("seconds",), over=("timed",), scale=86400), **ENDED, filters={"accepted": "1"}, direction="lower",
             kind="number", digits=1),
-    _metric("flow.yellow_cards", "黄牌数", "张", "统计期内办件和环节临近时限触发的黄牌数", Sum_(("yellow_cards",)), CARDS, "reached_at",
+    _metric("flow.yellow_cards", "黄牌数", "张", "统计期内办件和环节临近时限触发的黄牌数", Formula(("yellow_cards",)), CARDS, "reached_at",
             filters={"rung": "yellow"}, direction="lower"),
-    _metric("flow.red_cards", "红牌数", "张", "统计期内办件和环节超过时限触发的红牌数", Sum_(("red_cards",)), CARDS, "reached_at",
+    _metric("flow.red_cards", "红牌数", "张", "统计期内办件和环节超过时限触发的红牌数", Formula(("red_cards",)), CARDS, "reached_at",
             filters={"rung": "red"}, direction="lower"),
-    _metric("flow.steps_open", "在办环节数", "个", "当前正在办理的环节数，并行的环节各计一个", Sum_(("count",)), **HERE),
-    _metric("flow.steps_open_yellow", "有黄牌的在办环节数", "个", "当前正在办理、亮过黄牌的环节数", Sum_(("yellow_cards",)), page=STEPS,
+    _metric("flow.steps_open", "在办环节数", "个", "当前正在办理的环节数，并行的环节各计一个", Formula(("count",)), **HERE),
+    _metric("flow.steps_open_yellow", "有黄牌的在办环节数", "个", "当前正在办理、亮过黄牌的环节数", Formula(("yellow_cards",)), page=STEPS,
             filters={"state": "open", "yellow_card": "1"}, direction="lower"),
-    _metric("flow.steps_open_red", "有红牌的在办环节数", "个", "当前正在办理、亮过红牌的环节数", Sum_(("red_cards",)), page=STEPS,
+    _metric("flow.steps_open_red", "有红牌的在办环节数", "个", "当前正在办理、亮过红牌的环节数", Formula(("red_cards",)), page=STEPS,
             filters={"state": "open", "red_card": "1"}, direction="lower"),
-    _metric("flow.steps", "办理环节数", "个", "统计期内办理完毕或者退回的环节数", Sum_(("count",)), **TAKEN),
+    _metric("flow.steps", "办理环节数", "个", "统计期内办理完毕或者退回的环节数", Formula(("count",)), **TAKEN),
     _metric("flow.step_hours", "环节平均用时", "小时", "统计期内办理完毕或者退回的环节，自送达至办理的自然时间之和 ÷ 环节数",
-            Sum_(("seconds",), over=("count",), scale=3600), **TAKEN, direction="lower", kind="number", digits=1),
-    _metric("flow.steps_long", "超过一周的环节数", "个", "统计期内办理完毕或者退回、自送达至办理超过七日的环节数", Sum_(("long",)), page=STEPS,
+            Formula(("seconds",), over=("count",), scale=3600), **TAKEN, direction="lower", kind="number", digits=1),
+    _metric("flow.steps_long", "超过一周的环节数", "个", "统计期内办理完毕或者退回、自送达至办理超过七日的环节数", Formula(("long",)), page=STEPS,
             period="closed_at", filters={"state": CLOSED, "long": "1"}, direction="lower"),
-    _metric("flow.steps_red", "有红牌的办理环节数", "个", "统计期内办理完毕或者退回、亮过红牌的环节数", Sum_(("red_cards",)), page=STEPS,
+    _metric("flow.steps_red", "有红牌的办理环节数", "个", "统计期内办理完毕或者退回、亮过红牌的环节数", Formula(("red_cards",)), page=STEPS,
             period="closed_at", filters={"state": CLOSED, "red_card": "1"}, direction="lower"),
-    _metric("flow.returned", "退回环节数", "个", "统计期内被退回重办的环节数", Sum_(("undone",)), page=STEPS, period="closed_at",
+    _metric("flow.returned", "退回环节数", "个", "统计期内被退回重办的环节数", Formula(("undone",)), page=STEPS, period="closed_at",
             filters={"state": "undone"}, direction="lower"),
 )  # fmt: skip
 BY_CODE = {each.code: each for each in METRICS}
