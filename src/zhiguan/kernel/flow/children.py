@@ -9,7 +9,7 @@ from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict
 
 from . import queries
-from .declare import APPLY, HANDLE, ServiceItem
+from .declare import APPLY, DECIDE, HANDLE, ServiceItem
 from .lifecycle import ENDED
 from .models import Case, Seat
 from .seating import OPEN_SEATS
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 
 def may_open(actor: Actor, item: ServiceItem, case: Case) -> bool:
-    """Tell whether the actor may open a sub-case of the item: they handle the item's cases over the case's organ, or
+    """Tell whether the actor may open a sub-case of the item: they handle or decide such cases over the case's organ, or
     apply for them and belong to it."""
-    handles = actor.scope(item.permission(HANDLE)).covers(case.scope_pos)
-    return handles or (actor.can(item.permission(APPLY)) and actor.unit_pos is not None
-                       and case.unit.pos <= actor.unit_pos <= case.unit.pos_end)  # fmt: skip
+    if any(actor.scope(item.permission(act)).covers(case.scope_pos) for act in (HANDLE, DECIDE)):
+        return True
+    inside = actor.unit_pos is not None and case.unit.pos <= actor.unit_pos <= case.unit.pos_end
+    return inside and actor.can(item.permission(APPLY))
 
 
 def openable(actor: Actor, case: Case) -> list[ServiceItem]:
