@@ -47,7 +47,6 @@ def rate(count: int, act: Callable[[int], Any], name: str = "") -> float:
 
 def measure(count: int) -> None:
     from django.conf import settings
-    from django.db import transaction
     from django.test import Client
 
     from zhiguan.kernel.documents import producing, service, signing
@@ -60,7 +59,7 @@ def measure(count: int) -> None:
     kind = DocumentKind("documents.bench", "批复", "{word}测〔{year}〕{n}号")
     registry.current()._by_type.setdefault(DocumentKind, {})[kind.code] = kind
     actor = system("bench")
-    with actor.acting(), transaction.atomic():
+    with actor.transaction():
         city = orgs.create_unit(
             actor, parent=None, code="310000", name="上海市", kind="city", record=lambda *a, **k: None
         )
@@ -69,25 +68,25 @@ def measure(count: int) -> None:
                                   level="municipal", record=lambda *a, **k: None)  # fmt: skip
 
     def plain(number: int) -> None:
-        with actor.acting(), transaction.atomic():
+        with actor.transaction():
             NumberSeries.objects.create(pattern=f"行{number}", year=2000)
 
     def issue(number: int) -> None:
-        with actor.acting(), transaction.atomic():
+        with actor.transaction():
             service.issue(actor, kind, VALUES, subject=bureau, unit=bureau, case=f"B{number}")
 
     issue(-1)
     tell("documents issued", rate(count, issue, "issuing"), "1/s", rate(count, plain))
-    with actor.acting(), transaction.atomic():
+    with actor.transaction():
         keys = list(OutcomeDocument.objects.values_list("pk", flat=True))
 
     def make(number: int) -> None:
-        with actor.acting(), transaction.atomic():
+        with actor.transaction():
             producing.produce(actor, lambda *a: None, document=keys[number])
 
     make(0)
     speed = rate(count, lambda number: make(number + 1), "making")
-    with actor.acting(), transaction.atomic():
+    with actor.transaction():
         token = OutcomeDocument.objects.filter(state="valid").first().token
     from datetime import UTC, datetime
 

@@ -49,7 +49,6 @@ def register(owner: str, vehicles: int) -> np.ndarray:
 
     Written in bulk with the models' own defaults, past the ledger: what is measured begins after it.
     """
-    from django.db import transaction
 
     from zhiguan.kernel.orgs.service import Person, Unit
     from zhiguan.kernel.telemetry.models import Source
@@ -61,7 +60,7 @@ def register(owner: str, vehicles: int) -> np.ndarray:
     since = date(2020, 1, 1)
     midnight = datetime(DAY.year, DAY.month, DAY.day, tzinfo=SHANGHAI)
     long_ago = datetime(2024, 1, 1, tzinfo=SHANGHAI)
-    with system("bench").acting(), transaction.atomic():
+    with system("bench").transaction():
         root = Unit.objects.create(code="R", name="测试市", kind="city", pos=1, pos_end=10**9, valid_from=since)
         units = [
             Unit.objects.create(code=f"B{n}", name=f"测试单位{n}", kind="organ", parent=root, pos=4097 + n * 4096,
@@ -222,11 +221,11 @@ def enter_orders(owner: str, orders: list[tuple]) -> None:
                 planned_from=midnight + timedelta(hours=start), planned_to=midnight + timedelta(hours=end),
             )
         )  # fmt: skip
-    from django.db import connections, transaction
+    from django.db import connections
 
     from zhiguan.kit.actor import system
 
-    with system("bench").acting(), transaction.atomic():
+    with system("bench").transaction():
         units = {key: (unit, pos) for key, unit, pos in connections["default"].cursor().execute(
             "SELECT id, unit_id, scope_pos FROM vehicles_vehicle").fetchall()}  # fmt: skip
         for order in held:

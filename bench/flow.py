@@ -118,7 +118,7 @@ def spiff(scene: Any, count: int) -> tuple[list[float], list[float]]:
 
 def race(scene: Any, seconds: float) -> None:
     """Two hundred people, each with a thread, do anything they may to the same twelve cases; then all is counted."""
-    from django.db import connection, transaction
+    from django.db import connection
 
     from zhiguan.kernel.flow import service
     from zhiguan.kernel.flow.models import Case, Effect, Seat, Step
@@ -137,7 +137,7 @@ def race(scene: Any, seconds: float) -> None:
     def once(dice: random.Random) -> str:
         case, name = dice.choice(cases), dice.choice(machine.EVERYBODY)
         actor = actors[name]
-        with actor.acting(), transaction.atomic():
+        with actor.transaction():
             case = Case.objects.filter(pk=case.pk).first()
             if case is None:
                 return "not seen"
@@ -148,7 +148,7 @@ def race(scene: Any, seconds: float) -> None:
             verbs = [(service.resubmit, {}), (service.urge, {})] * 4 + ([(service.withdraw, {})] if dice.random() < 0.02 else [])
         if seat is not None:
             done = Step.objects
-            with actor.acting(), transaction.atomic():
+            with actor.transaction():
                 done = list(Step.objects.filter(case=case, state="done"))
             verbs = [(service.decide, {"seat": seat, "outcome": "agree", "opinion": "可"})] * 6 + [
                 (service.claim, {"seat": seat}), (service.release, {"seat": seat}),
@@ -185,7 +185,7 @@ def race(scene: Any, seconds: float) -> None:
     for thread in threads:
         thread.join()
     took = time.monotonic() - begun
-    with system("bench").acting(), transaction.atomic():
+    with system("bench").transaction():
         keys = [case.pk for case in cases]
         scene.sample.DONE[:] = [(row.case.code, "") for row in Effect.objects.filter(case__in=keys).select_related("case")]
         for case in cases:
@@ -285,12 +285,12 @@ DUE = 5000
 
 def equal(scene: Any, figures: Any) -> None:
     """The tallies are what the rows say, at this size too."""
-    from django.db import connection, transaction
+    from django.db import connection
 
     from zhiguan.kit.actor import system
 
     period = figures.Period.of("twelve")
-    with system("bench").acting() as actor, transaction.atomic(), connection.cursor() as cursor:
+    with system("bench").transaction() as actor, connection.cursor() as cursor:
         said = {each["title"]: each["value"] for each in figures.figures(figures.by_organ(actor, period), period)}
         begun = time.perf_counter()
         cursor.execute(
@@ -305,14 +305,13 @@ def equal(scene: Any, figures: Any) -> None:
 
 def due(scene: Any, cards: Any, wanted: int) -> None:
     """Let the warnings of so many open cases come due (again), and raise them."""
-    from django.db import transaction
     from django.utils import timezone
 
     from zhiguan.kernel.flow.models import Card, Case, Step
     from zhiguan.kit.actor import system
 
     cards.raise_due()
-    with system("bench").acting(), transaction.atomic():
+    with system("bench").transaction():
         limited = Case.objects.filter(state="running", policy__limit__gt=0).order_by("pk")
         keys = list(limited.values_list("pk", flat=True)[:wanted])
         Card.objects.filter(case__in=keys, step__isnull=True).delete()

@@ -62,7 +62,6 @@ def settle(count: int) -> SimpleNamespace:
     """Make the organs with an applicant and a leader each, the bureau, and a session for everybody."""
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-    from django.db import transaction
 
     from zhiguan.kernel.flow import definitions
     from zhiguan.kernel.identity.models import Account, Grant, Role
@@ -73,7 +72,7 @@ def settle(count: int) -> SimpleNamespace:
     from zhiguan.lines.vehicles.domain import register
 
     actor, cookies, organs = system("bench"), {}, []
-    with actor.acting(), transaction.atomic():
+    with actor.transaction():
         city = make_unit(None, 0, "310000", "测试市", "city")
         type(city).objects.filter(pk=city.pk).update(note=DEMO_NOTE)  # documents bear the demo's seal
         bureau = make_unit(city, 1, BUREAU, "市机关事务管理局", "organ")
@@ -329,11 +328,10 @@ class Victims:
 
 def judge(acknowledged: Counter[tuple[str, int, int]], standing: list[int]) -> tuple[Counter[str], list[str]]:
     """Return counts, and every violation in words."""
-    from django.db import transaction
 
     from zhiguan.kit.actor import system
 
-    with system("bench").acting(), transaction.atomic():
+    with system("bench").transaction():
         counts, wrong = _acts(acknowledged)
         for more in (_effects(counts), _documents(counts), _told(counts, standing)):
             wrong += more
@@ -459,14 +457,13 @@ def _told(counts: Counter[str], standing: list[int]) -> list[str]:
 
 def _trace(counts: Counter[str]) -> list[str]:
     """The log as exported, with a checkpoint over all of it, verifies."""
-    from django.db import transaction
 
     from zhiguan.kernel.trace import cli
     from zhiguan.kernel.trace.service import checkpoint
     from zhiguan.kernel.trace.verify import verify_lines
     from zhiguan.kit.actor import system
 
-    with system("bench").acting(), transaction.atomic():
+    with system("bench").transaction():
         checkpoint()
     out = io.StringIO()
     cli.export(out)

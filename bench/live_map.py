@@ -62,7 +62,6 @@ def fill(cars: int, superuser: str) -> str:
 
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.sessions.backends.db import SessionStore
-    from django.db import transaction
 
     from zhiguan.kernel.identity.codes import GrantState
     from zhiguan.kernel.identity.models import Account, Grant, Role
@@ -72,7 +71,7 @@ def fill(cars: int, superuser: str) -> str:
 
     codes = ["vehicles.vehicle.view", "vehicles.trip.view", "vehicles.terminal.view", "vehicles.order.view",
              "telemetry.position.view", "telemetry.source.view"]  # fmt: skip
-    with system("bench").acting(), transaction.atomic():
+    with system("bench").transaction():
         city = Unit.objects.create(code="C", name="市直单位", short_name="市直", kind="city", pos=0, pos_end=2**60 - 1,
                                    valid_from=date(2020, 1, 1))  # fmt: skip
         account = Account(username="bench", unit=city, must_change_password=False)
@@ -93,7 +92,7 @@ def fill(cars: int, superuser: str) -> str:
                    reported, created_at, unit_id, scope_pos)
                SELECT n, 'jt808', '1' || lpad(n::text, 10, '0'), '', '', '', true, '', '{}', now(), %(unit)s, 0
                FROM generate_series(1, %(count)s) n""", values)  # fmt: skip
-    with system("bench").acting(), transaction.atomic():
+    with system("bench").transaction():
         kept = {"unit": city, "scope_pos": 0}
         Vehicle.objects.bulk_create(
             Vehicle(id=n, plate=f"沪A{n:05x}", state="in_service", kind="emergency", brand_model="荣威", price_yuan=150_000,

@@ -177,14 +177,13 @@ def _people(unit: object) -> object:
 
 
 def measure() -> None:
-    from django.db import transaction
 
     from zhiguan.kernel.orgs import service
     from zhiguan.kernel.orgs.models import Unit
     from zhiguan.kit.actor import system
 
     chance = random.Random(2)
-    with system("bench").acting(), transaction.atomic():
+    with system("bench").transaction():
         by_kind = {kind: list(Unit.objects.filter(kind=kind)) for kind in ("district", "organ", "division")}
     organs, districts = chance.sample(by_kind["organ"], 200), by_kind["district"]
     count = BELOW + " SELECT count(*) FROM below"
@@ -212,7 +211,7 @@ def measure() -> None:
         value = p95_ms(work, subjects)
         figure(f"orgs.{name}", value, p95_ms(raw(baseline), subjects) if baseline else None)
     began = time.perf_counter()
-    with system("bench").acting(), transaction.atomic():
+    with system("bench").transaction():
         service.move_unit(
             system("bench"), organs[0], parent=next(each for each in districts if each.pk != organs[0].parent_id),
             record=lambda *args, **more: None,

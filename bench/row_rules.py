@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=60)
     given = parser.parse_args()
     with scene(given.vehicles, given.orders) as city:
-        from django.db import connection, transaction
+        from django.db import connection
         from django.db.utils import ConnectionHandler
 
         from zhiguan.kernel.identity.actors import actor_of
@@ -63,7 +63,7 @@ def main() -> None:
         owner = ConnectionHandler({"default": database(city.owner)})["default"]
         actor = actor_of(city.account)
         for name, page, query in CASES:
-            with actor.acting(), transaction.atomic():
+            with actor.transaction():
                 asked = statements(getattr(pages, page), actor, query)
                 under, without = [0.0] * given.rounds, [0.0] * given.rounds
                 for sql, params in asked:

@@ -137,7 +137,6 @@ def main() -> int:
 
 def measure(urls: Any, folder: Path, options: argparse.Namespace) -> None:
     from django.conf import settings
-    from django.db import transaction
 
     from zhiguan.kernel.telemetry.lake import Lake
     from zhiguan.kit.actor import Actor, Scope
@@ -171,12 +170,12 @@ def measure(urls: Any, folder: Path, options: argparse.Namespace) -> None:
         place = here[rng.integers(len(here))]
         lat, lon = place["lat"] / 1e6, place["lon"] / 1e6
         start = midnight(days[number % len(days)]) + timedelta(hours=9)
-        with actor.acting(), transaction.atomic():
+        with actor.transaction():
             answers.append(len(nearby.passages(actor, lat=lat, lon=lon, radius_m=200, start=start,
                                                end=start + timedelta(hours=1))))  # fmt: skip
 
     def replay(number: int) -> None:
-        with actor.acting(), transaction.atomic():
+        with actor.transaction():
             car = Vehicle.objects.select_related("unit", "place").get(pk=int(rng.integers(len(homes))) + 1)
             found = tracks.replay(car, days[number % len(days)], actor)
             assert len(found["points"]["t"]) > options.points / 4
@@ -194,7 +193,6 @@ def measure(urls: Any, folder: Path, options: argparse.Namespace) -> None:
 
 def through_sail(day: Any) -> None:
     """Compute the day of the whole fleet from DuckDB and from Sail; both must be the same to the last digit."""
-    from django.db import transaction
 
     from zhiguan.kernel.telemetry import service as telemetry
     from zhiguan.kernel.telemetry.engine_spark import SparkEngine, sail
@@ -202,7 +200,7 @@ def through_sail(day: Any) -> None:
     from zhiguan.lines.vehicles.domain import fleetday
     from zhiguan.lines.vehicles.models import Vehicle
 
-    with system("bench").acting(), transaction.atomic():
+    with system("bench").transaction():
         vehicles = list(Vehicle.objects.select_related("unit", "place").order_by("pk"))
 
         def computed() -> tuple[float, Any]:

@@ -46,7 +46,7 @@ def act(kind: str) -> None:
 
 
 def write(kind: str, work_s: float, seconds: float, begin, counts: list[int]) -> None:
-    from django.db import connection, transaction
+    from django.db import connection
 
     from zhiguan.kit.actor import Actor
 
@@ -56,7 +56,7 @@ def write(kind: str, work_s: float, seconds: float, begin, counts: list[int]) ->
     begin.wait()
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        with actor.acting(), transaction.atomic():
+        with actor.transaction():
             act(kind)
             time.sleep(work_s)
         done += 1

@@ -41,7 +41,7 @@ def bureau(var: Path, closed: int = 0, opened: int = 0) -> Iterator[SimpleNamesp
     os.environ.setdefault("ZHIGUAN_VAR", str(var))
     django.setup()
     from django.conf import settings
-    from django.db import connection, transaction
+    from django.db import connection
 
     from zhiguan.kernel.flow.tests import conftest, sample
     from zhiguan.kernel.reference import service as reference
@@ -58,7 +58,7 @@ def bureau(var: Path, closed: int = 0, opened: int = 0) -> Iterator[SimpleNamesp
         with standing(cluster, name, mark) as (urls, ready):
             settings.DATABASE_OWNER_URL, settings.ALLOWED_HOSTS = urls.owner, ["*"]
             registry._current = sample.Known(registry.current())  # type: ignore[assignment]
-            with system("bench").acting(), transaction.atomic():
+            with system("bench").transaction():
                 reference.sync()
                 conftest.load_calendar()
                 office = _found(conftest) if ready else conftest.Office()
@@ -91,35 +91,32 @@ def _found(conftest: Any) -> Any:
 
 def acting(office: Any, name: str) -> Any:
     """The actor of a person, made under the system's scope."""
-    from django.db import transaction
 
     from zhiguan.kit.actor import system
 
-    with system("bench").acting(), transaction.atomic():
+    with system("bench").transaction():
         return office.actor(name)
 
 
 def submitted(office: Any, item: Any) -> Any:
     """A case at its first step."""
-    from django.db import transaction
 
     from zhiguan.kernel.flow import service
 
     actor = acting(office, "张申请")
-    with actor.acting(), transaction.atomic():
+    with actor.transaction():
         case = service.create(actor, item, values={"reason": "修车", "amount": "100"})
         return service.submit(actor, case)
 
 
 def agree(office: Any, name: str, case: Any, actor: Any = None) -> Any:
     """Let a person agree on the seat they have in the case."""
-    from django.db import transaction
 
     from zhiguan.kernel.flow import service
     from zhiguan.kernel.flow.models import Seat
 
     actor = actor or acting(office, name)
-    with actor.acting(), transaction.atomic():
+    with actor.transaction():
         seat = Seat.objects.get(case=case, person=office.people[name], state__in=("offered", "working"))
         return service.decide(actor, case, seat=seat, outcome="agree", opinion="同意")
 
@@ -131,7 +128,6 @@ def fill(scene: SimpleNamespace, closed: int, opened: int) -> None:
     items; some with cards, corrections and returns. Open ones are two months old at most, most of them some days. Written
     without triggers and secondary indexes, which are built afterwards; tallies and warnings are the product's own work.
     """
-    from django.db import transaction
 
     from zhiguan.kernel.flow import cards, queries, tallies
     from zhiguan.kernel.flow.models import Case, Seat, Step
@@ -141,7 +137,7 @@ def fill(scene: SimpleNamespace, closed: int, opened: int) -> None:
     from zhiguan.kit.actor import system
 
     office, begun = scene.office, time.monotonic()
-    with system("bench").acting(), transaction.atomic():
+    with system("bench").transaction():
         for number in range(ORGANS):
             unit = make_unit(office.city, number + 10, f"32{number:06d}", f"单位{number}", "organ")
             Person.objects.create(code=f"A{number}", name=f"申请人{number}", unit=unit)

@@ -86,7 +86,6 @@ def _multiply(connection: psycopg.Connection, model: Any, expressions: dict[str,
 def _fill(vehicles: int, orders: int, superuser: str) -> None:
     from datetime import date, timedelta
 
-    from django.db import transaction
     from django.utils import timezone
 
     from zhiguan.kernel.identity.codes import GrantState
@@ -96,7 +95,7 @@ def _fill(vehicles: int, orders: int, superuser: str) -> None:
     from zhiguan.kit.actor import system
     from zhiguan.lines.vehicles.models import DispatchOrder, Vehicle
 
-    with system("bench").acting(), transaction.atomic():
+    with system("bench").transaction():
         day, start = date(2020, 1, 1), timezone.now()
         city = Unit.objects.create(code="C", name="市", kind="city", pos=0, pos_end=2**60 - 1, valid_from=day)
         halves = []
@@ -141,7 +140,7 @@ def scene(
 
     django.setup()
     from django.conf import settings
-    from django.db import connection, transaction
+    from django.db import connection
 
     from zhiguan.kernel.identity import service
     from zhiguan.kernel.identity.models import Account
@@ -163,7 +162,7 @@ def scene(
                         more(connection_)
                         connection_.execute("VACUUM ANALYZE")
                 print(f"filled in {time.monotonic() - begun:.0f} s", file=sys.stderr)
-        with system("bench").acting() as boss, transaction.atomic():
+        with system("bench").transaction() as boss:
             account = Account.objects.get(username=USER)
             key = f"bench {secrets.token_hex(4)}"
             secret = service.issue_key(boss, account, name=key, permissions=KEY_PERMISSIONS, days=1)[1]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
-from django.db import Error, connection, transaction
+from django.db import Error, connection
 from django.urls import reverse
 from django.utils import timezone
 
@@ -61,7 +61,7 @@ def together(*acts: Any) -> None:
 
 
 def test_two_clicks_in_one_moment_make_one_request(committed_db: Any, make_actor: Any) -> None:
-    with BOSS.acting(), transaction.atomic():
+    with BOSS.transaction():
         world = make_world(make_actor)
     url, first = reverse("vehicles.order.create"), Visitor(world.requester)
     first.session.create()
@@ -74,7 +74,7 @@ def test_two_clicks_in_one_moment_make_one_request(committed_db: Any, make_actor
         answers.append(visitor.post(url, {**wanted(), "_token": token}))
 
     together(*[click] * 4)
-    with BOSS.acting(), transaction.atomic():
+    with BOSS.transaction():
         assert DispatchOrder.objects.count() == 1
         assert LedgerEvent.objects.filter(subject_type="vehicles.dispatchorder").count() == 1
         key = DispatchOrder.objects.get().pk
@@ -85,21 +85,21 @@ def test_two_clicks_in_one_moment_make_one_request(committed_db: Any, make_actor
 
 def test_two_forms_are_two_requests(committed_db: Any, make_actor: Any) -> None:
     """The guard above goes by the form, not by its content: who asks twice with two forms means it."""
-    with BOSS.acting(), transaction.atomic():
+    with BOSS.transaction():
         world = make_world(make_actor)
     visitor = Visitor(world.requester)
     visitor.session.create()
     for _ in range(2):
         token = hidden(html(visitor.get(reverse("vehicles.order.create"))), "_token")
         assert visitor.post(reverse("vehicles.order.create"), {**wanted(), "_token": token}).status_code == 302
-    with BOSS.acting(), transaction.atomic():
+    with BOSS.transaction():
         assert DispatchOrder.objects.count() == 2
 
 
 def test_a_form_that_was_open_too_long_overwrites_nothing(committed_db: Any, make_actor: Any) -> None:
     from zhiguan.lines.vehicles.domain import register
 
-    with BOSS.acting(), transaction.atomic():
+    with BOSS.transaction():
         world = make_world(make_actor)
         place = register.add_place(BOSS, unit=world.organ, name="东库", lat=31.2, lon=121.4)
     url = reverse("vehicles.place.edit", args=[place.pk])
@@ -113,14 +113,14 @@ def test_a_form_that_was_open_too_long_overwrites_nothing(committed_db: Any, mak
     assert answer.status_code == 412
     assert "已被" in html(answer)
     assert "南库" in html(answer)  # what was typed is not lost
-    with BOSS.acting(), transaction.atomic():
+    with BOSS.transaction():
         place.refresh_from_db()
     assert (place.name, place.version) == ("西库", 2)
 
 
 def test_a_database_restart_under_load_loses_and_halves_nothing(own_server: Any, make_actor: Any) -> None:
     """Four people ask for cars without pause while the server stops and starts; what was confirmed is there, whole."""
-    with BOSS.acting(), transaction.atomic():
+    with BOSS.transaction():
         world = make_world(make_actor)
     confirmed: list[str] = []
     refused: list[str] = []
@@ -132,7 +132,7 @@ def test_a_database_restart_under_load_loses_and_halves_nothing(own_server: Any,
             number += 1
             start = timezone.now() + timedelta(days=1)
             try:
-                with world.requester.acting(), transaction.atomic():
+                with world.requester.transaction():
                     made = orders.request(
                         world.requester, purpose=f"第 {number} 次", origin="甲", destination="乙", planned_from=start,
                         planned_to=start + timedelta(hours=1),
@@ -158,7 +158,7 @@ def test_a_database_restart_under_load_loses_and_halves_nothing(own_server: Any,
 
     together(ask, ask, ask, ask, restart)
     connection.close()  # this thread's own went down with the server
-    with BOSS.acting(), transaction.atomic():
+    with BOSS.transaction():
         codes = set(DispatchOrder.objects.values_list("code", flat=True))
         keys = set(DispatchOrder.objects.values_list("pk", flat=True))
         events = list(

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from django.db import transaction
 from django.utils import timezone
 
 from zhiguan.kit.actor import system
@@ -80,7 +79,7 @@ def digest_of(chunks: Iterable[bytes]) -> str:
 
 
 def _found(code: str | None = None, **condition: str) -> Standing | None:
-    with system("documents.check").acting(), transaction.atomic():
+    with system("documents.check").transaction():
         row = OutcomeDocument.objects.filter(**condition).values(*SHOWN).first()
     known = (row or {"code": "-"})["code"].replace("-", "")
     if code is not None and not hmac.compare_digest(known.encode(), code.encode()):

@@ -11,7 +11,6 @@ import logging
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Q
 
 from zhiguan.kernel.events import service as events
@@ -91,7 +90,7 @@ def resume(limit: int = 500) -> str:
     """Ask again for documents that are still being made: those that waited for a seal which is in use now, and those
     whose job failed for good. One that still waits for a seal is left waiting."""
     asked = 0
-    with system("documents.resume").acting(), transaction.atomic():
+    with system("documents.resume").transaction():
         sealed = Seal.objects.filter(state="active").values("unit_id")
         rows = OutcomeDocument.objects.filter(~Q(problem=WAITING_FOR_SEAL) | Q(issuer_id__in=sealed), state="making")
         for key, number in list(rows.order_by("pk").values_list("pk", "number")[:limit]):

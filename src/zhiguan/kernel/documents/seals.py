@@ -103,7 +103,7 @@ def retire(actor: Actor, seal: Seal, *, reason: str) -> Seal:
 
 def seal_for(unit: Unit, purpose: str) -> Seal | None:
     """Return the seal that the organ uses today: of the purpose, or else its official one."""
-    with system("documents.seal").acting(), transaction.atomic():
+    with system("documents.seal").transaction():
         rows = Seal.objects.select_related("file").filter(
             unit=unit, state="active", valid_from__lte=timezone.localdate()
         )

@@ -232,7 +232,7 @@ def run(job_id: int) -> str:
     with Reporter(job_id) as report:
         if not report.claim():
             return ""
-        with system("events.run").acting(), transaction.atomic():
+        with system("events.run").transaction():
             job = Job.objects.get(pk=job_id)
         try:
             kind = registry.current().get(JobKind, job.kind)
@@ -241,7 +241,7 @@ def run(job_id: int) -> str:
         try:
             with transaction.atomic():
                 actor = actor_of(job, kind)
-            with actor.acting(), transaction.atomic() if kind.atomic else nullcontext():
+            with actor.transaction() if kind.atomic else nullcontext():
                 result = kind.function(actor, report, **job.args)
                 report.flush()
                 _done(job, result)
@@ -266,7 +266,7 @@ def run(job_id: int) -> str:
 def _failed(report: Reporter, job: Job, message: str, error: str = "") -> str:
     """Note that the job has failed and tell whoever asked for it."""
     report.end(JobState.FAILED, message, error)
-    with system("events.run").acting(), transaction.atomic():
+    with system("events.run").transaction():
         _tell(job, JobState.FAILED, message)
     return JobState.FAILED
 
@@ -286,7 +286,7 @@ def _done(job: Job, result: Any) -> None:
     """Note that the job is done: in its own transaction when it has one, so that work and note come together."""
     if result is not None and not isinstance(result, Mapping):
         raise TypeError(f"a job returns a mapping or None, not {type(result).__name__}")
-    with system("events.run").acting(), transaction.atomic():
+    with system("events.run").transaction():
         message = str((result or {}).get("message", ""))[:300]
         ended = Job.objects.filter(pk=job.pk, state=JobState.RUNNING).update(
             state=JobState.DONE, progress=100, finished_at=timezone.now(), error="", message=message,
@@ -334,7 +334,7 @@ def tick(now: datetime | None = None) -> int:
         if (moment - due).total_seconds() > kind.catch_up_minutes * 60:
             continue
         actor = system(kind.code)
-        with actor.acting(), transaction.atomic():
+        with actor.transaction():
             own = Job.objects.filter(kind=kind.code, requested_by=None)
             if own.filter(scheduled_for=due).exists():
                 continue

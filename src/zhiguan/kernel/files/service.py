@@ -254,7 +254,7 @@ def _drop_after(digest: str) -> None:
     """Remove a content once the rows are gone for good, unless it was uploaded again meanwhile."""
     from zhiguan.kit.actor import system
 
-    with system("files.clean").acting(), transaction.atomic():
+    with system("files.clean").transaction():
         _lock(digest)
         if not StoredFile.objects.filter(digest=digest).exists():
             disk.drop(digest)

@@ -42,7 +42,6 @@ def _parser() -> argparse.ArgumentParser:
 def _actor(username: str) -> Any:
     """Return the system, or the named account with the permissions of its grants; raises NotFound."""
     from django.contrib.auth import get_user_model
-    from django.db import transaction
 
     from zhiguan.kernel.identity.service import actor_for
     from zhiguan.kit.actor import system
@@ -51,7 +50,7 @@ def _actor(username: str) -> Any:
     job = system("metrics.command")
     if not username:
         return job
-    with job.acting(), transaction.atomic():
+    with job.transaction():
         account = get_user_model().objects.filter(username=username, is_active=True).first()
         if account is None:
             raise NotFound(f"没有名为“{username[:60]}”的可用账号。", code="account_not_found")

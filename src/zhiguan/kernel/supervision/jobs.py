@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db import transaction
 from django.utils import timezone
 
 from zhiguan.kernel.events.declare import JobKind
@@ -24,7 +23,7 @@ KEEP = timedelta(days=60)
 def scheduled() -> str:
     """Run every scheduled rule whose time has come since its last run, and drop runs older than :data:`KEEP`."""
     found = run_due()
-    with system("supervision.scheduled").acting(), transaction.atomic():
+    with system("supervision.scheduled").transaction():
         RuleRun.objects.filter(started_at__lt=timezone.now() - KEEP).delete()
     failed = sum(bool(result.error) for result in found.values())
     return f"运行规则 {len(found)} 条，失败 {failed} 条" if found else ""

@@ -144,7 +144,7 @@ def run_scheduled(rule: Rule, *, today: date | None = None) -> RunResult:
         raise ValueError(f"{rule.code} is not a scheduled rule")
     started = timezone.now()
     try:
-        with system(f"supervision.{rule.code}").acting(), transaction.atomic():
+        with system(f"supervision.{rule.code}").transaction():
             subjects = list(rule.subjects(start, end))
     except Exception as error:
         _save(

@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.db import transaction
 from django.db.models import Case, F, FloatField, Q, QuerySet, Value, When
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
@@ -156,7 +155,7 @@ def plain(row: Known) -> float:
 def train(now: datetime | None = None) -> PriorityModel:
     """Learn anew from what people have decided and keep the result, whether it is used or not."""
     moment = now or timezone.now()
-    with system("supervision.priority").acting(), transaction.atomic():
+    with system("supervision.priority").transaction():
         decided = Finding.objects.filter(
             outcome__in=(Outcome.CONFIRMED, Outcome.DISMISSED), ended_at__gte=moment - LEARNT_FROM
         ).order_by("-ended_at", "-pk")[:MOST_LEARNT]  # fmt: skip
@@ -207,7 +206,7 @@ def latest() -> PriorityModel | None:
 
 def score_open(model: PriorityModel | None = None) -> int:
     """Bring the priorities of open findings in line with the model; return how many were written."""
-    with system("supervision.priority").acting(), transaction.atomic():
+    with system("supervision.priority").transaction():
         model = model or latest()
         if model is None:
             return 0

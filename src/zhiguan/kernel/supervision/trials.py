@@ -141,7 +141,7 @@ def compute(actor: Actor, report: Report, *, trial: int) -> dict[str, Any]:
     A failure is noted with its place and raised.
     """
     seeing = system("supervision.trials")
-    with seeing.acting(), transaction.atomic():
+    with seeing.transaction():
         row = ThresholdTrial.objects.select_related("unit").filter(pk=trial, state="waiting").first()
     if row is None:
         return {"message": "试算已放弃，没有计算"}
@@ -152,11 +152,11 @@ def compute(actor: Actor, report: Report, *, trial: int) -> dict[str, Any]:
             row.end_on, report,
         )  # fmt: skip
     except Exception as error:
-        with seeing.acting(), transaction.atomic():
+        with seeing.transaction():
             problem = str(error) if isinstance(error, Refusal) else place_of(error)
             ledger.move(row, "fail", actor, reason=problem[:300], problem=problem[:300])
         raise
-    with seeing.acting(), transaction.atomic():
+    with seeing.transaction():
         ledger.move(row, "finish", actor, result=result, computed_at=timezone.now())
     return {"message": f"试算完成：减少 {result['gone']['total']} 条，增加 {result['new']['total']} 条"}
 
@@ -182,7 +182,7 @@ def preview(
     after: dict[Key, Hit] = {}
     for number, (first, last, periods) in enumerate(parts):
         report(100 * number / max(1, len(parts)), f"{first:%Y-%m-%d}")
-        with seeing.acting(), transaction.atomic():
+        with seeing.transaction():
             subjects = list(tuning.subjects(first, last, lo, hi))
             for at in range(0, len(subjects), tuning.batch):
                 own, shared = subjects[at : at + tuning.batch], Shared()
@@ -191,7 +191,7 @@ def preview(
                 fresh = shared.carrying(tuning.carries)
                 with reference.supposing(fact, value, place):
                     after |= checked_hits(rule, RuleContext(own, first, last, context.now, periods, fresh))
-    with seeing.acting(), transaction.atomic():
+    with seeing.transaction():
         known = _findings(rule, {*before, *after})
     gone = [key for key in before if key not in after]
     new = [key for key in after if key not in before]

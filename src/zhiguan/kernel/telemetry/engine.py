@@ -245,7 +245,7 @@ def visible(who: Who, sources: Iterable[int] | None = None) -> tuple[int, ...] |
         return ()
     from .models import Source
 
-    with who.acting(), transaction.atomic():
+    with who.transaction():
         rows = Source.objects.visible_to(who, POSITION_VIEW.code)
         if wanted is not None:
             rows = rows.filter(pk__in=wanted)
@@ -270,7 +270,7 @@ def latest(actor: Actor, *, sources: Iterable[int] | None = None) -> list[dict[s
     from .models import Source
 
     actor.require(POSITION_VIEW.code)
-    with actor.acting(), transaction.atomic():
+    with actor.transaction():
         rows = Source.objects.visible_to(actor, POSITION_VIEW.code).filter(latest__isnull=False)
         if sources is not None:
             rows = rows.filter(pk__in=list(sources))

@@ -38,7 +38,7 @@ def checkpoint(*, accept_new_key: bool = False) -> Checkpoint | None:
     key = signing.private_key()
     public = signing.public_bytes(key)
     algorithm = getattr(settings, "ZHIGUAN_TRACE_DIGEST", "sha256")
-    with system("trace.checkpoint").acting(), transaction.atomic():
+    with system("trace.checkpoint").transaction():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         last = Checkpoint.objects.order_by("-size").first()

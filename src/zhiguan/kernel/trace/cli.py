@@ -120,8 +120,6 @@ def export(out: IO[str], *, since: int | datetime | None = None, details: bool =
     set_up()
     import getpass
 
-    from django.db import transaction
-
     from zhiguan.kit.actor import Actor, system
 
     from .declare import Subject
@@ -133,7 +131,7 @@ def export(out: IO[str], *, since: int | datetime | None = None, details: bool =
     except (OSError, KeyError):
         user = ""
     actor = Actor(name="trace.export", via="command", system=True)
-    with system("trace.export").acting(), transaction.atomic():
+    with system("trace.export").transaction():
         label = (f"自 {since} 起" if since else "全部") + ("，含明细" if details else "")
         record(actor, "trace.log.export", Subject("trace.log", "", label), reason=user)
     checkpoint()
@@ -206,7 +204,6 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _checkpoint(accept_new_key: bool) -> int:
-    from django.db import transaction
 
     from zhiguan.kit.actor import Actor, system
 
@@ -216,7 +213,7 @@ def _checkpoint(accept_new_key: bool) -> int:
 
     if accept_new_key:
         public = public_bytes(private_key())
-        with system("trace.checkpoint").acting(), transaction.atomic():
+        with system("trace.checkpoint").transaction():
             last = Checkpoint.objects.order_by("-size").first()
             if last is not None and bytes(last.public_key) != public:
                 actor = Actor(name="trace.checkpoint", via="command", system=True)

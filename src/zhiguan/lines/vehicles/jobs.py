@@ -107,7 +107,7 @@ def judge(vehicles: list[Vehicle], day: date, shared: Shared | None = None) -> N
 def judge_waiting() -> None:
     """Judge the vehicle-days that were computed since they were last judged, once their pause is over."""
     since = timezone.now() - JUDGE_EVERY
-    with ACTOR.acting(), transaction.atomic():
+    with ACTOR.transaction():
         due = VehicleDay.objects.filter(day__gte=timezone.localdate() - timedelta(days=1), judged_at__lt=since)
         rows = list(due.filter(computed_at__gt=F("judged_at")).values_list("day", "vehicle"))
         keys = {vehicle for _, vehicle in rows}

@@ -166,7 +166,7 @@ def test_a_document_revoked_before_it_was_made_is_never_made(world):
 
 
 def commit_world():
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         return make_world()
 
 
@@ -179,7 +179,7 @@ def test_many_at_once_get_consecutive_numbers_and_those_rolled_back_leave_no_gap
         try:
             for turn in range(5):
                 try:
-                    with system("tests").acting(), transaction.atomic():
+                    with system("tests").transaction():
                         issue(world)
                         if (place + turn) % 3 == 0:
                             raise Invalid("不予办结")
@@ -190,7 +190,7 @@ def test_many_at_once_get_consecutive_numbers_and_those_rolled_back_leave_no_gap
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(work, range(6)))
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         serials = sorted(OutcomeDocument.objects.values_list("serial", flat=True))
         assert serials == list(range(1, 21)), "20 of 30 were committed"
         assert NumberSeries.objects.get().last == 20 and Job.objects.count() == 20
@@ -198,14 +198,14 @@ def test_many_at_once_get_consecutive_numbers_and_those_rolled_back_leave_no_gap
 
 def test_a_number_taken_by_a_process_that_is_killed_is_free_again(committed_db):
     world = commit_world()
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         issue(world)
     taken, go = threading.Event(), threading.Event()
     backends: list[int] = []
 
     def doomed() -> None:
         try:
-            with system("tests").acting(), transaction.atomic(), connection.cursor() as cursor:
+            with system("tests").transaction(), connection.cursor() as cursor:
                 cursor.execute("SELECT pg_backend_pid()")
                 backends.append(cursor.fetchone()[0])
                 assert issue(world).serial == 2
@@ -221,7 +221,7 @@ def test_a_number_taken_by_a_process_that_is_killed_is_free_again(committed_db):
     assert taken.wait(20)
     with psycopg.connect(committed_db.superuser, autocommit=True) as boss:
         boss.execute("SELECT pg_terminate_backend(%s)", [backends[0]])
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         assert issue(world).serial == 2
     go.set()
     thread.join()
@@ -230,7 +230,7 @@ def test_a_number_taken_by_a_process_that_is_killed_is_free_again(committed_db):
 def test_a_closed_case_has_its_document_exactly_once_whenever_the_worker_dies(committed_db, monkeypatch):
     """The job is cut off at every step in turn, taken up again, and at last there is one document, made once."""
     world = commit_world()
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         made = issue(world, case="G5-1")
         job = Job.objects.get()
 
@@ -251,11 +251,11 @@ def test_a_closed_case_has_its_document_exactly_once_whenever_the_worker_dies(co
         connections.close_all()  # as a process that is gone
         from zhiguan.kernel.events.running import recover
 
-        with system("tests").acting(), transaction.atomic():
+        with system("tests").transaction():
             Job.objects.filter(pk=job.pk).update(attempts=0)
         assert recover() == 1
     assert events.run(job.pk) == "done" and events.run(job.pk) == ""
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         kept = OutcomeDocument.objects.get()
         assert (kept.pk, kept.state) == (made.pk, "valid")
         assert [event.code for event in ledger.history(kept)] == ["create", "produce"]

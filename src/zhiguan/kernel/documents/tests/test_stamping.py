@@ -17,7 +17,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from django.db import transaction
 from django.urls import reverse
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.timestamps import DummyTimeStamper
@@ -134,11 +133,11 @@ def test_nobody_there(world, settings):
 def test_the_job_finds_what_waits_without_a_transaction_around_it(committed_db, authority):
     """As the worker calls it: no row is in scope until a transaction has been told whose work it is."""
     authority.says = "busy"
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         made = produce(issue(make_world()))
     authority.says = "yes"
     assert stamping.catch_up() == "补盖时间戳 1 份" and stamping.catch_up() == ""
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         made.refresh_from_db()
     assert (made.problem, made.stamped_by) == ("", "测试时间戳中心")
 

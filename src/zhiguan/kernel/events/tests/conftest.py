@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import transaction
 
 from zhiguan.kernel.events.declare import JobKind
 from zhiguan.kernel.orgs import service as orgs
@@ -51,7 +50,7 @@ def world(as_system: Actor) -> SimpleNamespace:
 @pytest.fixture
 def real(committed_db: Any) -> SimpleNamespace:
     """The world in a database where commits are real."""
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         return make_world()
 
 

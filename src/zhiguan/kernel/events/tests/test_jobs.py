@@ -24,12 +24,12 @@ LOCAL = ZoneInfo("Asia/Shanghai")
 
 
 def enqueue(actor, code: str = "tests.thing.do", args=None, **more) -> Job:
-    with actor.acting(), transaction.atomic():
+    with actor.transaction():
         return service.enqueue(actor, code, args, **more)
 
 
 def seen(job: Job) -> Job:
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         return Job.objects.get(pk=job.pk)
 
 
@@ -77,7 +77,7 @@ def test_a_job_runs_under_its_requester_s_scope_and_tells_its_progress(real, kin
         return {"message": "看完", "count": told["seen"]}
 
     kind(look)
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         service.publish("vehicles.order.dispatch", "x/1", {}, scope_pos=real.one.pos)
         service.publish("vehicles.order.dispatch", "x/2", {}, scope_pos=real.two.pos)
     as_requester["zhang"] = {"vehicles.vehicle.view": "below", "vehicles.vehicle.new": "below"}
@@ -98,7 +98,7 @@ def test_a_right_withdrawn_since_is_gone(real, kind, as_requester) -> None:
     job = enqueue(actor_at(real.zhang, {"vehicles.vehicle.view": "below"}))
     assert service.run(job.pk) == "failed" and "权限" in seen(job).message
     other = enqueue(actor_at(real.zhang, {"vehicles.vehicle.view": "below"}))
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         type(real.zhang).objects.filter(pk=real.zhang.pk).update(is_active=False)
     assert service.run(other.pk) == "failed" and "停用" in seen(other).message
     with pytest.raises(Denied):
@@ -107,7 +107,7 @@ def test_a_right_withdrawn_since_is_gone(real, kind, as_requester) -> None:
 
 def test_rolled_back_the_job_was_never_asked_for(real, kind) -> None:
     kind(publish)
-    with pytest.raises(RuntimeError, match="undone"), system("tests").acting(), transaction.atomic():
+    with pytest.raises(RuntimeError, match="undone"), system("tests").transaction():
         service.enqueue(system("tests"), "tests.thing.do", {"pos": 1})
         raise RuntimeError("undone")
     assert queued() == []
@@ -127,12 +127,12 @@ def test_a_failure_undoes_the_work_is_told_and_retried_so_often(real, kind) -> N
     assert service.run(job.pk) == "failed"
     found = seen(job)
     assert found.message == running.UNEXPECTED and found.lines[0].endswith("办了一半")
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         assert not Event.objects.exists(), "the job's own work was undone"
         Job.objects.filter(pk=job.pk).update(args={"pos": 5})
         service.retry(system("tests"), found)
     assert service.run(job.pk) == "done" and seen(job).error == ""
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         assert Event.objects.count() == 1
         with pytest.raises(Conflict):
             service.retry(system("tests"), seen(job))
@@ -159,7 +159,7 @@ def test_cancelling_waiting_and_running(real, kind) -> None:
 
     kind(long)
     waiting, busy = enqueue(system("tests")), enqueue(system("tests"))
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         assert service.cancel(system("tests"), waiting).state == "cancelled"
     assert service.run(waiting.pk) == ""
     ended: list[str] = []
@@ -173,12 +173,12 @@ def test_cancelling_waiting_and_running(real, kind) -> None:
     assert begun.wait(10)
     assert service.run(busy.pk) == "", "nobody else takes a running job"
     assert running.recover() == 0, "its worker lives"
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         assert service.cancel(system("tests"), busy).cancel_asked
     go_on.set()
     thread.join(10)
     assert ended == ["cancelled"] and seen(busy).state == "cancelled"
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         assert not Event.objects.exists()
         with pytest.raises(Conflict):
             service.cancel(system("tests"), busy)
@@ -189,14 +189,14 @@ def test_own_jobs_are_seen_and_others_only_by_permission(real, kind) -> None:
     job = enqueue(actor_at(real.zhang), args={"pos": 1})
 
     def visible(actor) -> bool:
-        with actor.acting(), transaction.atomic():
+        with actor.transaction():
             return Job.objects.filter(pk=job.pk).exists()
 
     assert visible(actor_at(real.zhang)) and not visible(actor_at(real.li))
     assert visible(actor_at(real.li, {JOB_VIEW: "city"})) and not visible(actor_at(real.li, {JOB_VIEW: "below"}))
-    with actor_at(real.li, {JOB_VIEW: "city"}).acting(), transaction.atomic(), pytest.raises(Denied):
+    with actor_at(real.li, {JOB_VIEW: "city"}).transaction(), pytest.raises(Denied):
         service.cancel(actor_at(real.li, {JOB_VIEW: "city"}), job)
-    with actor_at(real.li, {JOB_MANAGE: "city"}).acting(), transaction.atomic():
+    with actor_at(real.li, {JOB_MANAGE: "city"}).transaction():
         assert service.cancel(actor_at(real.li, {JOB_MANAGE: "city"}), job).state == "cancelled"
     nobody = actors.Actor(name="x", permissions={JOB_VIEW: Scope()})
     with pytest.raises(Denied, match="没有账号"):
@@ -219,17 +219,17 @@ def test_periodic_jobs_start_once_and_make_up_for_a_missed_time(real, kind) -> N
 
     def start(moment) -> int:
         running.tick(moment)
-        with system("tests").acting(), transaction.atomic():
+        with system("tests").transaction():
             return Job.objects.filter(kind="tests.nightly.do").count()
 
     assert [start(at(2, 29)), start(at(2, 30)), start(at(2, 30)), start(at(2, 31))] == [0, 1, 1, 1]
     assert start(at(2, 30, day=2)) == 1, "the one before has not ended"
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         job = Job.objects.get(kind="tests.nightly.do")
         assert job.scheduled_for == at(2, 30).replace(second=0) and job.requested_by_id is None
         Job.objects.update(state="done")
     assert start(at(4, 29, day=2)) == 2, "made up for"
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         Job.objects.update(state="done")
     assert start(at(5, 0, day=3)) == 2, "too late to make up for"
 
@@ -325,7 +325,7 @@ def test_whoever_asked_is_told_how_it_ended_once(real, kind, as_requester) -> No
     from zhiguan.kernel.notices.models import Notice
 
     def told() -> list[tuple[int, str, str]]:
-        with system("tests").acting(), transaction.atomic():
+        with system("tests").transaction():
             return list(Notice.objects.order_by("pk").values_list("account_id", "kind", "body"))
 
     kind(lambda actor, report, bad: 1 / 0 if bad else {"message": "导入 3 条"})

@@ -171,10 +171,10 @@ def test_nobody_subscribes_to_what_they_may_not_read(world, receiver) -> None:
 
 
 def test_commit_wakes_the_worker_once(real) -> None:
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         publish(real)
         publish(real)
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         publish(real)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE task_name = %s", [outbox.DELIVER])

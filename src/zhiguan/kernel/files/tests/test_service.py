@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connections, transaction
+from django.db import connections
 from django.urls import reverse
 from django.utils import timezone
 
@@ -201,12 +201,12 @@ def test_changed_and_missing_contents_are_found(world, media) -> None:
 
 @pytest.fixture
 def real(committed_db):
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         return make_world()
 
 
 def done(verb, *args, **kwargs):
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         return verb(*args, **kwargs)
 
 
@@ -231,21 +231,21 @@ def test_orphans_are_cleared_and_nothing_else(real, media) -> None:
     result = done(service.clean, actor, silent)
     assert (result["files"], result["contents"], result["stale"]) == (3, 2, 1)
     assert on_disk(media) == sorted({fresh.digest, kept.digest, lately.digest})
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         assert set(StoredFile.objects.values_list("pk", flat=True)) == {fresh.pk, kept.pk, lately.pk}
         assert Entry.objects.filter(code="files.file.purge").count() == 3
     assert {shared.pk, orphan.pk, detached.pk} & {fresh.pk} == set()
 
 
 def test_a_rolled_back_upload_is_cleared_but_not_one_that_is_under_way(real, media) -> None:
-    with pytest.raises(RuntimeError, match="undone"), system("tests").acting(), transaction.atomic():
+    with pytest.raises(RuntimeError, match="undone"), system("tests").transaction():
         service.store(system("tests"), "orgs", PDF, "批复.pdf")
         raise RuntimeError("undone")
     assert len(on_disk(media)) == 1
     stored, go_on = threading.Event(), threading.Event()
 
     def upload() -> None:
-        with system("tests").acting(), transaction.atomic():
+        with system("tests").transaction():
             service.store(system("tests"), "orgs", PDF, "批复.pdf")
             stored.set()
             go_on.wait(10)

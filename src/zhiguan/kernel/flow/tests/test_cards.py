@@ -162,7 +162,7 @@ def test_two_workers_at_the_same_moment(committed_db, items):
 
     from .conftest import load_calendar
 
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         reference.sync()
         load_calendar()
         office = Office()
@@ -191,13 +191,13 @@ def test_two_workers_at_the_same_moment(committed_db, items):
         thread.start()
     for thread in threads:
         thread.join(120)
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         assert not [each for each in made if isinstance(each, Exception)], made
         assert sum(made) == 12 and Card.objects.count() == 12
         assert Notice.objects.filter(kind="flow.case.card", account=office.accounts["冯监督"]).count() == 12
 
 
 def office_acting(office: Any, name: str) -> Any:
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         actor = office.actor(name)
     return actor.acting()

@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection
 
 from zhiguan.kernel.documents.declare import DocumentKind
 from zhiguan.kernel.documents.models import OutcomeDocument
@@ -54,7 +54,7 @@ def with_paper(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -
 def world(settings: Any) -> Office:
     from zhiguan.kernel.reference import service as reference
 
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         reference.sync()
         load_calendar()
         office = Office()
@@ -66,7 +66,7 @@ def world(settings: Any) -> Office:
 
 def seen(case: Any) -> tuple[str, list[str], int]:
     """The document of a case: its state, what its ledger tells, and how many files it has."""
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         row = OutcomeDocument.objects.get(case=case.code)
         told = LedgerEvent.objects.filter(subject_type="documents.outcomedocument", subject_id=row.pk).order_by("id")
         kept = files.attachments(row).filter(role="document")
@@ -78,7 +78,7 @@ MADE, UNMADE = ("valid", ["create", "produce"], 1), ("making", ["create"], 0)
 
 
 def job_of(case: Any) -> int:
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         return Job.objects.get(key=str(OutcomeDocument.objects.get(case=case.code).pk)).pk
 
 
@@ -88,7 +88,7 @@ def taken_up(job: int) -> None:
     while not recover():
         assert time.monotonic() < until
         time.sleep(0.02)
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         assert Job.objects.filter(pk=job, state="queued").update(attempts=0)
 
 
@@ -208,6 +208,6 @@ def test_the_server_is_killed_at_the_commit_that_closes_a_case(
         cases.append(case)
     for case in cases:
         assert run(job_of(case)) == "done" and seen(case) == MADE
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         serials = list(OutcomeDocument.objects.order_by("serial").values_list("case", "serial"))
     assert serials == [(case.code, number) for number, case in enumerate(cases, 1)]

@@ -35,7 +35,7 @@ POINTS = ("flow_seat", "flow_step", "flow_effect", 'UPDATE "flow_case"', "ledger
 def office(committed_db: Any, items: None) -> Office:
     from zhiguan.kernel.reference import service as reference
 
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         reference.sync()
         load_calendar()
         made = Office()
@@ -44,7 +44,7 @@ def office(committed_db: Any, items: None) -> Office:
 
 
 def actor_of(office: Office, name: str) -> Any:
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         return office.actor(name)
 
 
@@ -57,7 +57,7 @@ def draft(office: Office) -> Any:
 def act(office: Office, name: str, case: Any) -> Any:
     """What the person does next to the case: submit it, or agree."""
     actor = actor_of(office, name)
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         case = Case.objects.get(pk=case.pk)
         seat = Seat.objects.filter(case=case, person=office.people[name], state__in=("offered", "working")).first()
     with actor.acting():
@@ -75,7 +75,7 @@ def at_step(office: Office, count: int) -> Any:
 
 def whole(case: Any) -> tuple[Any, ...]:
     """Check the case; return all that an act would change."""
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         row = Case.objects.get(pk=case.pk)
         sample.DONE[:] = [(row.code, "") for _ in Effect.objects.filter(case=row)]
         check(row)
@@ -210,7 +210,7 @@ def test_two_approvers_at_once(office: Office) -> None:
     case = at_step(office, 3)  # 审查: three candidates, one handles
     seats = {}
     for name in ("赵审查", "钱审查", "孙审查"):
-        with system("tests").acting(), transaction.atomic():
+        with system("tests").transaction():
             seats[name] = (actor_of(office, name), Seat.objects.get(case=case, person=office.people[name], state="offered"))
 
     def decides(name: str) -> Any:
@@ -254,7 +254,7 @@ def behind_another(first: Any, second: Any) -> Any:
 def decision(office: Office, name: str, case: Any) -> Any:
     """What lets a person decide on their seat, found beforehand."""
     actor = actor_of(office, name)
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         seat = Seat.objects.get(case=case, person=office.people[name], state__in=("offered", "working"))
 
     def decides() -> Any:
@@ -267,7 +267,7 @@ def decision(office: Office, name: str, case: Any) -> Any:
 def test_a_decision_that_waited_for_another_version_is_made_on_it(office: Office) -> None:
     case = at_step(office, 4)
     manager, decides = actor_of(office, "郑管理"), decision(office, "吴决定", case)
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         target = publish(sample.bpmn("any"), number=2)
 
     def migrates() -> None:
@@ -280,11 +280,11 @@ def test_a_decision_that_waited_for_another_version_is_made_on_it(office: Office
 
 
 def test_a_decision_that_waited_while_a_sub_case_was_opened_waits_for_it(office: Office) -> None:
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         let_the_bureau_apply(office)
     case = at_step(office, 4)
     actor, decides = actor_of(office, "吴决定"), decision(office, "吴决定", case)
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         seat = Seat.objects.get(case=case, person=office.people["吴决定"])
 
     def opens() -> None:
@@ -298,12 +298,12 @@ def test_a_decision_that_waited_while_a_sub_case_was_opened_waits_for_it(office:
 
 def test_a_sub_case_ends_while_its_case_is_withdrawn(office: Office) -> None:
     """Whichever is first: both end, and nothing waits for the other for ever."""
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         let_the_bureau_apply(office)
     for _ in range(3):
         case = at_step(office, 4)
         applicant, actor = actor_of(office, "张申请"), actor_of(office, "吴决定")
-        with system("tests").acting(), transaction.atomic():
+        with system("tests").transaction():
             seat = Seat.objects.get(case=case, person=office.people["吴决定"])
         with actor.acting():
             child = service.open_subcase(actor, case, seat=seat, item=sample.ITEM, values={"reason": "委托", "amount": "1"})
@@ -322,7 +322,7 @@ def test_approve_against_withdraw(office: Office) -> None:
     for _ in range(4):
         case = at_step(office, 4)
         applicant, decider = actor_of(office, "张申请"), actor_of(office, "吴决定")
-        with system("tests").acting(), transaction.atomic():
+        with system("tests").transaction():
             seat = Seat.objects.get(case=case, person=office.people["吴决定"], state="working")
 
         def withdraws(case: Any = case, applicant: Any = applicant) -> Any:

@@ -213,7 +213,7 @@ def test_many_at_the_same_time(committed_db, items):
     """Cases go on in four threads while rows are gathered: nothing is lost or counted twice."""
     from zhiguan.kernel.reference import service as reference
 
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         reference.sync()
         load_calendar()
         office = Office()
@@ -230,7 +230,7 @@ def test_many_at_the_same_time(committed_db, items):
                         case = service.create(actors["张申请"], sample.ITEM, values={"reason": "修车", "amount": "100"})
                     case = service.submit(actors["张申请"], case)
                 for name in list(actors)[1:]:
-                    with actors[name].acting(), transaction.atomic():
+                    with actors[name].transaction():
                         seat = Seat.objects.get(case=case, person=office.people[name], state__in=("offered", "working"))
                         case = service.decide(actors[name], case, seat=seat, outcome="agree", opinion="同意")
         except Exception as error:
@@ -257,6 +257,6 @@ def test_many_at_the_same_time(committed_db, items):
     for thread in collectors:
         thread.join(60)
     assert not wrong, wrong
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         assert Case.objects.filter(state="granted").count() == 16
         check()

@@ -76,7 +76,7 @@ def real(committed_db: Any, kind: Any, settings: Any) -> SimpleNamespace:
     """The world in a database where commits are real."""
     settings.ZHIGUAN_MAIL = "mail.example.test"
     kind()
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         return make_world()
 
 

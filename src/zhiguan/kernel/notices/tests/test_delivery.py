@@ -8,7 +8,7 @@ from datetime import time, timedelta
 import pytest
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
-from django.db import connections, transaction
+from django.db import connections
 from django.utils import timezone
 
 from zhiguan.kernel.events.models import Event
@@ -119,6 +119,6 @@ def test_two_workers_send_each_thing_once(real, kind, settings, digest) -> None:
     for worker in workers:
         worker.join(60)
     assert len(mail.outbox) == (2 if digest else 16)
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         assert Event.objects.filter(type=delivery.EVENT).count() == 8
         assert set(NoticeDelivery.objects.values_list("state", "attempts")) == {("sent", 1)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import time, timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from zhiguan.kernel.identity.models import Grant, Role
@@ -44,10 +44,10 @@ def test_what_makes_no_sense_is_refused(world) -> None:
 
 
 def test_rolled_back_nobody_was_told(real) -> None:
-    with pytest.raises(LookupError), system("tests").acting(), transaction.atomic():
+    with pytest.raises(LookupError), system("tests").transaction():
         service.notify([real.zhang], KIND, "标题")
         raise LookupError
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         assert (Notice.objects.count(), NoticeDelivery.objects.count()) == (0, 0)
     with pytest.raises(RuntimeError, match="none is open"), system("tests").acting():
         service.notify([real.zhang], KIND, "标题")

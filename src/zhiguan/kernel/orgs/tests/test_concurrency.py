@@ -7,7 +7,7 @@ from datetime import date
 from itertools import pairwise
 from threading import Barrier
 
-from django.db import connection, transaction
+from django.db import connection
 
 from zhiguan.kernel.orgs import service
 from zhiguan.kernel.orgs.models import Person, Unit
@@ -25,7 +25,7 @@ def at_once(*works):
         try:
             connection.settings_dict = settings  # the test's own database, in this thread too
             barrier.wait(10)
-            with system("tests").acting(), transaction.atomic():
+            with system("tests").transaction():
                 return work()
         except Refusal as refusal:
             return refusal
@@ -37,7 +37,7 @@ def at_once(*works):
 
 
 def committed_world():
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         return build(Notes())
 
 
@@ -50,7 +50,7 @@ def test_units_made_at_once_get_places_of_their_own(committed_db) -> None:
         ]
 
     made = [unit for units in at_once(*map(make, range(4))) for unit in units]
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         ranges = sorted(Unit.objects.filter(parent=world.finance).values_list("pos", "pos_end"))
         assert len(made) == 20
         assert len(ranges) == 21
@@ -59,7 +59,7 @@ def test_units_made_at_once_get_places_of_their_own(committed_db) -> None:
 
 def test_two_moves_at_once_make_no_circle(committed_db) -> None:
     world = committed_world()
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         one, two = (world.make(world.city, code, f"{code}局", "organ") for code in ("A", "B"))
 
     def move(unit, parent):
@@ -67,7 +67,7 @@ def test_two_moves_at_once_make_no_circle(committed_db) -> None:
 
     results = at_once(move(one, two), move(two, one))
     assert sum(isinstance(result, Refusal) for result in results) == 1
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         assert len(service.path(Unit.objects.get(code="A"))) + len(service.path(Unit.objects.get(code="B"))) == 5
 
 
@@ -81,7 +81,7 @@ def test_rows_added_during_a_move_are_not_left_behind(committed_db) -> None:
         return service.move_unit(world.actor, world.assets, parent=world.finance, record=Notes(), on=FOUNDED)
 
     at_once(add(1), move, add(2), add(3))
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         assert Person.objects.count() == 3
         service.realign()  # a row whose writer read the unit just before the move and waited for it
         assert service.misplaced() == {}

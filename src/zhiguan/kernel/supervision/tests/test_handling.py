@@ -6,7 +6,7 @@ import threading
 from datetime import date, timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from zhiguan.kernel.ledger import service as ledger
@@ -172,7 +172,7 @@ def test_stale_copies_are_refused(world, finding):
 def test_two_at_once_only_one_acts(committed_db, make_actor, rule, truth):
     from zhiguan.kit.actor import system
 
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         world = make_world(make_actor)
     truth.metres[world.people[0].pk, "2026-03-02"] = 80.0
     results: list[object] = []
@@ -201,7 +201,7 @@ def test_two_at_once_only_one_acts(committed_db, make_actor, rule, truth):
     results.clear()
 
     def dismiss():
-        with world.manager.acting(), transaction.atomic():
+        with world.manager.transaction():
             return service.dismiss(world.manager, Finding.objects.get(), reason="误报").state
 
     twice(dismiss)

@@ -34,13 +34,12 @@ def ago(**parts: float) -> datetime:
 @pytest.fixture
 def fleet(committed_db: Any) -> Iterator[SimpleNamespace]:
     """Two organs with 3 and 2 sources; ``urls``, ``sources``, ``units``, ``write``, ``sql`` (as the ingest role)."""
-    from django.db import transaction
 
     from zhiguan.kernel.orgs.models import Unit
     from zhiguan.kernel.telemetry.models import Source
     from zhiguan.kit.actor import system
 
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         units = make_units(Unit)
         sources = [
             Source.objects.create(number=f"1391234000{i}", key=f"CAR-{i}", unit=units[0] if i < 3 else units[1])

@@ -7,7 +7,6 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import transaction
 
 from zhiguan.kernel.telemetry import downlinks, service
 from zhiguan.kernel.telemetry.jt808 import areas, decode_body, encode, multimedia
@@ -23,7 +22,7 @@ READER = system("telemetry.tests")
 
 def ask(fleet, kind: str, payload: dict, number: int = 0) -> int:
     actor = manager(fleet.units[0], "telemetry.command.send")
-    with actor.acting(), transaction.atomic():
+    with actor.transaction():
         return service.send(actor, Source.objects.get(pk=fleet.ids[number]), kind, payload).pk
 
 
@@ -70,7 +69,7 @@ def test_parameters_are_set_and_read_back(fleet, run, version_flag):  # noqa: F8
         await state(fleet, some, "refused")
 
     run(act)
-    with READER.acting(), transaction.atomic():
+    with READER.transaction():
         refused = Command.objects.get(kind="query_parameters", state="refused")
         assert service.outcome(refused) == "终端未执行：不支持"
 
@@ -165,13 +164,13 @@ def test_kept_messages_are_read_exactly_once(fleet, run):  # noqa: F811
     assert (card.fields()["name"], card.edition, again.id) == ("张三", 2019, card.id)
     assert through.fields()["kind_label"] == "串口1透传"
     # ten minutes later the floor has moved up and the notes are gone; a message that was committed late still comes
-    with READER.acting(), transaction.atomic():
+    with READER.transaction():
         RawReader.objects.update(seen_at=datetime.now(UTC) - timedelta(minutes=11))
     fleet.sql(
         "INSERT INTO telemetry_raw (source_id, received_at, reason, msg_id, body) VALUES (%s, now(), 'message', %s, '')",
         fleet.ids[0], 0x0702,
     )  # fmt: skip
-    with READER.acting(), transaction.atomic():
+    with READER.transaction():
         assert service.consume("tests", [0x0702, 0x0900], found.append) == 1
         progress = RawReader.objects.get(name="tests")
         assert progress.floor_id == again.id + 1 and not RawTaken.objects.filter(
@@ -179,7 +178,7 @@ def test_kept_messages_are_read_exactly_once(fleet, run):  # noqa: F811
         )
         assert service.consume("tests", [0x0702, 0x0900], found.append) == 0
     stranger = manager(fleet.units[1], "telemetry.position.view")
-    with stranger.acting(), transaction.atomic():
+    with stranger.transaction():
         assert service.kept_of(Source(pk=fleet.ids[0])) == [], "another organ's messages are not seen"
 
 
@@ -194,7 +193,7 @@ def test_connections_are_remembered(fleet, run):  # noqa: F811
         await again.leave()
 
     run(act)
-    with READER.acting(), transaction.atomic():
+    with READER.transaction():
         reasons = list(Connection.objects.order_by("connected_at").values_list("close_reason", flat=True))
     assert reasons == ["replaced", ""]
 
@@ -206,14 +205,14 @@ def test_signals_of_the_latest_report(fleet, run):  # noqa: F811
         await car.acknowledged([await car.send(0x0200, place(items=items))])
 
     run(act)
-    with READER.acting(), transaction.atomic():
+    with READER.transaction():
         found = service.signals(fleet.ids)
     assert {source: (signal.network, signal.satellites) for source, signal in found.items()} == {fleet.ids[0]: (9, 14)}
 
 
 def test_resending_and_taking_back(fleet):
     actor = manager(fleet.units[0], "telemetry.command.send")
-    with actor.acting(), transaction.atomic():
+    with actor.transaction():
         source = Source.objects.get(pk=fleet.ids[0])
         command = service.send(actor, source, "control", {"command": 4}, batch="B1")
         assert (command.sender, command.payload) == ("管理员", {"command": 4, "arguments": ""})
@@ -226,7 +225,7 @@ def test_resending_and_taking_back(fleet):
         again = service.resend(actor, command)
         assert (again.origin_id, again.state, again.kind) == (command.pk, "waiting", "control")
     stranger = manager(fleet.units[0], "telemetry.position.view")
-    with stranger.acting(), transaction.atomic(), pytest.raises(Denied):
+    with stranger.transaction(), pytest.raises(Denied):
         service.withdraw(stranger, again)
 
 

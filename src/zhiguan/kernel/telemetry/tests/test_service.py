@@ -6,7 +6,6 @@ import json
 from datetime import datetime, timedelta
 
 import pytest
-from django.db import transaction
 
 from zhiguan.kernel.telemetry import jobs, seal, service
 from zhiguan.kernel.telemetry.lake import Lake
@@ -26,7 +25,7 @@ def manager(unit, *codes: str) -> Actor:
 def test_provision_and_rebind(fleet):
     actor = manager(fleet.units[0], "telemetry.source.manage")
     fleet.owner("UPDATE telemetry_source SET auth_digest = 'x', device_id = 'D' WHERE id = %s", fleet.ids[0])
-    with actor.acting(), transaction.atomic():
+    with actor.transaction():
         source = service.provision(actor, number="013900001111", key="NEW", unit=fleet.units[0])
         assert source.number == "13900001111"
         with pytest.raises(Conflict):
@@ -39,7 +38,7 @@ def test_provision_and_rebind(fleet):
 
 def test_commands(fleet):
     actor = manager(fleet.units[0], "telemetry.command.send")
-    with actor.acting(), transaction.atomic():
+    with actor.transaction():
         source = Source.objects.get(pk=fleet.ids[0])
         command = service.send(actor, source, "text", {"text": "请注意休息"})
         assert Command.objects.get(pk=command.pk).state == "waiting"
@@ -49,7 +48,7 @@ def test_commands(fleet):
                 service.send(actor, source, kind, payload)
         assert Source.objects.count() == 3, "the other organ's sources are not seen"
     stranger = manager(fleet.units[1], "telemetry.command.send")
-    with stranger.acting(), transaction.atomic(), pytest.raises(Denied):
+    with stranger.transaction(), pytest.raises(Denied):
         service.send(stranger, source, "query_location", {})
 
 

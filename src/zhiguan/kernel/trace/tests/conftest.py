@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 import pytest
-from django.db import connections, transaction
+from django.db import connections
 
 from zhiguan.kernel.trace import proof, service, signing
 from zhiguan.kernel.trace.declare import Subject
@@ -22,7 +22,7 @@ UNIT = Subject("orgs.unit", "12", "市某局", scope_pos=9)
 
 def act(actor: Actor = ACTOR, number: int = 0, **kwargs) -> object:
     """Do one traced act that commits."""
-    with actor.acting(), transaction.atomic():
+    with actor.transaction():
         return service.record(actor, "orgs.unit.change", UNIT, before={"n": number}, after={"n": number + 1}, **kwargs)
 
 
@@ -59,7 +59,7 @@ def trusted() -> set[bytes]:
 def latest() -> dict:
     from zhiguan.kernel.trace.models import Checkpoint
 
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         return Checkpoint.objects.order_by("-size").first().document
 
 

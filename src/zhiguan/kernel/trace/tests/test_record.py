@@ -45,7 +45,7 @@ def test_whoever_acts_needs_no_permission_to_be_recorded(db):
 
 
 def test_what_was_recorded_can_be_read_back(log):
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         entry = Entry.objects.select_related("detail", "link").order_by("id")[1]
         kept = Snapshot.objects.get(entry=entry)
     assert entry.seq == 2
@@ -68,10 +68,10 @@ def test_a_read_names_its_fields(db):
 
 def test_a_rolled_back_act_leaves_no_hole(committed_db):
     act()
-    with pytest.raises(ZeroDivisionError), ACTOR.acting(), transaction.atomic():
+    with pytest.raises(ZeroDivisionError), ACTOR.transaction():
         service.record(ACTOR, "orgs.unit.change", UNIT)
         raise ZeroDivisionError
-    with ACTOR.acting(), transaction.atomic():
+    with ACTOR.transaction():
         service.record(ACTOR, "orgs.unit.change", UNIT)
         try:
             with transaction.atomic():
@@ -80,7 +80,7 @@ def test_a_rolled_back_act_leaves_no_hole(committed_db):
         except ZeroDivisionError:
             pass
         service.record(ACTOR, "orgs.unit.close", UNIT)
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         links = Link.objects.order_by("seq").values_list("seq", "entry__code")
         assert list(links) == [(1, "orgs.unit.change"), (2, "orgs.unit.change"), (3, "orgs.unit.close")]
 
@@ -96,7 +96,7 @@ def test_killed_in_mid_transaction_leaves_no_hole(committed_db):
         from zhiguan.kernel.trace.declare import Subject
         from zhiguan.kit.actor import system
         actor = system("tests.victim")
-        with actor.acting(), transaction.atomic():
+        with actor.transaction():
             service.record(actor, "orgs.unit.close", Subject("orgs.unit", "1"))
             print("recorded", flush=True)
             time.sleep(60)
@@ -124,7 +124,7 @@ def test_eight_writers_make_one_chain(committed_db):
         connection.settings_dict = settings_dict
         try:
             for number in range(25):
-                with ACTOR.acting(), transaction.atomic():
+                with ACTOR.transaction():
                     for _ in range(number % 3 + 1):
                         service.record(ACTOR, "orgs.unit.change", UNIT, after={"worker": worker, "n": number})
         except Exception as error:
@@ -152,7 +152,7 @@ def test_no_act_waits_for_the_chain(committed_db):
     with psycopg.connect(committed_db.owner) as owner:
         owner.execute("SELECT pg_advisory_xact_lock(8828302713463305)")
         act()
-        with system("tests").acting(), transaction.atomic():
+        with system("tests").transaction():
             assert (Entry.objects.count(), Link.objects.count()) == (1, 0)
             assert Entry.objects.get().seq is None
     assert service.seal() == 1
@@ -161,7 +161,7 @@ def test_no_act_waits_for_the_chain(committed_db):
         owner.execute("SELECT pg_advisory_xact_lock(8828302713463305)")
         act()
     act()
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         assert list(Link.objects.order_by("seq").values_list("seq", flat=True)) == [1, 2, 3]
 
 
@@ -179,7 +179,7 @@ def test_waiting_for_a_row_while_holding_the_chain_is_no_deadlock(committed_db):
     def holder() -> None:
         connection.settings_dict = settings_dict
         try:
-            with ACTOR.acting(), transaction.atomic():
+            with ACTOR.transaction():
                 with connection.cursor() as cursor:
                     cursor.execute("SELECT * FROM parent FOR UPDATE")
                 locked.set()
@@ -194,7 +194,7 @@ def test_waiting_for_a_row_while_holding_the_chain_is_no_deadlock(committed_db):
     thread = threading.Thread(target=holder)
     thread.start()
     locked.wait(10)
-    with ACTOR.acting(), transaction.atomic():
+    with ACTOR.transaction():
         service.record(ACTOR, "orgs.unit.move", UNIT)
         with connection.cursor() as cursor:
             cursor.execute("INSERT INTO child VALUES (1)")
@@ -210,7 +210,7 @@ def test_nobody_changes_or_clears(log, table, statement):
     column = "root = root" if table == "trace_checkpoint" else column
     text = statement.format(table, column)
     refused = pytest.raises(DatabaseError, match="permission denied")
-    with refused, system("tests").acting(), transaction.atomic(), connection.cursor() as cursor:
+    with refused, system("tests").transaction(), connection.cursor() as cursor:
         cursor.execute(text)
     erasable = table in ("trace_detail", "trace_snapshot") and text.startswith("DELETE")
     with psycopg.connect(log.owner) as owner:
@@ -224,7 +224,7 @@ def test_nobody_changes_or_clears(log, table, statement):
 @pytest.mark.parametrize("model", [Entry, Detail, Snapshot, Link])
 def test_rows_enter_only_through_the_door(log, model):
     refused = pytest.raises(DatabaseError, match=r"只能经|permission denied")
-    with refused, system("tests").acting(), transaction.atomic():
+    with refused, system("tests").transaction():
         copy = model.objects.first()
         copy.pk = 10**6
         copy.save(force_insert=True)
@@ -237,7 +237,7 @@ def test_a_person_sees_own_acts_and_a_supervisor_those_in_scope(log, make_actor)
     far = make_actor({"trace.entry.view": Scope(((100, 200),))}, person=73)
     seen = []
     for actor in (stranger, own, near, far):
-        with actor.acting(), transaction.atomic():
+        with actor.transaction():
             assert Entry.objects.count() == queries.visible_to(actor).count() == Detail.objects.count()
             seen.append(Entry.objects.count())
     assert seen == [0, 17, 17, 0]
@@ -248,7 +248,7 @@ def test_content_before_and_after_needs_a_scope_in_the_subjects_area(log, make_a
     manager = make_actor({"trace.entry.view": "city", "orgs.unit.manage": Scope(((8, 10),))})
     elsewhere = make_actor({"trace.entry.view": "city", "orgs.unit.manage": Scope(((1, 3), (20, 30)))})
     for actor, expected in ((auditor, 0), (manager, 17), (elsewhere, 0)):
-        with actor.acting(), transaction.atomic():
+        with actor.transaction():
             entries = list(queries.story(actor, UNIT))
             assert len(entries) == 17
             assert sum(hasattr(entry, "snapshot") for entry in entries) == expected
@@ -256,7 +256,7 @@ def test_content_before_and_after_needs_a_scope_in_the_subjects_area(log, make_a
 
 def test_search(log, make_actor):
     actor = make_actor({"trace.entry.view": "city"})
-    with actor.acting(), transaction.atomic():
+    with actor.transaction():
         assert queries.search(actor, text="机构改革").count() == 5
         assert queries.search(actor, by="张", code="orgs.").count() == 17
         assert queries.search(actor, by=7, subject=UNIT, kind="act").count() == 17
@@ -268,7 +268,7 @@ def test_search(log, make_actor):
 
 def test_searching_costs_one_query(log, make_actor, django_assert_num_queries):
     actor = make_actor({"trace.entry.view": "city"})
-    with actor.acting(), transaction.atomic(), django_assert_num_queries(1):
+    with actor.transaction(), django_assert_num_queries(1):
         for entry in queries.search(actor)[:3]:
             assert (
                 entry.seq

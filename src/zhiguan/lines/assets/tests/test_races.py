@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connections, transaction
+from django.db import connections
 
 from zhiguan.kernel.ledger.models import LedgerEvent
 from zhiguan.kernel.reference import service as reference
@@ -30,7 +30,7 @@ def race(act: Callable[[int], Any], many: int = 4) -> list[str]:
     def run(number: int) -> None:
         barrier.wait()
         try:
-            with BOSS.acting(), transaction.atomic():
+            with BOSS.transaction():
                 act(number)
             results.append("done")
         except Conflict as refusal:
@@ -49,7 +49,7 @@ def race(act: Callable[[int], Any], many: int = 4) -> list[str]:
 @pytest.fixture
 def organ(committed_db):
     """An organ with three cards, committed."""
-    with BOSS.acting(), transaction.atomic():
+    with BOSS.transaction():
         reference.sync()
         city = make_unit(None, 0, "310000", "测试市", "city")
         unit = make_unit(city, 1, "310000001", "市甲局", "organ")
@@ -69,11 +69,11 @@ def _enter(organ: Any, number: int = 0) -> Disposal:
 def test_one_disposal_is_executed_once_and_one_asset_decided_about_once(organ):
     results = race(lambda number: _enter(organ, number))
     assert results.count("done") == 1 and set(results) <= {"done", "disposal_open", "state_changed", "stale"}
-    with BOSS.acting(), transaction.atomic():
+    with BOSS.transaction():
         disposal = Disposal.objects.get()
     results = race(lambda number: disposals.execute_disposal(BOSS, disposal, executed_on=date(2026, 9, 10)))
     assert results == ["done", "state_changed", "state_changed", "state_changed"]
-    with BOSS.acting(), transaction.atomic():
+    with BOSS.transaction():
         assert Asset.objects.filter(state="disposed").count() == 3
         assert LedgerEvent.objects.filter(subject_type="assets.asset", code="dispose").count() == 3
 
@@ -86,5 +86,5 @@ def test_an_organ_gets_one_title(organ):
         )
 
     assert race(act) == ["done", "title_present", "title_present", "title_present"]
-    with BOSS.acting(), transaction.atomic():
+    with BOSS.transaction():
         assert TitleRegistration.objects.count() == 1

@@ -66,12 +66,11 @@ def _month_end(first: str) -> date:
 
 
 def _working() -> roles.IsWorking:
-    from django.db import transaction
 
     from zhiguan.kernel.calendar import service as calendar
     from zhiguan.kit.actor import system
 
-    with system("vehicles.simulator").acting(), transaction.atomic():
+    with system("vehicles.simulator").transaction():
         return calendar.snapshot().is_working_day
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from django.db import transaction
 from django.utils import timezone
 
 from zhiguan.kernel.ledger import service as ledger
@@ -58,7 +57,7 @@ class Stage:
 def build(scene: Scene, start: date) -> Stage:
     """Enter the scene, as if it had been there long before ``start``. Raises :class:`NotHere`."""
     boss = system("vehicles.simulator")
-    with boss.acting(), transaction.atomic():
+    with boss.transaction():
         if Unit.objects.exists() and not orgs.is_demo():
             raise NotHere("本系统有真实机构数据，不能注入模拟的违规行为；请在演示环境中运行。")
         if Vehicle.objects.filter(plate__in=[car.plate for car in scene.cars]).exists():
@@ -164,7 +163,7 @@ def enter(stage: Stage, months: Sequence[Month]) -> dict[str, int]:
     ledger has no story of them. Return counts."""
     wishes = [wish for month in months for wish in month.wishes]
     fillings = [(month.car, each) for month in months for each in month.fillings]
-    with stage.boss.acting(), transaction.atomic():
+    with stage.boss.transaction():
         rows = [_order(stage, wish) for wish in sorted(wishes, key=lambda wish: (wish.start_s, wish.car.index))]
         DispatchOrder.objects.bulk_create(rows, batch_size=1000)
         records = [_record(stage, car, each) for car, each in fillings]

@@ -103,7 +103,6 @@ class Score:
 
 def found_in_database(told: Told) -> dict[Truth, str]:
     """Return the findings about the simulated vehicles and days that were not withdrawn, with their summaries."""
-    from django.db import transaction
 
     from zhiguan.kernel.supervision import service as supervision
     from zhiguan.kit.actor import system
@@ -113,7 +112,7 @@ def found_in_database(told: Told) -> dict[Truth, str]:
     periods = {(told.start + timedelta(days=n)).isoformat() for n in range((told.end - told.start).days)}
     periods |= {period[:7] for period in periods}
     boss = system("vehicles.simulator")
-    with boss.acting(), transaction.atomic():
+    with boss.transaction():
         plates = dict(Vehicle.objects.filter(plate__in=told.vehicles).values_list("pk", "plate"))
         rows = supervision.findings(boss).filter(
             area="vehicles", subject_type="vehicles.vehicle", subject_id__in=list(plates), period__in=periods

@@ -248,7 +248,7 @@ def remind() -> int:
     A rung of an item is told once: the key of the notice holds what falls due, when, and the rung.
     """
     told = 0
-    with system("vehicles.dues").acting(), transaction.atomic():
+    with system("vehicles.dues").transaction():
         groups: dict[tuple[int, str], list[DueItem]] = defaultdict(list)
         for item in read.all_dues().exclude(rung=Rung.LATER).select_related("unit", "driver__person"):
             groups[item.unit_id, item.rung].append(item)

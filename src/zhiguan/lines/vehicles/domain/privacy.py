@@ -176,7 +176,7 @@ def tell_holders() -> int:
     For the daily job. Each lift is told once: the notice's key names it.
     """
     told = 0
-    with system("vehicles.privacy").acting(), transaction.atomic():
+    with system("vehicles.privacy").transaction():
         for row in read.over().filter(expires_at__gt=timezone.now() - timedelta(days=TOLD_DAYS)):
             told += notices.notify(
                 Person.objects.filter(pk__in=row.person_ids), "vehicles.privacy.tell",

@@ -158,7 +158,7 @@ def enter_medium(actor: Actor, message: telemetry.Kept) -> TerminalMedia | None:
 def check_health() -> int:
     """Note how well terminals hear whose reports are newer than what is known, and whose firmware is behind."""
     now = timezone.now()
-    with ACTOR.acting(), transaction.atomic():
+    with ACTOR.transaction():
         rows = Terminal.objects.filter(state="active").select_related("source", "health", "unit")
         newest = _newest_firmware(rows.values_list("maker", "model", "source__firmware"))
         due = rows.filter(

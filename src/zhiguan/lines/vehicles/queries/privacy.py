@@ -15,7 +15,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from django.db import transaction
 from django.db.models import (
     BooleanField,
     Case,
@@ -95,7 +94,7 @@ def kept_on(vehicle: Vehicle, first: date, last: date) -> bool:
 
 def _holders(vehicles: Collection[int] | None, first: date, last: date) -> list[tuple[int, int, date, date | None]]:
     """Return (vehicle, its position, from, to) of every holder in force on one of the days, whoever is asking."""
-    with system("vehicles.privacy").acting(), transaction.atomic():
+    with system("vehicles.privacy").transaction():
         rows = VehicleHolder.objects.filter(IN_FORCE, valid_from__lte=last).exclude(valid_to__lte=first)
         if vehicles is not None:
             rows = rows.filter(vehicle__in=list(vehicles))
@@ -109,14 +108,14 @@ def held(vehicles: Collection[int], first: date, last: date) -> set[int]:
 
 def holders_on(vehicle: int, first: date, last: date) -> set[int]:
     """Return the persons who hold the vehicle on one of the days, whoever is asking."""
-    with system("vehicles.privacy").acting(), transaction.atomic():
+    with system("vehicles.privacy").transaction():
         rows = VehicleHolder.objects.filter(IN_FORCE, vehicle=vehicle, valid_from__lte=last).exclude(valid_to__lte=first)
         return set(rows.order_by().values_list("person_id", flat=True))
 
 
 def _orders(vehicles: Collection[int], start: datetime, end: datetime) -> dict[int, list[Span]]:
     """Return the times that orders in force cover, by vehicle, whoever is asking."""
-    with system("vehicles.privacy").acting(), transaction.atomic():
+    with system("vehicles.privacy").transaction():
         rows = DispatchOrder.objects.filter(
             state__in=COVERED, vehicle__in=list(vehicles), planned_from__lt=end + timedelta(days=2),
             planned_to__gt=start - timedelta(days=2),

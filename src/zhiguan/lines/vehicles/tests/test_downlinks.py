@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import transaction
 
 from zhiguan.kernel.files import store as disk
 from zhiguan.kernel.telemetry import service as telemetry
@@ -47,7 +46,7 @@ Act = Callable[[Gateway, list[Device]], Awaitable[None]]
 def fleet(committed_db, make_actor, settings, tmp_path) -> SimpleNamespace:
     """Two cars with terminals, one of each edition, and a driver with a licence."""
     settings.MEDIA_ROOT = str(tmp_path / "files")
-    with BOSS.acting(), transaction.atomic():
+    with BOSS.transaction():
         world = make_world(make_actor)
         made = []
         for number in range(2):
@@ -112,7 +111,7 @@ async def do(work: Callable[[], Any]) -> Any:
         from django.db import connection
 
         try:
-            with BOSS.acting(), transaction.atomic():
+            with BOSS.transaction():
                 return work()
         finally:
             connection.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
 from django.utils import timezone
 
 from zhiguan.kernel.calendar import service as calendar
@@ -233,7 +232,7 @@ def test_a_device_starts_with_the_day_it_was_installed_on(make_car):
 def test_the_job_computes_new_and_late_points_and_findings_follow(committed_db, make_actor):
     """Real commits: new points, an order that explains them, late points that accuse again; the job run twice."""
     boss = system("tests")
-    with boss.acting(), transaction.atomic():
+    with boss.transaction():
         calendar.sync()
         world = make_world(make_actor)
         place = register.add_place(boss, unit=world.organ, name="车库", lat=HOME[0], lon=HOME[1])
@@ -245,7 +244,7 @@ def test_the_job_computes_new_and_late_points_and_findings_follow(committed_db, 
         source = register.install_terminal(boss, vehicle=vehicle, number="13900000001").source_id
 
     def states():
-        with boss.acting(), transaction.atomic():
+        with boss.transaction():
             return dict(Finding.objects.values_list("rule", "state"))
 
     write(Track().outing(WORKDAY, FIVE_KM, "19:30", "20:30").block(source))
@@ -253,7 +252,7 @@ def test_the_job_computes_new_and_late_points_and_findings_follow(committed_db, 
     assert states() == {"vehicles.moved_without_order": "raised", "vehicles.outside_hours": "raised"}
     assert jobs.compute() == ""  # nothing is left to do
 
-    with boss.acting(), transaction.atomic():
+    with boss.transaction():
         from zhiguan.kernel.ledger import service as ledger
 
         driver = register.add_driver(boss, person=world.people["驾驶员"])
@@ -269,19 +268,19 @@ def test_the_job_computes_new_and_late_points_and_findings_follow(committed_db, 
     assert "1 个车日" in jobs.compute()
     assert set(states().values()) == {"withdrawn"}
 
-    with boss.acting(), transaction.atomic():
+    with boss.transaction():
         assert {trip.match for trip in trips_of(vehicle)} == {"matched"}
         order = orders.cancel(boss, DispatchOrder.objects.get(pk=order.pk), reason="未成行")
     assert "1 个车日" in jobs.compute()
     assert set(states().values()) == {"raised"}
 
-    with boss.acting(), transaction.atomic():
+    with boss.transaction():
         before = VehicleDay.objects.get(vehicle=vehicle, day=WORKDAY)
     late = Track()
     late.stand(late.drive(north(HOME, 2_000), at(SATURDAY, "10:00")), at(SATURDAY, "11:00"))
     assert write(late.block(source)) > 0  # three days later a blind spot's points come in: a day not seen before
     assert "1 个车日" in jobs.compute()
-    with boss.acting(), transaction.atomic():
+    with boss.transaction():
         assert [round(trip.distance_m, -3) for trip in trips_of(vehicle, SATURDAY)] == [2_000]
         assert VehicleDay.objects.get(vehicle=vehicle, day=WORKDAY).computed_at == before.computed_at
         found = Finding.objects.filter(period=SATURDAY.isoformat()).values_list("rule", flat=True)

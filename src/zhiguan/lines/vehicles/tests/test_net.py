@@ -8,7 +8,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from zhiguan.kernel.ledger import service as ledger
@@ -328,7 +328,7 @@ def test_places_and_people_to_choose_from(world, make_order):
 
 
 def _ready(make_actor, count: int):
-    with BOSS.acting(), transaction.atomic():
+    with BOSS.transaction():
         reference.sync()
         world = make_world(make_actor)
         place = register.add_place(BOSS, unit=world.organ, name="车库", lat=31.2, lon=121.4)
@@ -365,7 +365,7 @@ def _race(*acts) -> list[str]:
     def run(act) -> None:
         barrier.wait()
         try:
-            with BOSS.acting(), transaction.atomic():
+            with BOSS.transaction():
                 act()
             results.append("done")
         except (Conflict, NotFound):
@@ -392,10 +392,10 @@ def test_two_dispatchers_drop_on_one_car(committed_db, make_actor):
 @pytest.mark.faults
 def test_the_driver_starts_while_the_dispatcher_moves_the_time(committed_db, make_actor):
     vehicle, drivers, (order,) = _ready(make_actor, 1)
-    with BOSS.acting(), transaction.atomic():
+    with BOSS.transaction():
         order = orders.dispatch(BOSS, order, vehicle=vehicle, driver=drivers[0])
     twin = order
-    with BOSS.acting(), transaction.atomic():
+    with BOSS.transaction():
         twin = DispatchOrder.objects.get(pk=order.pk)
     results = _race(
         lambda: journeys.start(BOSS, order, odometer_start_km=5),
@@ -404,7 +404,7 @@ def test_the_driver_starts_while_the_dispatcher_moves_the_time(committed_db, mak
         ),
     )
     assert results == ["done", "refused"]
-    with BOSS.acting(), transaction.atomic():
+    with BOSS.transaction():
         now = DispatchOrder.objects.get(pk=order.pk)
         moved = now.planned_from != order.planned_from
         assert (now.state, moved) in (("started", False), ("dispatched", True))

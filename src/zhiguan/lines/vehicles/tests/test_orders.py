@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
 from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.ledger.models import LedgerEvent
@@ -122,7 +122,7 @@ def test_eight_dispatchers_race_for_one_car(committed_db, make_actor):
     from zhiguan.kit.actor import system
 
     boss = system("tests")
-    with boss.acting(), transaction.atomic():
+    with boss.transaction():
         world = make_world(make_actor)
         place = register.add_place(boss, unit=world.organ, name="车库", lat=31.2, lon=121.4)
         vehicle = register.commission(
@@ -150,7 +150,7 @@ def test_eight_dispatchers_race_for_one_car(committed_db, make_actor):
     def dispatch(order: DispatchOrder) -> None:
         barrier.wait()
         try:
-            with boss.acting(), transaction.atomic():
+            with boss.transaction():
                 orders.dispatch(boss, order, vehicle=vehicle, driver=driver)
             results.append("dispatched")
         except Conflict:
@@ -162,6 +162,6 @@ def test_eight_dispatchers_race_for_one_car(committed_db, make_actor):
     [thread.start() for thread in threads]
     [thread.join(60) for thread in threads]
     assert sorted(results) == ["dispatched"] + ["refused"] * 7
-    with boss.acting(), transaction.atomic():
+    with boss.transaction():
         assert DispatchOrder.objects.filter(state="dispatched").count() == 1
         assert LedgerEvent.objects.filter(code="dispatch").count() == 1

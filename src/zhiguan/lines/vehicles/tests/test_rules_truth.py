@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from django.conf import settings
-from django.db import transaction
 
 from zhiguan.kernel.calendar import service as calendar
 from zhiguan.kernel.reference import service as reference
@@ -31,7 +30,7 @@ RULE_CODES = [rule.code.removeprefix(truth.PREFIX) for rule in RULES]
 @pytest.fixture
 def empty(committed_db):
     """An installation with the shipped calendar and thresholds, and nobody in it."""
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         calendar.sync()
         reference.sync()
     return committed_db
@@ -82,7 +81,7 @@ def test_what_only_a_month_shows_is_found_and_nothing_else(empty):
     cars = list(played.stage.cars.values())
 
     def compute(day: date, _: object) -> None:
-        with system("tests").acting(), transaction.atomic():
+        with system("tests").transaction():
             driving.compute_day(
                 list(Vehicle.objects.filter(pk__in=[car.pk for car in cars]).select_related("place", "unit")), day
             )
@@ -165,7 +164,7 @@ def test_real_data_are_never_mixed_with_simulated_misuse(empty, tmp_path, capsys
     from zhiguan.kernel.orgs import service as orgs
     from zhiguan.kernel.trace import service as trace
 
-    with system("tests").acting() as boss, transaction.atomic():
+    with system("tests").transaction() as boss:
         orgs.create_unit(boss, parent=None, code="310000", name="上海市", kind="city", record=trace.record)
     path = tmp_path / "truth.jsonl"
     words = ["fleet", "--direct", "--truth", str(path), "--vehicles", "2", "--from", "2026-03-02", "--days", "1"]

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from django.db import transaction
 from django.utils import timezone
 
 from zhiguan.kernel.ledger import service as ledger
@@ -34,7 +33,7 @@ HOME = (31.2304, 121.4737)
 @pytest.fixture
 def terminals(committed_db, make_actor) -> SimpleNamespace:
     """Four cars with terminals, the first on standing duty."""
-    with system("tests").acting() as boss, transaction.atomic():
+    with system("tests").transaction() as boss:
         world = make_world(make_actor)
         numbers = []
         for number in range(4):
@@ -62,7 +61,7 @@ def terminals(committed_db, make_actor) -> SimpleNamespace:
 
 
 def sources(urls) -> dict[str, str]:
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         return dict(Source.objects.values_list("number", "auth_digest"))
 
 
@@ -152,7 +151,7 @@ def test_reports_survive_a_restart_of_the_gateway_and_codes_one_of_the_fleet(ter
     before = sources(terminals.urls)
 
     # The platform forgets one code: that terminal registers anew, the others do not.
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         Source.objects.filter(number=terminals.numbers[1]).update(auth_digest="")
 
     async def again() -> simulator.Counts:
@@ -172,7 +171,7 @@ def test_reports_survive_a_restart_of_the_gateway_and_codes_one_of_the_fleet(ter
 
 
 def test_a_terminal_that_is_shut_out_asks_seldom(terminals, tmp_path):
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         wanted = [simulator.Wanted("13922229999", home=HOME)]
 
     async def whole() -> simulator.Counts:
@@ -249,7 +248,7 @@ def test_a_simulation_with_truth_over_the_network_stores_every_report_once(commi
     read too long ago are left out with their truth, the others arrive."""
     from zhiguan.kernel.calendar import service as calendar
 
-    with system("tests").acting(), transaction.atomic():
+    with system("tests").transaction():
         calendar.sync()
     day = timezone.localdate() - timedelta(days=1)
     played = simulation.play(2, 3, day, 1, shares=roles.Shares(0.9, 0.1, 0.9, 0.1), parts=["ordinary"] * 3)
