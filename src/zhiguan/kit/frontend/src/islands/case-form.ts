@@ -238,6 +238,8 @@ function picker(input: HTMLInputElement, ask: Source, choose: (found: Found | nu
 }
 
 const NUMBERS = ['integer', 'decimal', 'money']
+/** A column's heading, with the unit its figures are in. */
+const named = (column: Column): string => column.label + (column.unit ? `（${column.unit}）` : '')
 
 /** One table of the form: rows that are added, filled in, taken out, pasted from a sheet or read from a workbook. */
 class CaseTable {
@@ -258,7 +260,7 @@ class CaseTable {
     this.rows = config.rows.map((row) => ({ ...row }))
     this.labels = config.labels
     if (!this.rows.length && !config.locked) this.add()
-    const head = el('thead', {}, el('tr', {}, el('th', { scope: 'col', text: '序号' }), ...config.columns.map((column) => el('th', { scope: 'col', class: `${column.required ? 'required' : ''}${this.figure(column) ? ' num' : ''}`, title: column.help, text: column.label + (column.unit ? `（${column.unit}）` : '') })), config.locked ? null : el('th', { scope: 'col' }, el('span', { class: 'visually-hidden', text: '操作' }))))
+    const head = el('thead', {}, el('tr', {}, el('th', { scope: 'col', text: '序号' }), ...config.columns.map((column) => el('th', { scope: 'col', class: `${column.required ? 'required' : ''}${this.figure(column) ? ' num' : ''}`, title: column.help, text: named(column) })), config.locked ? null : el('th', { scope: 'col' }, el('span', { class: 'visually-hidden', text: '操作' }))))
     const table = el('table', { class: 'table zg-edit-table' }, head, this.body, this.foot)
     place.append(el('div', { class: 'table-responsive', tabindex: 0, role: 'region', 'aria-label': config.label }, table))
     if (!config.locked) place.append(this.tools())
@@ -338,7 +340,8 @@ class CaseTable {
         const shown = column.kind === 'computed' ? this.body.querySelector(`tr:nth-child(${number + 1}) [data-computed="${column.name}"]`)?.textContent : row[column.name]
         return total + (Number(String(shown ?? '').replace(/[^\d.-]/g, '')) || 0)
       }, 0)
-      return el('td', { class: 'num', 'data-label': column.label, text: whole.toLocaleString('zh-CN', { maximumFractionDigits: 2 }) })
+      const digits = column.kind === 'money' ? 2 : 0
+      return el('td', { class: 'num', 'data-label': named(column), text: whole.toLocaleString('zh-CN', { minimumFractionDigits: digits, maximumFractionDigits: 2 }) })
     })
     this.foot.replaceChildren(el('tr', {}, el('th', { scope: 'row', text: '合计' }), ...cells, this.config.locked ? null : el('td')))
   }
@@ -356,7 +359,7 @@ class CaseTable {
   private row(row: Row, number: number): HTMLElement {
     const cells = this.config.columns.map((column) => {
       const wrong = this.config.errors[`${number + 1}.${column.name}`]
-      const cell = el('td', { 'data-label': column.label, class: `zg-cell-${column.kind}${this.config.locked && this.figure(column) ? ' num' : ''}${wrong ? ' zg-cell-wrong' : ''}` }, this.cell(row, number, column))
+      const cell = el('td', { 'data-label': named(column), class: `zg-cell-${column.kind}${this.config.locked && this.figure(column) ? ' num' : ''}${wrong ? ' zg-cell-wrong' : ''}` }, this.cell(row, number, column))
       if (wrong) cell.append(el('div', { class: 'zg-field-error', role: 'alert', text: wrong }))
       return cell
     })
