@@ -15,20 +15,32 @@ from .renewal import add_months
 LARGE = (Body.MEDIUM_BUS, Body.LARGE_BUS)
 AHEAD = timedelta(days=92)
 """An inspection so long before the day it falls due counts for that day."""
+NAMES = (
+    *("large_young_years", "large_young_months", "large_old_months", "reform_years", "reform_months", "reform_old_months"),
+    *("small_young_years", "small_young_months", "small_old_years", "small_mid_months", "small_old_months"),
+)
 
 
 class Intervals:
-    """The inspection rules in force on a day, read once."""
+    """The inspection rules in force on a day, read in one query. Raises ``UnknownFact`` where one is missing."""
 
     def __init__(self, on: date | None = None) -> None:
-        def number(name: str) -> int:
-            return int(reference.value(f"vehicles.inspection.{name}", on=on))
+        known = reference.facts([f"vehicles.inspection.{name}" for name in NAMES], on=on)
 
-        self.clause = reference.fact("vehicles.inspection.small_mid_months", on=on).citation
+        def fact(name: str) -> reference.Fact:
+            try:
+                return known[f"vehicles.inspection.{name}"]
+            except KeyError as missing:
+                raise reference.UnknownFact(*missing.args) from None
+
+        def number(name: str) -> int:
+            return int(fact(name).value)
+
+        self.clause = fact("small_mid_months").citation
         self.large = ((number("large_young_years"), number("large_young_months")), (None, number("large_old_months")))
         try:
             self.small: Any = ((number("reform_years"), number("reform_months")), (None, number("reform_old_months")))
-            self.small_clause = reference.fact("vehicles.inspection.reform_months", on=on).citation
+            self.small_clause = fact("reform_months").citation
         except reference.UnknownFact:
             self.small = (
                 (number("small_young_years"), number("small_young_months")),
