@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
 from django.db.models import QuerySet
@@ -39,7 +39,7 @@ def safe_text(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
-def write_csv(target: IO[bytes], rows: Iterator[Any], columns: Sequence[Column]) -> int:
+def write_csv(target: IO[bytes], rows: Iterable[Any], columns: Sequence[Column]) -> int:
     """Write UTF-8 with a byte order mark (Excel needs it for Chinese); return the number of rows."""
     text = io.TextIOWrapper(target, encoding="utf-8-sig", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\r\n")
@@ -53,7 +53,7 @@ def write_csv(target: IO[bytes], rows: Iterator[Any], columns: Sequence[Column])
     return count
 
 
-def write_xlsx(target: IO[bytes], rows: Iterator[Any], columns: Sequence[Column], title: str) -> int:
+def write_xlsx(target: IO[bytes], rows: Iterable[Any], columns: Sequence[Column], title: str) -> int:
     """Write a workbook row by row; return the number of rows. Text is stored as text, never as a formula."""
     book = Workbook(write_only=True)
     sheet = book.create_sheet(title_for_sheet(title))
@@ -103,14 +103,25 @@ def title_for_sheet(title: str) -> str:
     return "".join("-" if letter in "[]:*?/\\" else letter for letter in title)[:31] or "数据"
 
 
+def stamp() -> str:
+    """The moment as file names bear it."""
+    return timezone.localtime().strftime("%Y%m%d-%H%M")
+
+
 def file_response(rows: QuerySet, columns: Sequence[Column], name: str, kind: str) -> tuple[FileResponse, int]:
-    """Return the download and its number of rows. Written to a file first: the transaction ends before it is sent."""
+    """Return the download of a queryset's rows and their number."""
+    return download(chunks(rows), columns, f"{name}-{stamp()}", kind, sheet=name)
+
+
+def download(
+    rows: Iterable[Any], columns: Sequence[Column], name: str, kind: str, *, sheet: str
+) -> tuple[FileResponse, int]:
+    """Return the file ``name.kind`` (csv or xlsx) of the rows, and their number.
+
+    Written to a file first: the transaction ends before it is sent.
+    """
     target: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=4 * 2**20)  # noqa: SIM115 -- the response closes it
-    count = (
-        write_csv(target, chunks(rows), columns) if kind == "csv" else write_xlsx(target, chunks(rows), columns, name)
-    )
+    count = write_csv(target, rows, columns) if kind == "csv" else write_xlsx(target, rows, columns, sheet)
     target.seek(0)
-    stamp = timezone.localtime().strftime("%Y%m%d-%H%M")
     content = "text/csv; charset=utf-8" if kind == "csv" else XLSX
-    answer = FileResponse(target, as_attachment=True, filename=f"{name}-{stamp}.{kind}", content_type=content)
-    return answer, count
+    return FileResponse(target, as_attachment=True, filename=f"{name}.{kind}", content_type=content), count

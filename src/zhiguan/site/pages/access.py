@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import IO, Any
+from typing import Any
 
 from django.db.models import Count, Q, QuerySet
-from django.http import FileResponse, HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -42,7 +41,7 @@ from zhiguan.kit.pages import (
     VerbAction,
     ViewPage,
 )
-from zhiguan.kit.pages.export import XLSX, write_csv, write_xlsx
+from zhiguan.kit.pages.export import download, stamp
 from zhiguan.kit.pages.menu import parent_of
 from zhiguan.kit.pages.ports import ports
 
@@ -206,17 +205,9 @@ def show_matrix(request: HttpRequest) -> HttpResponseBase:
 
 
 def _matrix_file(request: HttpRequest, rows: Iterable[dict[str, str]], kind: str) -> HttpResponseBase:
-    target: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=4 * 2**20)  # noqa: SIM115 -- the response closes it
-    given: Any = iter(rows)
-    if kind == "csv":
-        count = write_csv(target, given, MATRIX_COLUMNS)
-    else:
-        count = write_xlsx(target, given, MATRIX_COLUMNS, "权限矩阵")
+    answer, count = download(rows, MATRIX_COLUMNS, f"权限矩阵-{stamp()}", kind, sheet="权限矩阵")
     ports().on_export(request.actor, MATRIX, count, kind)  # type: ignore[attr-defined]
-    target.seek(0)
-    name = f"权限矩阵-{timezone.localtime():%Y%m%d-%H%M}.{kind}"
-    media = "text/csv; charset=utf-8" if kind == "csv" else XLSX
-    return FileResponse(target, as_attachment=True, filename=name, content_type=media)
+    return answer
 
 
 MATRIX = ViewPage(

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Prefetch, Q, QuerySet
-from django.http import FileResponse, HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 
 from zhiguan.kernel.flow import queries as flow
 from zhiguan.kernel.flow.declare import SUPERVISE
@@ -37,7 +35,7 @@ from zhiguan.kit.pages import (
     UnitFilter,
     ViewPage,
 )
-from zhiguan.kit.pages.export import XLSX, write_csv, write_xlsx
+from zhiguan.kit.pages.export import download, stamp
 from zhiguan.kit.pages.ports import ports
 
 from .. import course_figures as figures
@@ -95,16 +93,10 @@ def _export(
     evidence = Column("url", "明细地址", wide=True, value=lambda row: request.build_absolute_uri(row["url"]) if row["url"] else "")
     columns = [*_columns(table, heat), evidence]
     title = EXPORTS[table]
-    when = f"{timezone.localtime():%Y%m%d-%H%M}" if heat else f"{period.first:%Y%m}-{period.last:%Y%m}"
-    target = io.BytesIO()
-    if kind == "csv":
-        write_csv(target, iter(rows), columns)
-    else:
-        write_xlsx(target, iter(rows), columns, title)
-    target.seek(0)
-    ports().on_export(actor, replace(OVERVIEW, title=f"{OVERVIEW.menu_title}·{title}"), len(rows), kind)
-    return FileResponse(target, as_attachment=True, filename=f"{title}{when}.{kind}",
-                        content_type=XLSX if kind == "xlsx" else "text/csv; charset=utf-8")  # fmt: skip
+    when = stamp() if heat else f"{period.first:%Y%m}-{period.last:%Y%m}"
+    answer, count = download(rows, columns, f"{title}{when}", kind, sheet=title)
+    ports().on_export(actor, replace(OVERVIEW, title=f"{OVERVIEW.menu_title}·{title}"), count, kind)
+    return answer
 
 
 def _of(name: str, title: str, kind: str = "", number: int | None = None) -> Column:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -13,7 +12,7 @@ from django.utils import timezone
 
 from zhiguan.kernel.calendar.service import first_of_month
 from zhiguan.kit.pages import Column, MenuItem, ViewPage
-from zhiguan.kit.pages.export import XLSX, write_csv, write_xlsx
+from zhiguan.kit.pages.export import download
 from zhiguan.kit.pages.ports import ports
 
 from ..codes import VehicleKind
@@ -95,15 +94,9 @@ def export(actor: Any, asked: Asked, rows: list[Row], form: str) -> FileResponse
           for metric in comparison.offered(actor)),
     ]  # fmt: skip
     name = f"公务用车效能评价（按{comparison.BY[asked.by]}）{asked.start:%Y%m}-{asked.end:%Y%m}"
-    target = io.BytesIO()
-    if form == "csv":
-        write_csv(target, iter(rows), columns)
-    else:
-        write_xlsx(target, iter(rows), columns, "效能评价")
-    target.seek(0)
-    ports().on_export(actor, EVALUATION, len(rows), form)
-    content = XLSX if form == "xlsx" else "text/csv; charset=utf-8"
-    return FileResponse(target, as_attachment=True, filename=f"{name}.{form}", content_type=content)
+    answer, count = download(rows, columns, name, form, sheet="效能评价")
+    ports().on_export(actor, EVALUATION, count, form)
+    return answer
 
 
 EVALUATION = ViewPage(
