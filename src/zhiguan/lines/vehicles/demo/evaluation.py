@@ -20,7 +20,7 @@ from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kit.actor import Actor, system
 
 from ..domain import annual, orders, studies
-from ..models import CostEntry, DispatchOrder, Driver, FleetStudy, OrderMark, Trip, Vehicle, VehicleDay
+from ..models import DispatchOrder, Driver, EnergyRecord, FleetStudy, OrderMark, Trip, Vehicle, VehicleDay
 
 DAYS, LATEST = 365, 6
 """How far back the year begins, and how many days before today it ends: later ones have positions."""
@@ -41,7 +41,7 @@ class Made:
 def build() -> dict[str, int]:
     """Make the year when there are vehicles with costs and no study yet; return counts."""
     city = Unit.objects.filter(parent__isnull=True).first()
-    held = Vehicle.objects.filter(pk__in=CostEntry.objects.filter(kind="maintenance").values("vehicle"), state="in_service")
+    held = Vehicle.objects.filter(pk__in=EnergyRecord.objects.values("vehicle"), state="in_service")
     cars = list(held.select_related("unit", "place").order_by("pk"))
     if city is None or not cars or FleetStudy.objects.exists():
         return {}

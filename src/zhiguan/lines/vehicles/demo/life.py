@@ -64,9 +64,10 @@ def build() -> dict[str, int]:
     for name, company, kind, columns in LAYOUTS:
         statements.add_profile(boss, name=name, company=company, kind=kind, columns=columns)
     chosen = vehicles[:: max(1, len(vehicles) // IN_DEPTH)][:IN_DEPTH]
+    intervals = inspections.Intervals()
     with dues.refreshed_once():
         for number, vehicle in enumerate(vehicles):
-            _papers(boss, vehicle, number, rng, today)
+            _papers(boss, vehicle, number, rng, today, intervals)
         for number, vehicle in enumerate(chosen):
             _year(boss, vehicle, number, rng, today)
         _serviced(boss, vehicles, today)
@@ -92,7 +93,9 @@ def _holders(boss: Actor, today: date) -> None:
         )  # fmt: skip
 
 
-def _papers(boss: Actor, vehicle: Vehicle, number: int, rng: np.random.Generator, today: date) -> None:
+def _papers(
+    boss: Actor, vehicle: Vehicle, number: int, rng: np.random.Generator, today: date, intervals: inspections.Intervals
+) -> None:
     """Insurance, the last inspection, marking; some of it late, so that the list of what falls due is not empty."""
     if vehicle.body == "small_bus" and not vehicle.special_need and number % 60:
         vehicle = register.edit(boss, vehicle, special_need=True, reason=NOTE)
@@ -107,10 +110,10 @@ def _papers(boss: Actor, vehicle: Vehicle, number: int, rng: np.random.Generator
             valid_from=add_months(end, -12) + timedelta(days=1), valid_to=end, premium_yuan=Decimal(premium), reason=NOTE,
         )  # fmt: skip
     since = vehicle.registered_on or vehicle.bought_on
-    due = inspections.due_after(vehicle, None)
+    due = inspections.due_after(vehicle, None, intervals)
     last = None
     while due <= today - timedelta(days=20 if number % 25 == 0 else -15):
-        last, due = due, inspections.due_after(vehicle, due)
+        last, due = due, inspections.due_after(vehicle, due, intervals)
     if last is not None:
         day = max(since, min(last, today) - timedelta(days=int(rng.integers(3, 40))))
         papers.record_inspection(

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
+from django.utils import timezone
+
 from zhiguan.kernel.reference import service as reference
 
 from ..codes import Body
@@ -15,32 +17,22 @@ from .renewal import add_months
 LARGE = (Body.MEDIUM_BUS, Body.LARGE_BUS)
 AHEAD = timedelta(days=92)
 """An inspection so long before the day it falls due counts for that day."""
-NAMES = (
-    *("large_young_years", "large_young_months", "large_old_months", "reform_years", "reform_months", "reform_old_months"),
-    *("small_young_years", "small_young_months", "small_old_years", "small_mid_months", "small_old_months"),
-)
 
 
 class Intervals:
     """The inspection rules in force on a day, read in one query. Raises ``UnknownFact`` where one is missing."""
 
     def __init__(self, on: date | None = None) -> None:
-        known = reference.facts([f"vehicles.inspection.{name}" for name in NAMES], on=on)
-
-        def fact(name: str) -> reference.Fact:
-            try:
-                return known[f"vehicles.inspection.{name}"]
-            except KeyError as missing:
-                raise reference.UnknownFact(*missing.args) from None
+        known = reference.thresholds("vehicles.inspection", on=on or timezone.localdate())
 
         def number(name: str) -> int:
-            return int(fact(name).value)
+            return int(known.value(name))
 
-        self.clause = fact("small_mid_months").citation
+        self.clause = known.fact("small_mid_months").citation
         self.large = ((number("large_young_years"), number("large_young_months")), (None, number("large_old_months")))
         try:
             self.small: Any = ((number("reform_years"), number("reform_months")), (None, number("reform_old_months")))
-            self.small_clause = fact("reform_months").citation
+            self.small_clause = known.fact("reform_months").citation
         except reference.UnknownFact:
             self.small = (
                 (number("small_young_years"), number("small_young_months")),
