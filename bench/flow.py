@@ -20,6 +20,7 @@ from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from scene.cases import WAY, acting, agree, bureau, submitted
 from scene.processor import spent
@@ -213,16 +214,23 @@ def full(scene: Any, closed: int, opened: int) -> None:
     from scene.cases import NARROW
 
     from zhiguan.functions.governance import course_figures as figures
-    from zhiguan.functions.governance.metrics import CLOSED, GRANTED
+    from zhiguan.functions.governance.metrics import CLOSED
     from zhiguan.kernel.flow import tallies
+    from zhiguan.kernel.flow.lifecycle import DECIDED
     from zhiguan.kit.pages.conformance import Visitor
+
+    def at(page: str, **parameters: Any) -> str:
+        return f"/governance/{page}/?{urlencode(parameters, doseq=True)}"
+
+    def during(name: str) -> dict[str, str]:
+        return {f"{name}_from": period.first.isoformat(), f"{name}_to": period.end.isoformat()}
 
     tallies.gather()  # as the worker does each minute
     period = figures.Period.of("quarter")
-    ended, unit = period.days("ended_at"), scene.office.units["甲"].pk + 5
+    ended, unit = during("ended_at"), scene.office.units["甲"].pk + 5
     item = "vehicles.vehicle_quota"
     todo, overview, listed = "/governance/todo/", "/governance/supervision/", "/governance/supervised/"
-    step = {"item": item, "name": "审查", "state": CLOSED, **period.days("closed_at")}
+    step = {"item": item, "name": "审查", "state": CLOSED, **during("closed_at")}
     pages = (
         ("todo", "吴决定", todo), ("todo_filtered", "吴决定", f"{todo}?state=working&item={item}"),
         ("todo_searched", "吴决定", f"{todo}?q=修车"), ("handled", "吴决定", "/governance/handled/"),
@@ -232,18 +240,18 @@ def full(scene: Any, closed: int, opened: int) -> None:
         ("supervised", "冯监督", listed), ("supervised_running", "冯监督", f"{listed}?state=running"),
         ("supervised_yellow", "冯监督", f"{listed}?yellow_card=1"), ("supervised_red", "冯监督", f"{listed}?red_card=1"),
         ("supervised_corrected", "冯监督", f"{listed}?corrected=1"),
-        ("supervised_ended", "冯监督", figures.cases_at(state=GRANTED, **ended)),
-        ("supervised_overdue", "冯监督", figures.cases_at(state=GRANTED, overdue="1", **ended)),
-        ("supervised_corrected_ended", "冯监督", figures.cases_at(state=GRANTED, corrected="1", **ended)),
-        ("supervised_organ_overdue", "冯监督", figures.cases_at(unit=unit, state=GRANTED, overdue="1", **ended)),
+        ("supervised_ended", "冯监督", at("supervised", state=DECIDED, **ended)),
+        ("supervised_overdue", "冯监督", at("supervised", state=DECIDED, overdue="1", **ended)),
+        ("supervised_corrected_ended", "冯监督", at("supervised", state=DECIDED, corrected="1", **ended)),
+        ("supervised_organ_overdue", "冯监督", at("supervised", unit=unit, state=DECIDED, overdue="1", **ended)),
         ("supervised_of_one_organ", NARROW, listed), ("supervised_red_of_one_organ", NARROW, f"{listed}?red_card=1"),
-        ("steps", "冯监督", figures.steps_at()),
-        ("steps_open", "冯监督", figures.steps_at(item=item, stage="review", state="open")),
-        ("steps_open_red", "冯监督", figures.steps_at(item=item, stage="review", state="open", red_card="1")),
-        ("steps_closed", "冯监督", figures.steps_at(**step)), ("steps_long", "冯监督", figures.steps_at(**step, long="1")),
-        ("steps_of_one_organ", NARROW, figures.steps_at(state="open")),
+        ("steps", "冯监督", "/governance/supervised_step/"),
+        ("steps_open", "冯监督", at("supervised_step", item=item, stage="review", state="open")),
+        ("steps_open_red", "冯监督", at("supervised_step", item=item, stage="review", state="open", red_card="1")),
+        ("steps_closed", "冯监督", at("supervised_step", **step)), ("steps_long", "冯监督", at("supervised_step", **step, long="1")),
+        ("steps_of_one_organ", NARROW, at("supervised_step", state="open")),
         ("cards", "冯监督", "/governance/card/"),
-        ("cards_red", "冯监督", figures.cards_at(rung="red", **period.days("reached_at"))),
+        ("cards_red", "冯监督", at("card", rung="red", **during("reached_at"))),
         ("cards_of_one_organ", NARROW, "/governance/card/"),
     )  # fmt: skip
     slow = []

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from .actor import Actor
 from .manifest import Declared
+from .pages.declare import may
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Todo(Declared):
 
     def allows(self, actor: Actor) -> bool:
         """Tell whether such work can wait for the actor; ``*`` asks nothing but to be signed in, as pages do."""
-        return self.permission == "*" or actor.can(self.permission)
+        return may(actor, self.permission)
 
 
 @dataclass(frozen=True)

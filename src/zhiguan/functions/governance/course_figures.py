@@ -7,9 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
-from django.urls import reverse
 from django.utils import timezone
 
 from zhiguan.kernel.calendar.service import first_of_month
@@ -50,29 +48,6 @@ class Period:
     def end(self) -> date:
         """The last day."""
         return first_of_month(self.last, 1) - timedelta(days=1)
-
-    def days(self, name: str) -> dict[str, str]:
-        """The parameters of a list's date filter for this period."""
-        return {f"{name}_from": self.first.isoformat(), f"{name}_to": self.end.isoformat()}
-
-    def rows(self, tally: Any) -> Any:
-        return tally.filter(month__gte=self.first, month__lte=self.last)
-
-
-def _address(page: str, **parameters: Any) -> str:
-    return f"{reverse(page)}?{urlencode(parameters, doseq=True)}"
-
-
-def cases_at(**parameters: Any) -> str:
-    return _address("governance.supervised", **parameters)
-
-
-def steps_at(**parameters: Any) -> str:
-    return _address("governance.supervised_step", **parameters)
-
-
-def cards_at(**parameters: Any) -> str:
-    return _address("governance.card", **parameters)
 
 
 def asked(actor: Actor, period: Period | None = None, **dims: str) -> MetricQuery:

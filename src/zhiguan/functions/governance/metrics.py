@@ -18,7 +18,7 @@ from zhiguan.kernel.calendar.service import first_of_month
 from zhiguan.kernel.flow import queries as flow
 from zhiguan.kernel.flow.declare import SUPERVISE
 from zhiguan.kernel.flow.lifecycle import CASE as LIFE
-from zhiguan.kernel.flow.lifecycle import OPEN
+from zhiguan.kernel.flow.lifecycle import DECIDED, OPEN
 from zhiguan.kernel.flow.plan import STAGES
 from zhiguan.kernel.metrics.declare import ANY_LINE, UNITS, Group, Metric, MetricQuery, Value
 from zhiguan.kernel.metrics.service import breakdown, owners
@@ -27,7 +27,6 @@ from zhiguan.kit.errors import Invalid
 from . import queries
 
 PERMISSION = f"{ANY_LINE}case.{SUPERVISE}"
-GRANTED = ("granted", "refused")
 CLOSED = ("done", "undone")
 CLAUSE = "《机关事务管理条例》"
 RESPONSIBLE = "机关事务管理局监督管理部门"
@@ -192,7 +191,7 @@ def _metric(
     )  # fmt: skip
 
 
-ENDED = {"page": CASES, "period": "ended_at", "split": GRANTED}
+ENDED = {"page": CASES, "period": "ended_at", "split": DECIDED}
 TAKEN = {"page": STEPS, "period": "closed_at", "filters": {"state": CLOSED}}
 HERE = {"page": STEPS, "filters": {"state": "open"}}
 METRICS = (
@@ -200,14 +199,14 @@ METRICS = (
     _metric("flow.stuck", "无人可办办件数", "件", "当前没有人可以办理的在办办件数", Formula(("stuck",)), CASES, filters={"stuck": "1"},
             direction="lower"),
     _metric("flow.submitted", "提交办件数", "件", "统计期内首次提交的办件数", Formula(("submitted",)), CASES, "submitted_at"),
-    _metric("flow.closed", "办结办件数", "件", "统计期内作出批准或者不予批准决定的办件数", Formula(GRANTED), **ENDED),
+    _metric("flow.closed", "办结办件数", "件", "统计期内作出批准或者不予批准决定的办件数", Formula(DECIDED), **ENDED),
     _metric("flow.overdue", "超期办结办件数", "件", "统计期内办结、办件时限亮过红牌的办件数", Formula(("overdue",)), **ENDED,
             filters={"overdue": "1"}, direction="lower"),
     _metric("flow.on_time", "按时办结率", "", "统计期内办结、没有超过办件时限的办件数 ÷ 办结办件数",
-            Formula(GRANTED, less=("overdue",), over=GRANTED), **ENDED, direction="higher", kind="percent", digits=1),
+            Formula(DECIDED, less=("overdue",), over=DECIDED), **ENDED, direction="higher", kind="percent", digits=1),
     _metric("flow.corrected", "补正过的办结办件数", "件", "统计期内办结、办理中通知过补正的办件数", Formula(("corrected",)), **ENDED,
             filters={"corrected": "1"}, direction="lower"),
-    _metric("flow.rounds", "平均提交次数", "次", "统计期内办结的办件提交次数之和 ÷ 办结办件数", Formula(("rounds",), over=GRANTED), **ENDED,
+    _metric("flow.rounds", "平均提交次数", "次", "统计期内办结的办件提交次数之和 ÷ 办结办件数", Formula(("rounds",), over=DECIDED), **ENDED,
             direction="lower", kind="number", digits=1),
     _metric("flow.elapsed_days", "受理至办结平均用时", "天", "统计期内办结、受理过的办件，自受理至办结的自然时间之和 ÷ 件数",
             Formula(("seconds",), over=("timed",), scale=86400), **ENDED, filters={"accepted": "1"}, direction="lower",

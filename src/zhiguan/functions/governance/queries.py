@@ -11,6 +11,7 @@ from django.utils import timezone
 from zhiguan.kernel.flow import limits
 from zhiguan.kernel.flow import queries as flow
 from zhiguan.kernel.flow.declare import APPLY, ServiceItem
+from zhiguan.kernel.flow.lifecycle import DECIDED
 from zhiguan.kernel.flow.service import Case, Seat
 from zhiguan.kernel.reference import service as reference
 from zhiguan.kit import registry
@@ -79,7 +80,7 @@ def listed(actor: Actor) -> QuerySet[Case]:
 
 def ended(actor: Actor) -> QuerySet[Case]:
     """结果: the actor's own cases that have come to an end."""
-    return flow.applications(actor).filter(state__in=("granted", "refused"))
+    return flow.applications(actor).filter(state__in=DECIDED)
 
 
 def clock_text(case: Case) -> str:

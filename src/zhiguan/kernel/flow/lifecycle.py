@@ -7,7 +7,9 @@ OPEN = ("running", "correcting", "returned", "suspended")
 """States in which somebody still has to do something."""
 WRITABLE = ("draft", "correcting", "returned")
 """States in which the applicant may write the form and add materials."""
-ENDED = ("granted", "refused", "withdrawn", "terminated")
+DECIDED = ("granted", "refused")
+"""States of a case that was decided on."""
+ENDED = (*DECIDED, "withdrawn", "terminated")
 
 
 def _within(code: str, name: str, *, reason: bool = False) -> Move:

@@ -9,6 +9,7 @@ from zhiguan.kernel.identity import service as identity
 from zhiguan.kernel.notices import service as notices
 
 from .declare import ASSIGN, SUPERVISE
+from .lifecycle import DECIDED
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -51,7 +52,7 @@ def tell(desk: Desk) -> None:
             notices.notify(people, kind, title, body, page_of(case), subject=case,
                            dedupe_key=f"{kind}/{case.pk}/{case.version}")  # fmt: skip
     desk.told = []
-    if case.state in ("granted", "refused") and case.applicant_id:
+    if case.state in DECIDED and case.applicant_id:
         notices.notify(
             [case.applicant], "flow.case.end", f"{case.state_name}：{case.title}",
             case.result or f"文号 {case.document_no}", page_of(case), subject=case,

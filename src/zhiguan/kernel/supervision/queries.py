@@ -16,7 +16,8 @@ from zhiguan.kit import actor as actors
 from zhiguan.kit import registry
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.pages import Change, HistoryEntry
-from zhiguan.kit.pages.links import may, targets
+from zhiguan.kit.pages.declare import may
+from zhiguan.kit.pages.links import targets
 
 from .codes import ASSIGN, EXPLAIN, VERIFY, VIEW, Outcome, Severity
 from .declare import Rule, SubjectLink

@@ -8,10 +8,9 @@ from typing import Any
 
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.manifest import Declared
-from zhiguan.kit.pages import SIGNED_IN
 from zhiguan.kit.pages.actions import VerbAction
 from zhiguan.kit.pages.columns import Column
-from zhiguan.kit.pages.declare import DetailPage, FormPage, ListPage
+from zhiguan.kit.pages.declare import DetailPage, FormPage, ListPage, may
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +27,7 @@ class Making:
         return self.title
 
     def allows(self, actor: Actor) -> bool:
-        return self.permission == SIGNED_IN or actor.can(self.permission)
+        return may(actor, self.permission)
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,10 @@ from zhiguan.kit.errors import Conflict, Denied, Invalid, Stale
 from zhiguan.kit.pages import ports as page_ports
 from zhiguan.kit.pages.actions import VerbAction
 from zhiguan.kit.pages.columns import Column, field_at
-from zhiguan.kit.pages.declare import DetailPage, Page, Panel
+from zhiguan.kit.pages.declare import DetailPage, Page, Panel, may
 from zhiguan.kit.pages.detailview import _allowed, _form_class
 from zhiguan.kit.pages.formview import initial_of, version_of
 from zhiguan.kit.pages.guard import working
-from zhiguan.kit.pages.links import may
 from zhiguan.kit.pages.scope import one
 from zhiguan.kit.pages.statements import recall, remember
 

@@ -18,8 +18,7 @@ from django.http import QueryDict
 
 from zhiguan.kit.errors import Invalid
 from zhiguan.kit.pages.columns import Column, field_at
-from zhiguan.kit.pages.declare import ListPage
-from zhiguan.kit.pages.links import may
+from zhiguan.kit.pages.declare import ListPage, may
 from zhiguan.kit.pages.listing import Listing
 from zhiguan.kit.pages.scope import slim
 

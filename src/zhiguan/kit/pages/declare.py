@@ -25,6 +25,12 @@ from .filters import RESERVED, Filter
 SIGNED_IN = "*"
 """The permission of pages that everybody who has signed in may open (my own to-dos, search)."""
 
+
+def may(actor: Actor, permission: str) -> bool:
+    """Tell whether the actor holds the permission at all."""
+    return permission == SIGNED_IN or actor.can(permission)
+
+
 NOTHING_YET = EmptyState()
 Rows = Callable[[Actor], QuerySet]
 Title = str | Callable[[Any], str]
@@ -74,7 +80,7 @@ class Page(Declared):
 
     def allows(self, actor: Actor) -> bool:
         """Tell whether the actor may open the page at all."""
-        return self.permission == SIGNED_IN or actor.can(self.permission)
+        return may(actor, self.permission)
 
 
 @dataclass(frozen=True, kw_only=True)

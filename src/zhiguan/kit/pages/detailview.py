@@ -17,10 +17,10 @@ from zhiguan.kit.errors import Conflict, Denied, Refusal
 
 from . import formview
 from .actions import VerbAction
-from .declare import Block, Custom, DetailPage, Panel, RelatedList
+from .declare import Block, Custom, DetailPage, Panel, RelatedList, may
 from .drawing import cell_class, rows_html, value_html
 from .forms import PageForm, ReasonForm
-from .links import Link, action_link, may, row_address
+from .links import Link, action_link, row_address
 from .menu import parent_of, place
 from .scope import one, slim, visible
 

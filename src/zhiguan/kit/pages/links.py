@@ -13,7 +13,7 @@ from zhiguan.kit import registry
 from zhiguan.kit.actor import Actor
 
 from .actions import PageAction, RowAction, VerbAction
-from .declare import SIGNED_IN, DetailPage, ListPage, Page
+from .declare import SIGNED_IN, DetailPage, ListPage, Page, may
 
 _SENTINEL = 918273645546372819
 
@@ -70,11 +70,6 @@ def row_address(name: str) -> Callable[[Any], str]:
     except NoReverseMatch:
         return lambda pk: ""
     return lambda pk: f"{before}{pk}{after}"
-
-
-def may(actor: Actor, permission: str) -> bool:
-    """Tell whether the actor holds the permission at all."""
-    return permission == SIGNED_IN or actor.can(permission)
 
 
 def detail_name(page: ListPage) -> str:

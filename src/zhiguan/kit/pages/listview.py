@@ -17,10 +17,10 @@ from zhiguan.kit.errors import Denied, Invalid, Refusal
 from . import once
 from .actions import BulkAction
 from .columns import Column
-from .declare import ListPage
+from .declare import ListPage, may
 from .drawing import cell_class, rows_html
 from .export import file_response
-from .links import action_link, detail_name, may, row_address, row_links
+from .links import action_link, detail_name, row_address, row_links
 from .listing import SIZES, Listing
 from .menu import place
 from .ports import ports

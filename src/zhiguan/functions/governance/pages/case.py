@@ -17,7 +17,7 @@ from zhiguan.kernel.flow import queries as flow
 from zhiguan.kernel.flow.declare import Table
 from zhiguan.kernel.flow.definitions import process_of
 from zhiguan.kernel.flow.lifecycle import CASE as LIFE
-from zhiguan.kernel.flow.lifecycle import OPEN
+from zhiguan.kernel.flow.lifecycle import DECIDED, OPEN
 from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.orgs.service import Person, Unit
 from zhiguan.kernel.trace import service as trace
@@ -305,7 +305,7 @@ ACTS = (
     VerbAction("discard", "放弃草稿", verb=service.discard, permission=SIGNED_IN, style="danger", only=_is_applicant,
                when=lambda case: case.state == "draft", confirm="放弃后不能再提交，草稿内容保留在变动记录中。"),
     VerbAction("receive", "签收结果", verb=service.receive, permission=SIGNED_IN, style="primary", icon="checks", only=_is_applicant,
-               when=lambda case: case.state in ("granted", "refused") and case.received_at is None, confirm="确认已收到办理结果。"),
+               when=lambda case: case.state in DECIDED and case.received_at is None, confirm="确认已收到办理结果。"),
     VerbAction("urge", "催办", verb=service.urge, permission=SIGNED_IN, form=forms.UrgeForm, when=_running, only=_may_urge,
                icon="bell-ringing"),
     VerbAction("copy_to", "抄送", verb=service.copy_to, permission=SIGNED_IN, form=forms.PeopleOnlyForm, only=_involved,

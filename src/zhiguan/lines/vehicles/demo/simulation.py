@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from zhiguan.kernel.calendar.service import first_of_month
 from zhiguan.kernel.supervision.declare import ON_DIRTY_DAYS
 
 from . import noise, roles
@@ -54,15 +55,12 @@ def play(
     enter(stage, months)
     truths = [truth for month in months for truth in month.truths]
     end = start + timedelta(days=days)
-    within = {(start + timedelta(days=n)).isoformat() for n in range(days)}
-    within |= {first[:7] for first in within if first.endswith("-01") and _month_end(first) <= end}
+    played = [start + timedelta(days=n) for n in range(days)]
+    within = {day.isoformat() for day in played}
+    # What only a whole month shows is no truth of a part of it.
+    within |= {f"{day:%Y-%m}" for day in played if day.day == 1 and first_of_month(day, 1) <= end}
     kept = [truth for truth in truths if truth.period in within]
     return Played(stage, months, Told(seed, start, end, tuple(car.plate for car in scene.cars), tuple(sorted(kept))))
-
-
-def _month_end(first: str) -> date:
-    """The day after a month's last one. What only a whole month shows is no truth of a part of it."""
-    return (date.fromisoformat(first) + timedelta(days=31)).replace(day=1)
 
 
 def _working() -> roles.IsWorking:

@@ -89,13 +89,18 @@ def guard() -> Guard:
 
 def kept_on(vehicle: Vehicle, first: date, last: date) -> bool:
     """Tell whether anything of the vehicle is kept off duty on one of the days, so that there is something to lift."""
-    return bool(_holders([vehicle.pk], first, last)) and guard().on(vehicle.scope_pos)
+    return bool(held([vehicle.pk], first, last)) and guard().on(vehicle.scope_pos)
+
+
+def _in_force(first: date, last: date) -> QuerySet[VehicleHolder]:
+    """Holders in force on one of the days, as far as the reader may see them."""
+    return VehicleHolder.objects.filter(IN_FORCE, valid_from__lte=last).exclude(valid_to__lte=first)
 
 
 def _holders(vehicles: Collection[int] | None, first: date, last: date) -> list[tuple[int, int, date, date | None]]:
     """Return (vehicle, its position, from, to) of every holder in force on one of the days, whoever is asking."""
     with system("vehicles.privacy").transaction():
-        rows = VehicleHolder.objects.filter(IN_FORCE, valid_from__lte=last).exclude(valid_to__lte=first)
+        rows = _in_force(first, last)
         if vehicles is not None:
             rows = rows.filter(vehicle__in=list(vehicles))
         return list(rows.order_by().values_list("vehicle_id", "vehicle__scope_pos", "valid_from", "valid_to"))
@@ -109,7 +114,7 @@ def held(vehicles: Collection[int], first: date, last: date) -> set[int]:
 def holders_on(vehicle: int, first: date, last: date) -> set[int]:
     """Return the persons who hold the vehicle on one of the days, whoever is asking."""
     with system("vehicles.privacy").transaction():
-        rows = VehicleHolder.objects.filter(IN_FORCE, vehicle=vehicle, valid_from__lte=last).exclude(valid_to__lte=first)
+        rows = _in_force(first, last).filter(vehicle=vehicle)
         return set(rows.order_by().values_list("person_id", flat=True))
 
 
@@ -348,8 +353,7 @@ def over() -> QuerySet[PrivacyLift]:
 
 def whose(lift: PrivacyLift) -> str:
     """Return the names of those who hold the vehicle on the lift's days, as far as the reader may see holders."""
-    rows = VehicleHolder.objects.filter(IN_FORCE, vehicle=lift.vehicle_id, valid_from__lte=lift.day_to)
-    rows = rows.exclude(valid_to__lte=lift.day_from).order_by("person__name")
+    rows = _in_force(lift.day_from, lift.day_to).filter(vehicle=lift.vehicle_id).order_by("person__name")
     return "、".join(rows.values_list("person__name", flat=True).distinct())
 
 

@@ -63,7 +63,7 @@ def sync_data() -> None:
     from zhiguan.kernel.identity.service import sync_roles
     from zhiguan.kernel.reference import service as reference
 
-    with (actor := system("site.sync")).transaction():
+    with system("site.sync").transaction() as actor:
         sync_roles()
         reference.sync()
         sync_flows(actor)
