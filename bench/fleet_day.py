@@ -49,7 +49,6 @@ def register(owner: str, vehicles: int) -> np.ndarray:
 
     Written in bulk with the models' own defaults, past the ledger: what is measured begins after it.
     """
-
     from zhiguan.kernel.orgs.service import Person, Unit
     from zhiguan.kernel.telemetry.models import Source
     from zhiguan.kit.actor import system

@@ -328,7 +328,6 @@ class Victims:
 
 def judge(acknowledged: Counter[tuple[str, int, int]], standing: list[int]) -> tuple[Counter[str], list[str]]:
     """Return counts, and every violation in words."""
-
     from zhiguan.kit.actor import system
 
     with system("bench").transaction():
@@ -457,7 +456,6 @@ def _told(counts: Counter[str], standing: list[int]) -> list[str]:
 
 def _trace(counts: Counter[str]) -> list[str]:
     """The log as exported, with a checkpoint over all of it, verifies."""
-
     from zhiguan.kernel.trace import cli
     from zhiguan.kernel.trace.service import checkpoint
     from zhiguan.kernel.trace.verify import verify_lines

@@ -40,11 +40,10 @@ FOLDER = "bench-gateway"
 @contextmanager
 def database(var: Path) -> Iterator[Any]:
     """A migrated durable database of the benchmark's own, in a server of its own; its URLs and data folder."""
-    import django
-
+    from zhiguan.kit.starting import set_up
     from zhiguan.site.runtime.postgres import bootstrap, drop_database, ensure_cluster, stop
 
-    django.setup()
+    set_up()
     from zhiguan.site.management.commands.migrate_all import prepare
 
     (var / FOLDER).mkdir(parents=True, exist_ok=True)

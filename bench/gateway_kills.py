@@ -35,8 +35,8 @@ LATE_DAYS = 3
 WORKER = """
 import time
 from datetime import UTC, datetime, timedelta
-import django
-django.setup()
+from zhiguan.kit.starting import set_up
+set_up()
 from zhiguan.kernel.telemetry import seal, store
 
 while True:
@@ -189,8 +189,9 @@ class Victims:
 def stored(urls: Any, folder: Path) -> list[tuple[int, int]]:
     """(terminal, device time in Unix seconds) of every stored position, hot or sealed, as often as it is stored."""
     asked = """
-import json, sys, django
-django.setup()
+import json, sys
+from zhiguan.kit.starting import set_up
+set_up()
 from datetime import UTC, datetime, timedelta
 from zhiguan.kernel.telemetry.service import Engine
 from zhiguan.kit.actor import system

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import psycopg
+from scene.database import standing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiguan.site.settings")
 os.environ.setdefault("DATABASE_URL", "postgresql://zhiguan_app@/unset")
@@ -70,7 +71,7 @@ def fill(cars: int, superuser: str) -> str:
     from zhiguan.lines.vehicles.models import Terminal, Vehicle
 
     codes = ["vehicles.vehicle.view", "vehicles.trip.view", "vehicles.terminal.view", "vehicles.order.view",
-             "telemetry.position.view", "telemetry.source.view"]  # fmt: skip
+             "telemetry.position.view"]  # fmt: skip
     with system("bench").transaction():
         city = Unit.objects.create(code="C", name="市直单位", short_name="市直", kind="city", pos=0, pos_end=2**60 - 1,
                                    valid_from=date(2020, 1, 1))  # fmt: skip
@@ -251,9 +252,9 @@ def main() -> int:
     parser.add_argument("--picture", default="", help="keep a screenshot of the street view in this file")
     parser.add_argument("--drive", default="", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    import django
+    from zhiguan.kit.starting import set_up
 
-    django.setup()
+    set_up()
     if options.drive:
         drive(options.drive, options.cars)
         return 0
@@ -263,23 +264,16 @@ def main() -> int:
     from django.core.management import call_command
     from django.db import connection
 
-    from zhiguan.site.management.commands.migrate_all import prepare, sync_data
     from zhiguan.site.runtime.children import answers_http
     from zhiguan.site.runtime.paths import var_dir
-    from zhiguan.site.runtime.postgres import bootstrap, drop_database, ensure_cluster, stop
-    from zhiguan.site.settings import database
+    from zhiguan.site.runtime.postgres import drop_database, ensure_cluster, stop
 
     cluster = ensure_cluster((options.var or var_dir()) / "bench-pg", durable=True)
     started: list[subprocess.Popen] = []
     try:
-        drop_database(cluster, DATABASE)
-        urls = bootstrap(cluster, DATABASE)
-        prepare(urls.owner, "zhiguan_app", verbosity=0)
-        fresh = database(urls.app)
-        connection.settings_dict |= {key: fresh[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
-        sync_data()
-        call_command("collectstatic", interactive=False, verbosity=0)
-        session = fill(options.cars, urls.superuser)
+        with standing(cluster, DATABASE, "") as (urls, _):
+            call_command("collectstatic", interactive=False, verbosity=0)
+            session = fill(options.cars, urls.superuser)
         connection.close()
         env = {**os.environ, "DATABASE_URL": urls.app, "ZHIGUAN_LIVE_PORT": str(LIVE)}  # fmt: skip
         started = [

@@ -177,7 +177,6 @@ def _people(unit: object) -> object:
 
 
 def measure() -> None:
-
     from zhiguan.kernel.orgs import service
     from zhiguan.kernel.orgs.models import Unit
     from zhiguan.kit.actor import system

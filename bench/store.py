@@ -193,7 +193,6 @@ def measure(urls: Any, folder: Path, options: argparse.Namespace) -> None:
 
 def through_sail(day: Any) -> None:
     """Compute the day of the whole fleet from DuckDB and from Sail; both must be the same to the last digit."""
-
     from zhiguan.kernel.telemetry import service as telemetry
     from zhiguan.kernel.telemetry.engine_spark import SparkEngine, sail
     from zhiguan.kit.actor import system

@@ -65,9 +65,9 @@ def write(kind: str, work_s: float, seconds: float, begin, counts: list[int]) ->
 
 
 def process(kind: str, work_s: float, seconds: float, algorithm: str, begin, results) -> None:
-    import django
+    from zhiguan.kit.starting import set_up
 
-    django.setup()
+    set_up()
     from django.conf import settings
 
     settings.ZHIGUAN_TRACE_DIGEST = algorithm
@@ -123,10 +123,11 @@ def main(seconds: float) -> None:
 
 
 def measure(owner: str, seconds: float) -> None:
-    import django
     import psycopg
 
-    django.setup()
+    from zhiguan.kit.starting import set_up
+
+    set_up()
     from zhiguan.kernel.trace import service, signing
     from zhiguan.kernel.trace.export import export
     from zhiguan.kernel.trace.verify import verify_lines

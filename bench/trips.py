@@ -5,20 +5,14 @@ textbook stay-point method (an anchor, and all points near it). It does less: no
 """
 
 import json
-import os
 import sys
 import time
 from math import asin, cos, radians, sin, sqrt
 
-import django
 import numpy as np
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiguan.site.settings")
-os.environ.setdefault("DATABASE_URL", "postgresql://zhiguan_app@/unset")
-django.setup()
-
-from zhiguan.kernel.geo.service import from_plane  # noqa: E402 -- models first
-from zhiguan.lines.vehicles.domain.trips import detect_many  # noqa: E402
+from zhiguan.kernel.geo.service import from_plane
+from zhiguan.lines.vehicles.domain.trips import detect_many
 
 POINTS_PER_VEHICLE = (
     2000  # a day: 4 drives of an hour reporting every 10 s, the rest parked reporting every 130 s or so

@@ -23,16 +23,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
-import django
 import numpy as np
 import pyarrow.parquet as parquet
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiguan.site.settings")
-os.environ.setdefault("DATABASE_URL", "postgresql://zhiguan_app@/unset")
-django.setup()
-
-from zhiguan.lines.vehicles.domain.track_points import TripPolicy  # noqa: E402 -- models first
-from zhiguan.lines.vehicles.domain.trips import detect, detect_many  # noqa: E402
+from zhiguan.lines.vehicles.domain.track_points import TripPolicy
+from zhiguan.lines.vehicles.domain.trips import detect, detect_many
 
 SHARED = Path(os.environ.get("ZHIGUAN_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 STAY_S = 300.0

@@ -36,10 +36,10 @@ def bureau(var: Path, closed: int = 0, opened: int = 0) -> Iterator[SimpleNamesp
     With ``closed`` and ``opened`` it is filled, and stays for the next run while the sizes, this file and the week are the
     same; without, it is fresh and goes.
     """
-    import django
+    from zhiguan.kit.starting import set_up
 
     os.environ.setdefault("ZHIGUAN_VAR", str(var))
-    django.setup()
+    set_up()
     from django.conf import settings
     from django.db import connection
 
@@ -91,7 +91,6 @@ def _found(conftest: Any) -> Any:
 
 def acting(office: Any, name: str) -> Any:
     """The actor of a person, made under the system's scope."""
-
     from zhiguan.kit.actor import system
 
     with system("bench").transaction():
@@ -100,7 +99,6 @@ def acting(office: Any, name: str) -> Any:
 
 def submitted(office: Any, item: Any) -> Any:
     """A case at its first step."""
-
     from zhiguan.kernel.flow import service
 
     actor = acting(office, "张申请")
@@ -111,7 +109,6 @@ def submitted(office: Any, item: Any) -> Any:
 
 def agree(office: Any, name: str, case: Any, actor: Any = None) -> Any:
     """Let a person agree on the seat they have in the case."""
-
     from zhiguan.kernel.flow import service
     from zhiguan.kernel.flow.models import Seat
 
@@ -128,7 +125,6 @@ def fill(scene: SimpleNamespace, closed: int, opened: int) -> None:
     items; some with cards, corrections and returns. Open ones are two months old at most, most of them some days. Written
     without triggers and secondary indexes, which are built afterwards; tallies and warnings are the product's own work.
     """
-
     from zhiguan.kernel.flow import cards, queries, tallies
     from zhiguan.kernel.flow.models import Case, Seat, Step
     from zhiguan.kernel.flow.tests.conftest import make_unit

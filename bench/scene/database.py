@@ -57,8 +57,7 @@ def standing(cluster: Any, name: str, mark: str) -> Iterator[tuple[Any, bool]]:
 @contextmanager
 def fresh(folder: Path, name: str, *, durable: bool) -> Iterator[Ground]:
     """Make the database in the server of ``folder``, set Django up on it, and take it away at the end."""
-    import django
-
+    from zhiguan.kit.starting import set_up
     from zhiguan.site.runtime.postgres import bootstrap, drop_database, ensure_cluster, stop
 
     cluster = ensure_cluster(folder, durable=durable)
@@ -66,7 +65,7 @@ def fresh(folder: Path, name: str, *, durable: bool) -> Iterator[Ground]:
         drop_database(cluster, name)
         urls = bootstrap(cluster, name)
         os.environ |= {"DATABASE_URL": urls.app, "DATABASE_OWNER_URL": urls.owner, "DATABASE_INGEST_URL": urls.ingest}
-        django.setup()
+        set_up()
         from django.conf import settings
         from django.db import connection
 

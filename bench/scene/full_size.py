@@ -134,11 +134,10 @@ def scene(
     """Make or find the database, point Django at it as the application role, and stop the server afterwards if it was
     not running before. ``more`` fills what a bench needs besides, as the superuser; such a database has a ``name`` of
     its own."""
-    import django
-
+    from zhiguan.kit.starting import set_up
     from zhiguan.site.runtime.postgres import ensure_cluster, stop
 
-    django.setup()
+    set_up()
     from django.conf import settings
     from django.db import connection
 

@@ -204,7 +204,6 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _checkpoint(accept_new_key: bool) -> int:
-
     from zhiguan.kit.actor import Actor, system
 
     from .models import Checkpoint

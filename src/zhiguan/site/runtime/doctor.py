@@ -48,7 +48,6 @@ def realign() -> dict[str, int]:
     from zhiguan.site.runtime.framework import set_up
 
     set_up()
-
     from zhiguan.kernel.orgs import service as orgs
     from zhiguan.kernel.trace import service as trace
     from zhiguan.kernel.trace.declare import Subject

@@ -325,7 +325,6 @@ def positions() -> list[Check]:
     from zhiguan.site.runtime.framework import set_up
 
     set_up()
-
     from zhiguan.kernel.orgs.service import misplaced
     from zhiguan.kit.actor import system
 

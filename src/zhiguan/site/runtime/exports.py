@@ -14,7 +14,6 @@ __all__ = ["openapi", "permissions"]
 def permissions(args: argparse.Namespace) -> int:
     """`zhiguan permissions export`: the permission matrix for auditors, one role, permission and holder a line."""
     set_up()
-
     from zhiguan.kernel.identity.service import matrix
     from zhiguan.kit.actor import system
 

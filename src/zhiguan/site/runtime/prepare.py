@@ -43,7 +43,6 @@ def collect_static(progress: Progress) -> bool:
 
 def _may_hold_demo_data() -> bool:
     """True for an empty installation and for one that shows the demo city already; real data is never mixed."""
-
     from zhiguan.kernel.orgs.service import is_demo, root
     from zhiguan.kit.actor import system
 

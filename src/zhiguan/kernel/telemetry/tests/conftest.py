@@ -34,7 +34,6 @@ def ago(**parts: float) -> datetime:
 @pytest.fixture
 def fleet(committed_db: Any) -> Iterator[SimpleNamespace]:
     """Two organs with 3 and 2 sources; ``urls``, ``sources``, ``units``, ``write``, ``sql`` (as the ingest role)."""
-
     from zhiguan.kernel.orgs.models import Unit
     from zhiguan.kernel.telemetry.models import Source
     from zhiguan.kit.actor import system

@@ -64,7 +64,6 @@ def play(
 
 
 def _working() -> roles.IsWorking:
-
     from zhiguan.kernel.calendar import service as calendar
     from zhiguan.kit.actor import system
 

@@ -103,7 +103,6 @@ class Score:
 
 def found_in_database(told: Told) -> dict[Truth, str]:
     """Return the findings about the simulated vehicles and days that were not withdrawn, with their summaries."""
-
     from zhiguan.kernel.supervision import service as supervision
     from zhiguan.kit.actor import system
 
