@@ -23,6 +23,8 @@ def test_a_year_of_use_with_its_answers(world, rulebook, make_vehicle, make_driv
     make_driver()
     today = timezone.localdate()
     costs.book(BOSS, vehicle=car, kind="maintenance", spent_on=today, amount_yuan=Decimal(600), item="保养")
+    assert evaluation.build() == {}  # a visit to the workshop is not a year of costs
+    costs.record_energy(BOSS, vehicle=car, at=timezone.now(), kind="fuel", quantity=Decimal(40), amount_yuan=Decimal(300))
     made = evaluation.build()
     orders = DispatchOrder.objects.all()
     assert made["历史派车单"] == orders.count() > 1
