@@ -5,7 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 
 from zhiguan.kit import registry
+from zhiguan.kit.desk import Todo
 from zhiguan.kit.pages import DetailPage, FormPage, ImportPage, ListPage, conformance
+from zhiguan.kit.pages.declare import Page
 
 from .laws import SOURCE, judge
 
@@ -41,3 +43,10 @@ def test_every_page_inherits_the_tests_of_its_kind() -> None:
                 owner = registry.current().owner(page)
                 faults[page.url_name] = f"no {suite.__name__} in {owner}.tests"
     judge("pages-are-tested", faults, "Subclass it, set page and give a Case: see kit/pages/README.md.")
+
+
+def test_counts_in_the_menu_are_work_that_waits_and_open_on_the_page_beside_them() -> None:
+    todos = {todo.code: todo for todo in registry.current().all(Todo)}
+    for page in registry.current().all(Page):
+        if page.menu is not None and page.menu.badge:
+            assert todos[page.menu.badge].page == page.url_name, page.code

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
 from django.db.models import QuerySet
 
+from . import registry
 from .actor import Actor
 from .manifest import Declared
 from .pages.declare import may
+from .pages.recent import recently
+
+CAP = 99
+"""Work is counted up to one more than this, which screens show as 99+."""
 
 
 @dataclass(frozen=True)
@@ -64,3 +71,28 @@ class Figure(Declared):
     query: str = ""
     icon: str = "chart-bar"
     unit: str = ""
+
+
+def waiting(actor: Actor) -> Mapping[str, int]:
+    """Return how many rows of each to-do wait for the actor, as they were a moment ago at most; up to CAP + 1 of each."""
+    return recently(actor, "waiting", lambda: counted(actor))
+
+
+def counted(actor: Actor) -> dict[str, int]:
+    """Return how many rows of each to-do wait for the actor now, in one statement: every page shows them all."""
+    kinds = [todo for todo in registry.current().all(Todo) if todo.allows(actor)]
+    found, asked, sql, values = {todo.code: 0 for todo in kinds}, [], [], []
+    for todo in kinds:
+        rows = todo.rows(actor).order_by().values("pk")[: CAP + 1].query
+        try:
+            text, parameters = rows.get_compiler(connection=connection).as_sql()
+        except EmptyResultSet:
+            continue
+        asked.append(todo.code)
+        sql.append(f"(SELECT count(*) FROM ({text}) AS each)")  # noqa: S608 -- made of a compiled queryset
+        values += parameters
+    if asked:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {', '.join(sql)}", values)
+            found.update(zip(asked, cursor.fetchone(), strict=True))
+    return found

@@ -11,17 +11,28 @@ class Refusal(Exception):
     """A verb refused, and nothing was changed.
 
     ``code`` is stable and English; ``message`` is Chinese and says what to do; ``fields`` maps a field's path to its
-    own message. ``status`` is the HTTP status an edge answers with.
+    own message, which is shown beside it; ``places`` says for paths within tables which row they are in, for whoever
+    reads the message elsewhere (``listed``). ``status`` is the HTTP status an edge answers with.
     """
 
     status = 400
     code = "refused"
 
-    def __init__(self, message: str, *, code: str = "", fields: Mapping[str, str] | None = None):
+    def __init__(
+        self, message: str, *, code: str = "", fields: Mapping[str, str] | None = None,
+        places: Mapping[str, str] | None = None,
+    ):  # fmt: skip
         super().__init__(message)
         self.message = message
         self.code = code or type(self).code
         self.fields = dict(fields or {})
+        self.places = dict(places or {})
+
+    def listed(self) -> list[tuple[str, str]]:
+        """Return (path, message) of each field, the message with the place it is about."""
+        return [
+            (path, f"{self.places[path]}：{text}" if path in self.places else text) for path, text in self.fields.items()
+        ]
 
 
 class Denied(Refusal, PermissionDenied):

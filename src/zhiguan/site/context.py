@@ -14,7 +14,6 @@ from zhiguan.kernel.notices.service import unread_count
 from zhiguan.kernel.orgs.service import is_demo
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.pages.menu import menu
-from zhiguan.kit.pages.recent import recently
 
 RIDES = (
     ("vehicles.order.request", "vehicles.order.create"),
@@ -56,9 +55,7 @@ def zg(request: HttpRequest) -> dict[str, Any]:
             else {"name": actor.name, "unit_name": actor.unit_name, "roles": [name for _, name in actor.roles]},
             # Made when they are drawn: parts of a page have neither.
             "menu": SimpleLazyObject(lambda: menu(actor, request.path)),
-            "todo_count": 0
-            if actor is None
-            else SimpleLazyObject(lambda: recently(actor, "todo", lambda: todo_count(actor))),
+            "todo_count": SimpleLazyObject(lambda: todo_count(actor)) if actor is not None else 0,
             "notice_count": SimpleLazyObject(lambda: unread_count(actor)) if actor is not None else 0,
             "crumbs": getattr(request, "zg_crumbs", []),
             "query": request.GET.get("q", ""),

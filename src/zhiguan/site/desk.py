@@ -13,11 +13,10 @@ from django.views.decorators.http import require_GET
 from zhiguan.kernel.identity.service import grants_in_force
 from zhiguan.kit import registry
 from zhiguan.kit.actor import Actor
-from zhiguan.kit.desk import Figure, Shortcut, Todo
+from zhiguan.kit.desk import Figure, Shortcut, Todo, counted, waiting
 from zhiguan.kit.manifest import Permission
 
 SHOWN = 5
-CAP = 99
 
 
 def _address(page: str, query: str = "") -> str:
@@ -26,15 +25,14 @@ def _address(page: str, query: str = "") -> str:
 
 def todos(actor: Actor, shown: int = SHOWN) -> list[dict[str, Any]]:
     """Return the actor's waiting work by kind: how many (up to 100) and the first rows."""
-    kinds = []
+    kinds, counts = [], counted(actor)
     for todo in sorted(registry.current().all(Todo), key=lambda each: each.order):
-        if not todo.allows(actor):
+        if todo.code not in counts:
             continue
-        rows = todo.rows(actor)
-        count = rows[: CAP + 1].count()
+        count = counts[todo.code]
         items = [
             {"title": todo.title_of(row), "detail": todo.detail_of(row), "url": reverse(todo.url_name, args=[row.pk])}
-            for row in (rows[:shown] if count else ())
+            for row in (todo.rows(actor)[:shown] if count else ())
         ]
         kinds.append({"todo": todo, "count": count, "items": items, "url": _address(todo.page, todo.query)})
     return kinds
@@ -42,8 +40,7 @@ def todos(actor: Actor, shown: int = SHOWN) -> list[dict[str, Any]]:
 
 def todo_count(actor: Actor) -> int:
     """Return how many things wait for the actor, for the bell."""
-    kinds = (todo for todo in registry.current().all(Todo) if todo.allows(actor))
-    return sum(todo.rows(actor)[: CAP + 1].count() for todo in kinds)
+    return sum(waiting(actor).values())
 
 
 @login_required

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 
 from zhiguan.kernel.flow import forms as flow_forms
 from zhiguan.kernel.flow import service
-from zhiguan.kernel.flow.declare import Field, Table
+from zhiguan.kernel.flow.declare import Field, Problem, Table
 from zhiguan.kernel.flow.definitions import process_of
 from zhiguan.kernel.flow.lifecycle import WRITABLE
 from zhiguan.kit.actor import Actor
@@ -90,7 +90,7 @@ def _with_values(verb: Any) -> Any:
     wrong with them is named as the program sent it, below ``values``."""
 
     def act(actor: Actor, row: Any, **given: Any) -> Any:
-        wrong: dict[str, str] = {}
+        wrong: list[Problem] = []
         if given.get("values"):
             given["values"], wrong = workbooks.keyed(given["values"], row, actor)
         try:
@@ -99,11 +99,13 @@ def _with_values(verb: Any) -> Any:
                 raise Invalid("填写的内容不符合要求，请按 errors 逐项更正。")
             return done
         except Refusal as refusal:
-            refusal.fields = {**refusal.fields, **wrong}
-            parts = {part.name for part in flow_forms.parts(service.item_of(row.item))}
-            refusal.fields = {
-                f"values.{path}" if path.split(".", 1)[0] in parts else path: text for path, text in refusal.fields.items()
-            }
+            item = service.item_of(row.item)
+            parts, named = {part.name for part in flow_forms.parts(item)}, service.refused(item, wrong)
+
+            def below(named: Mapping[str, str]) -> dict[str, str]:
+                return {f"values.{path}" if path.split(".", 1)[0] in parts else path: text for path, text in named.items()}
+
+            refusal.fields, refusal.places = below(refusal.fields | named.fields), below(refusal.places | named.places)
             raise
 
     act.__name__ = verb.__name__

@@ -74,6 +74,7 @@ class DecideForm(PageForm):
     )
 
     def setup(self) -> None:
+        self.inputs: dict[str, str] = {}
         self.parts: list[Field] = []
         self.cells: list[tuple[Table, int, Field]] = []
         node = getattr(self.obj, "my_node", None)
@@ -94,6 +95,7 @@ class DecideForm(PageForm):
             made = django_field(part)
             made.initial = self.obj.values.get(part.name)
             self.fields[f"edit_{part.name}"] = made
+            self.inputs[part.name] = f"edit_{part.name}"
         for table in service.item_of(self.obj.item).tables():
             if table.name in plan.edit:
                 self._columns(table)
@@ -106,7 +108,9 @@ class DecideForm(PageForm):
                     made = django_field(field)
                     made.label = f"第 {number} 行{row.get(table.unique) or ''}：{made.label}"
                     made.initial = row.get(field.name)
-                    self.fields[f"edit_{table.name}_{number}_{field.name}"] = made
+                    name = f"edit_{table.name}_{number}_{field.name}"
+                    self.fields[name] = made
+                    self.inputs[f"{table.name}.{number}.{field.name}"] = name
                     self.cells.append((table, number, field))
 
     def clean(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.http import HttpResponse
 
 from zhiguan.kernel.flow import forms as flow_forms
 from zhiguan.kernel.flow import service
-from zhiguan.kernel.flow.declare import Field, ServiceItem, Table
+from zhiguan.kernel.flow.declare import Field, Problem, ServiceItem, Table
 from zhiguan.kernel.orgs.service import Person, Unit
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Invalid
@@ -97,16 +97,16 @@ def _unit(text: str) -> int:
     return found[0].pk
 
 
-def keyed(values: Mapping[str, Any], case: Any, actor: Actor) -> tuple[dict[str, Any], dict[str, str]]:
+def keyed(values: Mapping[str, Any], case: Any, actor: Actor) -> tuple[dict[str, Any], list[Problem]]:
     """Return values with the keys of the rows that a program named as people name them, by the same reader as a workbook's
-    cells, and what is wrong with them by path; what a chosen row fills in stands in blank columns beside it.
+    cells, and what is wrong with them; what a chosen row fills in stands in blank columns beside it.
 
     A number is a key and stays as it is, and so do texts that name nothing where they may be keys, or where the ledger's
     own number is what the form keeps: the item's check says what is the matter with that row.
     """
-    wrong: dict[str, str] = {}
+    wrong: list[Problem] = []
 
-    def read(fields: Iterable[Field], row: Mapping[str, Any], within: str) -> dict[str, Any]:
+    def read(fields: Iterable[Field], row: Mapping[str, Any], *within: Any) -> dict[str, Any]:
         made, chosen = dict(row), Chosen()
         for field in fields:
             text = made.get(field.name)
@@ -116,18 +116,18 @@ def keyed(values: Mapping[str, Any], case: Any, actor: Actor) -> tuple[dict[str,
                 made[field.name] = _named(field, case, actor, text[:200], chosen)
             except Unknown as error:
                 if not text.isdigit() and _keeps_keys(field, item):
-                    wrong[within + field.name] = f"{error}。"
+                    wrong.append(Problem(field.name, f"{error}。", *within))
             except ValueError as error:
-                wrong[within + field.name] = f"{error}。"
+                wrong.append(Problem(field.name, f"{error}。", *within))
         return _filled(made, chosen)
 
     item = service.item_of(case.item)
-    made = read(item.fields(), values, "")
+    made = read(item.fields(), values)
     for table in item.tables():
         rows = made.get(table.name)
         if isinstance(rows, list):
             made[table.name] = [
-                read(table.fields, row, f"{table.name}.{number}.") if isinstance(row, Mapping) else row
+                read(table.fields, row, table.name, number) if isinstance(row, Mapping) else row
                 for number, row in enumerate(rows, 1)
             ]
     return made, wrong
@@ -166,9 +166,12 @@ def rows(table: Table, sent: File, case: Any, actor: Actor) -> list[dict[str, An
         whole = "；".join(each.message.rstrip("。") for each in outcome.problems if not each.row)
         cells = sum(bool(each.row) for each in outcome.problems)
         more = f"有 {cells} 处不符合要求，请更正工作簿后重新上传" if cells else ""
-        raise Invalid(f"没有导入：{'；'.join(filter(None, (whole, more)))}。", code="import",
-                      fields={f"第 {each.row} 行“{each.column}”": each.message
-                              for each in outcome.problems[:200] if each.row})  # fmt: skip
+        named = {f"{each.row}.{each.column}": each for each in outcome.problems[:200] if each.row}
+        raise Invalid(
+            f"没有导入：{'；'.join(filter(None, (whole, more)))}。", code="import",
+            fields={path: each.message for path, each in named.items()},
+            places={path: f"第 {each.row} 行“{each.column}”" for path, each in named.items()},
+        )  # fmt: skip
     return [_filled(dict(row.values), chosen) for row in outcome.rows]
 
 

@@ -28,15 +28,16 @@ from .models import Case, CaseFile, Correction, Seat
 LONGEST = 2000
 
 
-def refused(problems: Iterable[Problem]) -> Invalid:
+def refused(item: ServiceItem, problems: Iterable[Problem]) -> Invalid:
     """Return the refusal that names every problem at its field."""
     found = list(problems)
-    shown = "；".join(problem.text.rstrip("。") for problem in found[:8])
+    shown = "；".join(forms.listed(item, problem).rstrip("。") for problem in found[:8])
     more = f"；……共 {len(found)} 处" if len(found) > 8 else ""
     fields: dict[str, str] = {}
     for problem in found:
         fields.setdefault(problem.path, problem.text)
-    return Invalid(f"{shown}{more}。", code="form", fields=fields)
+    places = {problem.path: where for problem in found if (where := forms.place(item, problem))}
+    return Invalid(f"{shown}{more}。", code="form", fields=fields, places=places)
 
 
 def need(text: str, name: str, field: str) -> str:
@@ -149,15 +150,15 @@ def _taken(desk: Desk, values: Mapping[str, Any]) -> dict[str, Any]:
     made, problems = forms.clean(
         desk.item, values, before=desk.case.values, editable=editable(desk.case), whole=False, applying=True
     )
-    if wrong := [problem for problem in problems if not problem.text.startswith("请填写")]:
-        raise refused(wrong)
+    if problems:
+        raise refused(desk.item, problems)
     return made
 
 
 def _checked(desk: Desk) -> dict[str, Any]:
     values, _ = forms.clean(desk.item, desk.case.values, before=desk.case.values)
     if problems := problems_of(desk.flow, desk.case):
-        raise refused(problems)
+        raise refused(desk.item, problems)
     return values
 
 

@@ -198,10 +198,20 @@ class ServiceItem(Declared):
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a form or its materials: ``path`` is a field, ``table.row.field`` (row from 1) or a material."""
+    """What is wrong with a form or its materials, and where: ``field`` is a field, a table or a material; in a ``table`` a
+    column of the ``row`` (from 1), or '' for the row as a whole. ``text`` is for that place, where the row can be seen:
+    it does not name it. Where problems are listed, ``forms.listed`` does.
+    """
 
-    path: str
+    field: str
     text: str
+    table: str = ""
+    row: int = 0
+
+    @property
+    def path(self) -> str:
+        """``field``, or ``table.row.field``."""
+        return ".".join(str(part) for part in (self.table, self.row, self.field) if part)
 
 
 @dataclass(frozen=True)

@@ -198,7 +198,7 @@ class Desk:
             return
         problems = list(self.work.check(self.flow, self.case.unit, self.value("values")))
         if problems:
-            text = "；".join(problem.text.rstrip("。") for problem in problems[:5])
+            text = "；".join(forms.listed(self.item, problem).rstrip("。") for problem in problems[:5])
             raise Conflict(f"台账情况已经变化，不能办结：{text}。可退回申请人修改后再办。", code="ledger_changed")
         told = self.work.effect(self.flow, self.view())
         Effect.objects.create(case=self.case, act=node, text=told.get("text", ""), links=list(told.get("links", ())),

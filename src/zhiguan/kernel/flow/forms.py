@@ -248,7 +248,7 @@ def _rows(table: Table, sent: Any, problems: list[Problem], *, applying: bool = 
     rows: list[dict[str, Any]] = []
     for number, row in enumerate(sent, 1):
         if not isinstance(row, Mapping):
-            problems.append(Problem(f"{table.name}.{number}", f"{table.label}第 {number} 行不是一行数据。"))
+            problems.append(Problem("", "不是一行数据。", table.name, number))
             continue
         made: dict[str, Any] = {}
         for field in table.fields:
@@ -257,8 +257,7 @@ def _rows(table: Table, sent: Any, problems: list[Problem], *, applying: bool = 
             try:
                 made[field.name] = None if applying and field.reviewed else value_of(field, row.get(field.name))
             except Wrong as wrong:
-                path = f"{table.name}.{number}.{field.name}"
-                problems.append(Problem(path, f"{table.label}第 {number} 行“{field.label}”{wrong}。"))
+                problems.append(Problem(field.name, f"{field.label}{wrong}。", table.name, number))
                 made[field.name] = None
         rows.append(made)
     return [row for row in rows if any(value not in (None, False) for value in row.values())]
@@ -284,15 +283,17 @@ def _finish(item: ServiceItem, values: dict[str, Any], problems: list[Problem], 
                 answer = None
             values[part.name], about[part.name] = _json(answer), answer
         if whole and part.name not in told:
-            problems += _faults(part, part.name, part.label, values.get(part.name), about)
+            problems += _faults(part, values.get(part.name), about)
 
 
-def _faults(field: Field, path: str, label: str, value: Any, about: Mapping[str, Any]) -> list[Problem]:
+def _faults(
+    field: Field, value: Any, about: Mapping[str, Any], table: str = "", row: int = 0
+) -> list[Problem]:
     if value in (None, "", []):
         needed = field.required or (field.required_if and _true(field.required_if, about))
-        return [Problem(path, f"请填写{label}。")] if needed and field.kind != "computed" else []
+        return [Problem(field.name, f"请填写{field.label}。", table, row)] if needed and field.kind != "computed" else []
     if field.check and not _true(field.check, about):
-        return [Problem(path, field.check_text or f"{label}不符合要求。")]
+        return [Problem(field.name, field.check_text or f"{field.label}不符合要求。", table, row)]
     return []
 
 
@@ -306,23 +307,32 @@ def _finish_table(
     for number, row in enumerate(rows, 1):
         about = {**outer, **_row_context(table, row)}
         for field in table.fields:
-            path = f"{table.name}.{number}.{field.name}"
             if field.kind == "computed":
                 try:
                     answer = feel.evaluate(field.computed, about)
                 except feel.FeelError:
                     answer = None
                 row[field.name], about[field.name] = _json(answer), answer
-            if whole and path not in told:
-                label = f"{table.label}第 {number} 行的“{field.label}”"
-                problems += _faults(field, path, label, row.get(field.name), about)
-        if table.unique and (key := row.get(table.unique)) is not None:
+            if whole and f"{table.name}.{number}.{field.name}" not in told:
+                problems += _faults(field, row.get(field.name), about, table.name, number)
+        if whole and table.unique and (key := row.get(table.unique)) is not None:
             if key in seen:
-                text = f"{table.label}第 {number} 行与第 {seen[key]} 行重复。"
-                problems.append(Problem(f"{table.name}.{number}.{table.unique}", text))
+                problems.append(Problem(table.unique, f"与第 {seen[key]} 行重复。", table.name, number))
             seen.setdefault(key, number)
     if whole and len(rows) < table.minimum:
         problems.append(Problem(table.name, f"{table.label}至少填写 {table.minimum} 行。"))
+
+
+def place(item: ServiceItem, problem: Problem) -> str:
+    """Return the table and row a problem is in, as people say it; '' outside tables."""
+    label = next((table.label for table in item.tables() if table.name == problem.table), "")
+    return f"{label}第 {problem.row} 行" if problem.row else ""
+
+
+def listed(item: ServiceItem, problem: Problem) -> str:
+    """Return a problem as it is told away from its place: in summaries, answers to programs, messages."""
+    where = place(item, problem)
+    return f"{where}：{problem.text}" if where else problem.text
 
 
 def missing_materials(item: ServiceItem, values: Mapping[str, Any], have: Iterable[str]) -> list[Problem]:

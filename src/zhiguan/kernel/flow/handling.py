@@ -156,7 +156,7 @@ def _edit(desk: Desk, plan: StepPlan, values: Mapping[str, Any]) -> None:
     """Take over what this step may change in the form; a new version, when anything differs."""
     made, problems = forms.clean(desk.item, values, before=desk.value("values"), editable=frozenset(plan.edit))
     if problems:
-        raise refused(problems)
+        raise refused(desk.item, problems)
     if made != desk.value("values"):
         before = desk.value("values")
         desk.changes["values"] = made

@@ -11,6 +11,7 @@ from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
 from zhiguan.kit.actor import Actor
+from zhiguan.kit.desk import Todo
 from zhiguan.kit.pages import (
     Badge,
     BoolFilter,
@@ -104,7 +105,7 @@ LIST = ListPage(
     code="supervision.finding",
     path="supervision/finding/",
     title="问题线索",
-    menu=MenuItem("supervision", order=10, icon="alert-triangle", badge=queries.waiting_count),
+    menu=MenuItem("supervision", order=10, icon="alert-triangle", badge="supervision.findings"),
     permission=VIEW,
     scope_persons=queries.PERSONS,
     rows=scoring.ranked,
@@ -159,6 +160,13 @@ LIST = ListPage(
     search_global=True,
 )  # fmt: skip
 
+DESK = Todo(
+    code="supervision.findings", title="待办理的问题线索", order=5, permission=VIEW,
+    rows=lambda actor: queries.todo(actor).select_related("unit"), page="supervision.finding", query="mine=1",
+    url_name="supervision.finding.detail", icon="alert-triangle",
+    title_of=lambda finding: f"{queries.rule_name(finding.rule)}：{finding.subject_label}",
+    detail_of=lambda finding: f"{finding.unit.name} · {finding.get_state_display()}",
+)  # fmt: skip
 DETAIL = DetailPage(
     code="supervision.finding",
     path="supervision/finding/<int:pk>/",

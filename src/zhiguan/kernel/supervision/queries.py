@@ -47,9 +47,9 @@ def waiting(actor: Actor) -> Q:
     return condition
 
 
-def waiting_count(actor: Actor) -> int:
-    """Return how many findings wait for this actor."""
-    return findings(actor).filter(waiting(actor)).count()
+def todo(actor: Actor) -> QuerySet[Finding]:
+    """Return the findings that wait for this actor, those with the nearest limit first."""
+    return findings(actor).filter(waiting(actor)).order_by("due_on", "pk")
 
 
 def unit_options(actor: Actor) -> Iterable[tuple]:

@@ -10,7 +10,6 @@ from .queries import (
     replay_url,
     subject_url,
     waiting,
-    waiting_count,
 )
 from .running import BadHit, RunResult, run, run_all, run_dirty, run_due, run_scheduled
 
@@ -37,5 +36,4 @@ __all__ = [
     "subject_url",
     "verify",
     "waiting",
-    "waiting_count",
 ]

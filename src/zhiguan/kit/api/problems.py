@@ -64,7 +64,7 @@ def body_of(refusal: Refusal, instance: str = "") -> dict[str, Any]:
     if instance:
         body["instance"] = f"urn:uuid:{instance}"
     if refusal.fields:
-        body["errors"] = [{"path": path, "message": message} for path, message in refusal.fields.items()]
+        body["errors"] = [{"path": path, "message": message} for path, message in refusal.listed()]
     return body
 
 

@@ -106,7 +106,7 @@ class EmptyState:
 
 @dataclass(frozen=True)
 class MenuItem:
-    """The page's place in the left menu. ``badge`` returns a count to show for the actor, or 0.
+    """The page's place in the left menu. ``badge`` is the code of the to-do whose count is shown beside it.
 
     ``when(actor)`` leaves the entry out for those to whom the page, though open to everybody, has nothing to say.
     """
@@ -115,5 +115,5 @@ class MenuItem:
     order: int
     icon: str = ""
     title: str = ""
-    badge: Callable[[Actor], int] | None = None
+    badge: str = ""
     when: Callable[[Actor], bool] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -35,6 +35,8 @@ class PageForm(forms.Form):
     required_css_class = "required"
     rest_title = "其他"
     """Heading of the fields that no section names, where there are sections."""
+    inputs: Mapping[str, str] = {}
+    """Inputs by the path at which a verb refuses what they sent, where the two differ."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -146,7 +146,9 @@ def run(request: HttpRequest, job: Job) -> HttpResponseBase:
 def refuse(form: forms.Form, refusal: Refusal) -> None:
     """Put a refusal's messages at the fields they name, and the rest above the form."""
     placed = False
-    for name, message in refusal.fields.items():
+    inputs = form.inputs if isinstance(form, PageForm) else {}
+    for path, message in refusal.fields.items():
+        name = inputs.get(path, path)
         if name in form.fields:
             form.add_error(name, message)
             placed = True

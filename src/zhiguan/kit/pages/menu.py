@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from django.http import HttpRequest
@@ -15,7 +14,6 @@ from zhiguan.kit.manifest import Line, MenuGroup
 
 from .declare import ListPage, Page
 from .links import targets
-from .recent import recently
 
 
 @dataclass
@@ -60,7 +58,9 @@ def menu(actor: Actor | None, path: str = "") -> list[Group]:
     """Return the menu as the actor sees it; the entry ``path`` belongs to is active."""
     if actor is None:
         return []
-    known, found = groups(), {}
+    from zhiguan.kit.desk import waiting
+
+    known, found, counts = groups(), {}, waiting(actor)
     best: Entry | None = None
     for page in registry.current().all(Page):
         if page.menu is None or not page.allows(actor) or (page.menu.when is not None and not page.menu.when(actor)):
@@ -71,9 +71,8 @@ def menu(actor: Actor | None, path: str = "") -> list[Group]:
             Group(item.group, base.name if base else item.group, base.icon if base else "folder",
                   base.order if base else 999),
         )  # fmt: skip
-        entry = Entry(page.menu_title, reverse(page.url_name), item.icon, order=item.order, code=page.code)
-        if item.badge is not None:
-            entry.badge = recently(actor, page.url_name, partial(item.badge, actor))
+        entry = Entry(page.menu_title, reverse(page.url_name), item.icon, badge=counts.get(item.badge, 0),
+                      order=item.order, code=page.code)  # fmt: skip
         group.items.append(entry)
         if path.startswith(entry.url) and (best is None or len(entry.url) > len(best.url)):
             best = entry

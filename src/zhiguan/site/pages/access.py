@@ -16,6 +16,7 @@ from zhiguan.kernel.identity.codes import GrantState, RoleKind, ScopeKind
 from zhiguan.kernel.identity.service import AllowedApp, ApiKey, Grant, Role, matrix
 from zhiguan.kit import registry
 from zhiguan.kit.actor import Actor
+from zhiguan.kit.desk import Todo
 from zhiguan.kit.manifest import Permission
 from zhiguan.kit.pages import (
     SIGNED_IN,
@@ -119,9 +120,7 @@ _GRANT_STATE = Badge("state", "状态", {GrantState.PROPOSED: "yellow", GrantSta
                                      GrantState.REVOKED: "secondary"})  # fmt: skip
 GRANTS = ListPage(
     code="identity.grant", path="identity/grant/", title="授权",
-    menu=MenuItem("identity", order=25, icon="user-check",
-                  badge=lambda actor: grants(actor).filter(state=GrantState.PROPOSED)[:100].count()
-                  if actor.can(CONFIRM) else 0),
+    menu=MenuItem("identity", order=25, icon="user-check", badge="identity.grants"),
     permission=VIEW_GRANTS, rows=grants,
     columns=(Column("account.username", "账号", link=True), Column("account.person.name", "人员"), Column("role.name", "角色"),
              _GRANT_STATE, Column("scope", "数据权限"), Column("unit.name", "单位"), Date("valid_from", "生效日期"),
@@ -135,6 +134,13 @@ GRANTS = ListPage(
     page_actions=(PageAction("提出授权", "identity.grant.create", icon="plus", style="primary"),), export_name="授权",
     empty=EmptyState("还没有授权", "", PageAction("提出授权", "identity.grant.create")),
     note="授权由系统管理员提出，经安全管理员复核后生效；提出人不能复核自己的授权。",
+)  # fmt: skip
+GRANTS_DESK = Todo(
+    code="identity.grants", title="待复核的授权", order=5, permission=CONFIRM, page="identity.grant", query="state=proposed",
+    rows=lambda actor: grants(actor).filter(state=GrantState.PROPOSED).select_related("account", "role").order_by("proposed_at"),
+    url_name="identity.grant.detail", title_of=lambda grant: f"{grant.account.username} · {grant.role.name}",
+    detail_of=lambda grant: f"{grant.get_scope_display()} · {timezone.localtime(grant.proposed_at):%m月%d日 %H:%M}",
+    icon="user-check",
 )  # fmt: skip
 
 

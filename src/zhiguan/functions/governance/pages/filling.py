@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -145,14 +144,9 @@ def _table(
         "columns": [_column(field) for field in table.fields if not field.reviewed], "rows": rows, "labels": labels,
         "totals": list(table.totals),
         "errors": {
-            path.removeprefix(prefix): _in_place(table, text) for path, text in errors.items() if path.startswith(prefix)
+            path.removeprefix(prefix): text for path, text in errors.items() if path.startswith(prefix)
         },
     }  # fmt: skip
-
-
-def _in_place(table: Table, text: str) -> str:
-    """A message for under its cell: which table and row it is about can be seen there."""
-    return re.sub(f"^(请填写)?(?:{re.escape(table.label)})?第 \\d+ 行(?:的|：)?", r"\1", text)
 
 
 def _column(field: Field) -> dict[str, Any]:

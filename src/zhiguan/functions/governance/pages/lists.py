@@ -92,8 +92,7 @@ TODO = ListPage(
     code="governance.todo",
     path="governance/todo/",
     title="待办办件",
-    menu=MenuItem("governance", order=5, icon="checkbox", when=queries.concerned,
-                  badge=lambda actor: flow.todo(actor)[:100].count()),
+    menu=MenuItem("governance", order=5, icon="checkbox", when=queries.concerned, badge="governance.todo"),
     permission=SIGNED_IN,
     rows=flow.todo,
     columns=(

@@ -77,6 +77,7 @@ def test_what_is_wrong_is_named_and_nothing_is_left(calls):
     }  # fmt: skip
     found = wrong(values={"amount": "20000", "urgent": True, "rows": [{"name": "甲"}]}, submit=True)
     assert set(found) == {"values.why_urgent", "values.rows.1.count", "proof"}
+    assert found["values.rows.1.count"] == "明细第 1 行：请填写数量。" and found["values.why_urgent"] == "请填写加急理由。"
     assert wrong(files=[{"material": "proof", "file": {"name": "a.pdf", "content": "%%"}}]) == {
         "files.0.file.content": "应为 Base64 文字。"
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -346,6 +347,21 @@ def test_bulk_only_where_the_process_allows(office, case_at):
         agree(office.actor("李领导"), office.seat("李领导", other))
 
 
+def test_what_is_wrong_in_a_row_names_the_row_above_the_form_and_not_beside_the_cell(office, draft):
+    case = draft(rows=[{"name": "甲", "count": 1}, {"name": "乙"}, {"name": "甲", "count": 2}])
+    visitor, url = Visitor(office.actor("张申请")), reverse("governance.case.form", args=[case.pk])
+    text = visitor.post(url, {"_act": "submit"}).content.decode()
+    summary = text[text.index("还不能提交") :][:300]
+    assert "明细第 2 行：请填写数量；明细第 3 行：与第 1 行重复。" in summary
+    table = text[text.index("data-case-table") :].split("</script>")[0]
+    errors = json.loads(table[table.index("{") :])["errors"]
+    assert errors == {"2.count": "请填写数量。", "3.name": "与第 1 行重复。"}
+    saved = visitor.post(reverse("governance.case.save", args=[case.pk]), {"rows": '[{"name": "甲", "count": "很多"}]'})
+    told = {"path": "rows.1.count", "message": "明细第 1 行：数量须为数字。"}
+    answer = json.loads(saved.content)
+    assert saved.status_code == 422 and answer["errors"] == [told] and answer["detail"] == told["message"]
+
+
 def test_tables_by_workbook(office, draft):
     import io
 
@@ -367,7 +383,8 @@ def test_tables_by_workbook(office, draft):
         return SimpleUploadedFile("明细.xlsx", out.getvalue())
 
     bad = visitor.post(url, {"file": workbook(["甲", 1, 5], ["乙", "很多", 5])})
-    assert bad.status_code == 422 and "第 3 行" in bad.content.decode()
+    assert bad.status_code == 422
+    assert [(each["path"], each["message"][:10]) for each in json.loads(bad.content)["errors"]] == [("3.数量", "第 3 行“数量”：")]
     case.refresh_from_db()
     assert case.values["rows"][0]["name"] == "轮胎"
     assert visitor.post(url, {"file": workbook(["甲", 1, 5], ["乙", 2, 5.5])}).status_code == 200

@@ -34,9 +34,9 @@ def test_the_whole_way_to_closing(world, finding, make_actor):
         assert finding.assignee == person and finding.due_on > timezone.localdate()
     with responder.acting():
         mine = Finding.objects.get()  # wherever the assignee belongs
-        assert queries.waiting_count(responder) == 1
+        assert queries.todo(responder).count() == 1
         finding = service.explain(responder, mine, explanation="送修途中。")
-        assert queries.waiting_count(responder) == 0
+        assert queries.todo(responder).count() == 0
     with manager.acting():
         finding = service.send_back(manager, finding, reason="请附维修单")
         assert (finding.state, finding.explanation) == ("assigned", "送修途中。")

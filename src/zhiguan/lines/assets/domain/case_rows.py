@@ -88,13 +88,12 @@ def faults(unit: Any, rows: Rows, *, free_only: bool = True) -> Iterable[Problem
         items = DisposalItem.objects.filter(asset__in=[asset.pk for asset in found.values()], open=True)
         bound = dict(items.values_list("asset_id", "disposal__code"))
     for number, row in enumerate(rows, 1):
-        asset, path = found.get(number_of(row)), f"rows.{number}.asset"
+        asset, at = found.get(number_of(row)), ("rows", number)
         if asset is None:
-            yield Problem(path, f"第 {number} 行：没有资产编号“{number_of(row)}”，或不在本单位账上。")
+            yield Problem("asset", f"没有资产编号“{number_of(row)}”，或不在本单位账上。", *at)
         elif asset.state == "disposed":
-            yield Problem(path, f"第 {number} 行：资产 {asset.code} 已处置核销。")
+            yield Problem("asset", f"资产 {asset.code} 已处置核销。", *at)
         elif asset.pk in bound:
-            yield Problem(path, f"第 {number} 行：资产 {asset.code} 已在处置 {bound[asset.pk]} 中。")
+            yield Problem("asset", f"资产 {asset.code} 已在处置 {bound[asset.pk]} 中。", *at)
         elif row.get("original") and Decimal(row["original"]) != asset.original_value:
-            text = f"第 {number} 行：资产 {asset.code} 的台账原值为 {asset.original_value:,.2f} 元。"
-            yield Problem(f"rows.{number}.original", text)
+            yield Problem("original", f"资产 {asset.code} 的台账原值为 {asset.original_value:,.2f} 元。", *at)

@@ -51,9 +51,8 @@ def _check(actor: Actor, unit: Any, values: Mapping[str, Any]) -> Iterable[Probl
     for number, row in enumerate(rows, 1):
         asset = found.get(case_rows.number_of(row))
         if asset is not None and kind == DisposalKind.SCRAP and _early(asset) and not row.get("why"):
-            yield Problem(
-                f"rows.{number}.why", f"第 {number} 行：资产 {asset.code} 未达到折旧年限，报废须在“说明”中写明原因。"
-            )
+            text = f"资产 {asset.code} 未达到折旧年限，报废须在“说明”中写明原因。"
+            yield Problem("why", text, "rows", number)
     if _facts(unit, values)["reuse_needed"] and not values.get("reuse"):
         yield Problem("reuse", "清单中有尚有使用价值的资产，请填写公物仓调剂情况。")
 

@@ -74,13 +74,14 @@ def _sums_check(unit: Any, day: Any, given: Any) -> Iterable[Problem]:
     for number, row in enumerate(given, 1):
         wanted, name = ledger.pop(row["class_code"], None), TopClass(row["class_code"]).label
         if wanted is None:
-            yield Problem(f"sums.{number}.class_code", f"{name}：台账中截至 {day:%Y-%m-%d} 没有这类资产。")
+            yield Problem("class_code", f"台账中截至 {day:%Y-%m-%d} 没有{name}。", "sums", number)
         elif any(str(row.get(key)) != str(wanted[key]) for key in ("count", "original", "accumulated", "net")):
             yield Problem(
-                f"sums.{number}.count",
+                "count",
                 f"{name}与台账不一致：截至 {day:%Y-%m-%d} 应为 {wanted['count']} 件、原值 {_money(wanted['original'])} 元、"
                 f"累计折旧 {_money(wanted['accumulated'])} 元、净值 {_money(wanted['net'])} 元。",
-            )
+                "sums", number,
+            )  # fmt: skip
     for code, wanted in ledger.items():
         what = f"{wanted['count']} 件、原值 {_money(wanted['original'])} 元"
         yield Problem("sums", f"缺少{TopClass(code).label}：截至 {day:%Y-%m-%d} 台账中有 {what}。")
@@ -195,7 +196,7 @@ def _holder_check(unit: Any, values: Mapping[str, Any], rows: Any, day: Any) -> 
     yield from case_rows.faults(unit, rows)
     for number, asset in enumerate(case_rows.listed(unit, rows), 1):
         if day is not None and day < asset.acquired_on:
-            yield Problem(f"rows.{number}.asset", f"资产 {asset.code} 的取得日期晚于变动日期。")
+            yield Problem("asset", f"资产 {asset.code} 的取得日期晚于变动日期。", "rows", number)
 
 
 def _change_facts(unit: Any, values: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -78,7 +78,7 @@ def test_figures_that_are_not_the_ledgers_are_named(office, make_asset):
     row = {**case.values["sums"][0], "count": 2}
     with pytest.raises(Invalid, match=r"应为 1 件、原值 6,000\.00 元"):
         office.submits(case, sums=[row])
-    with pytest.raises(Invalid, match=r"家具和用具：台账中截至 .* 没有"):
+    with pytest.raises(Invalid, match=r"分类价值第 2 行：台账中截至 .* 没有家具和用具"):
         office.submits(case, sums=[*case.values["sums"], {**row, "class_code": "A05"}])
     with pytest.raises(Invalid, match="统一社会信用代码应为 18 位"):
         office.submits(case, legal_no="123456789012345678"[:17])
@@ -163,7 +163,7 @@ def test_a_change_needs_a_title_a_receiver_and_ones_own_assets(office, world, ma
     make_title()
     for values, text in (
         ({"rows": []}, "请列出划转的资产"),
-        ({"rows": [{"asset": other.code}]}, f"第 1 行：没有资产编号“{other.code}”"),
+        ({"rows": [{"asset": other.code}]}, f"资产清单第 1 行：没有资产编号“{other.code}”"),
         ({"to_unit": world.organ.pk}, "接收单位须为本单位以外"),
         ({"changed_on": "2020-01-01"}, "取得日期晚于变动日期"),
         ({"changed_on": "2999-01-01"}, "不能晚于今天"),
@@ -385,7 +385,7 @@ def test_a_workbook_names_every_row_that_is_wrong_or_becomes_the_list(office, wo
 
     with pytest.raises(Invalid) as refused:
         read([good[0].code, None], [other.code, None], ["没有这件", None], [good[1].code, "长" * 201])
-    assert set(refused.value.fields) == {"第 3 行“资产编号”", "第 4 行“资产编号”", "第 5 行“说明”"}
+    assert set(refused.value.fields) == {"3.资产编号", "4.资产编号", "5.说明"}
     rows = read(*([asset.code, "已损坏"] for asset in good))
     assert rows[0]["name"].startswith(good[0].name)  # what the page fills in beside the number is filled in here, too
     case = office.goes(office.submits(case, rows=rows), "单位领导", "受理", "审查", "处长")

@@ -89,20 +89,20 @@ def _check(actor: Actor, unit: Any, values: Mapping[str, Any]) -> Iterable[Probl
     judged, seen = _judged(unit, values), set()
     taken = _taken(row.values["person"] for row in judged)
     for row in judged:
-        path, person, kind = f"rows.{row.number}", row.values["person"], row.values["kind"]
+        person, kind = row.values["person"], row.values["kind"]
         name, label = (row.record.person.name if row.record else "该人员"), AllowanceKind(kind).label
         if row.record is None or row.found is None:
-            yield Problem(f"{path}.person", f"第 {row.number} 行：该人员不在本单位，或者没有有效的住房档案。")
+            yield Problem("person", "该人员不在本单位，或者没有有效的住房档案。", "rows", row.number)
             continue
         if (person, kind) in seen:
-            yield Problem(f"{path}.person", f"第 {row.number} 行：{name}的{label}重复填写。")
+            yield Problem("person", f"{name}的{label}重复填写。", "rows", row.number)
         seen.add((person, kind))
         if (person, kind) in taken:
-            yield Problem(f"{path}.kind", f"第 {row.number} 行：{name}已有在执行或已发放的{label}。")
+            yield Problem("kind", f"{name}已有在执行或已发放的{label}。", "rows", row.number)
         if not row.found.eligible:
-            yield Problem(f"{path}.kind", f"第 {row.number} 行：{name}不符合{label}条件：{'；'.join(row.found.reasons)}。")
+            yield Problem("kind", f"{name}不符合{label}条件：{'；'.join(row.found.reasons)}。", "rows", row.number)
         elif Decimal(row.values.get("amount") or 0) != row.found.amount:
-            yield Problem(f"{path}.amount", f"第 {row.number} 行：{name}的{label}按规定测算为 {row.found.amount} 元，请更正。")
+            yield Problem("amount", f"{name}的{label}按规定测算为 {row.found.amount} 元，请更正。", "rows", row.number)
 
 
 def _facts(unit: Any, values: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -67,16 +67,16 @@ def _check(actor: Actor, unit: Any, values: Mapping[str, Any]) -> Iterable[Probl
     live = RepairPlan.objects.filter(building__in=known, year=year).exclude(state__in=("rejected", "cancelled"))
     taken = set(live.values_list("building_id", "project"))
     for number, row in _rows(values):
-        building = known.get(row["building"])
+        building, at = known.get(row["building"]), ("rows", number)
         if building is None:
-            yield Problem(f"rows.{number}.building", f"第 {number} 行的楼宇不是本单位管理或使用的楼宇。")
+            yield Problem("building", "楼宇不是本单位管理或使用的楼宇。", *at)
             continue
         if Decimal(row["area"]) > building.gross_area:
-            yield Problem(f"rows.{number}.area", f"第 {number} 行维修面积大于{building.name}建筑面积 {building.gross_area} 平方米。")
+            yield Problem("area", f"维修面积大于{building.name}建筑面积 {building.gross_area} 平方米。", *at)
         if (building.pk, row["project"]) in taken:
-            yield Problem(f"rows.{number}.project", f"{year} 年计划中{building.name}已有同名项目“{row['project']}”。")
+            yield Problem("project", f"{year} 年计划中{building.name}已有同名项目“{row['project']}”。", *at)
         if row.get("approved") and Decimal(row["approved"]) > Decimal(row["estimate"]):
-            yield Problem(f"rows.{number}.approved", f"第 {number} 行核定投资不能大于估算投资。")
+            yield Problem("approved", "核定投资不能大于估算投资。", *at)
 
 
 def _too_soon(building: Building | None, kind: str, year: int) -> bool:

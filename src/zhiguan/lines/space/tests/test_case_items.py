@@ -253,9 +253,9 @@ def test_a_program_names_buildings_as_people_do(office, make_building):
     ]  # fmt: skip
     assert told({"building": made.code, "area": "9"})[0]["rows"] == [{"building": made.pk, "area": "9"}]
     _, wrong = told({"building": "政务大楼"}, {"building": "政务"}, {"building": "没有的楼"})
-    assert wrong == {
+    assert {each.path: each.text for each in wrong} == {
         "rows.2.building": "在台账中没有找到这一条，相近的有：政务大楼。", "rows.3.building": "在台账中没有找到这一条。"
     }  # fmt: skip
     twin = make_building(unit=office.world.organ, name="政务大楼")
     _, wrong = told({"building": "政务大楼"})
-    assert wrong == {"rows.1.building": f"在台账中有多条，请写编号：{made.code}、{twin.code}。"}
+    assert [each.text for each in wrong] == [f"在台账中有多条，请写编号：{made.code}、{twin.code}。"]

@@ -53,13 +53,11 @@ def _quota_check(actor: Actor, unit: Any, values: Mapping[str, Any]) -> Iterable
         kind, wanted = row["kind"], row["wanted"]
         name = VehicleKind(kind).label
         if (row.get("current") or 0) != quotas.get(kind, 0):
-            yield Problem(
-                f"rows.{number}.current", f"{name}现有编制应为 {quotas.get(kind, 0)} 辆，请刷新台账数据后再提交。"
-            )
+            text = f"{name}现有编制应为 {quotas.get(kind, 0)} 辆，请刷新台账数据后再提交。"
+            yield Problem("current", text, "rows", number)
         if wanted < held.get(kind, 0):
-            yield Problem(
-                f"rows.{number}.wanted", f"{name}实有 {held.get(kind, 0)} 辆，编制不能低于实有数，请先处置车辆。"
-            )
+            text = f"{name}实有 {held.get(kind, 0)} 辆，编制不能低于实有数，请先处置车辆。"
+            yield Problem("wanted", text, "rows", number)
         changed |= wanted != quotas.get(kind, 0)
     if not changed:
         yield Problem("rows", "申请编制与现有编制相同，无需核定。")
@@ -158,7 +156,7 @@ def _renewal_check(actor: Actor, unit: Any, values: Mapping[str, Any]) -> Iterab
     """Standards of each vehicle, age of what is replaced, places left in the establishment."""
     added: dict[str, int] = {}
     for number, row in enumerate(values.get("rows") or (), 1):
-        path = f"rows.{number}"
+        at = ("rows", number)
         checks = standards.check_standard(
             kind=row["kind"], body=row["body"], energy=row["energy"], price_yuan=Decimal(row["budget"]),
             displacement_l=Decimal(row["displacement"]) if row.get("displacement") else None,
@@ -166,23 +164,22 @@ def _renewal_check(actor: Actor, unit: Any, values: Mapping[str, Any]) -> Iterab
         )  # fmt: skip
         over = "；".join(check.text for check in checks if check.ok is False and check.refuses)
         if over:
-            yield Problem(f"{path}.budget", f"第 {number} 行超出配备标准：{over}。")
+            yield Problem("budget", f"超出配备标准：{over}。", *at)
         if not row.get("replaces"):
             added[row["kind"]] = added.get(row["kind"], 0) + 1
             continue
         old = Vehicle.objects.within(unit).filter(pk=row["replaces"]).first()
         if old is None or old.state == "disposed":
-            yield Problem(f"{path}.replaces", f"第 {number} 行拟更新的车辆不是本单位在用车辆。")
+            yield Problem("replaces", "拟更新的车辆不是本单位在用车辆。", *at)
         elif old.kind != row["kind"]:
-            yield Problem(f"{path}.kind", f"第 {number} 行车辆种类须与拟更新的 {old.plate} 一致。")
+            yield Problem("kind", f"车辆种类须与拟更新的 {old.plate} 一致。", *at)
         elif (due := renewal_on(old)) > timezone.localdate():
-            yield Problem(
-                f"{path}.replaces", f"{old.plate} 使用年限到 {due:%Y-%m-%d} 才可申请更新（{renewal_clause()}）。"
-            )
+            text = f"{old.plate} 使用年限到 {due:%Y-%m-%d} 才可申请更新（{renewal_clause()}）。"
+            yield Problem("replaces", text, *at)
         else:
             state = standards.check_quota(unit, row["kind"], replaces=old)
             if state.room is None or state.room < 1:
-                yield Problem(f"{path}.replaces", f"第 {number} 行超出编制：{state.text}。")
+                yield Problem("replaces", f"超出编制：{state.text}。", *at)
     if values.get("mode") == "renewal" and added:
         yield Problem("rows", "申请类型为更新时，每辆车都须选择拟更新的车辆。")
     for kind, count in added.items():

@@ -46,7 +46,7 @@ DUE_COLUMNS = (
 )  # fmt: skip
 DUES = ListPage(
     code="vehicles.due", path="vehicles/due/", title="到期提醒", permission=VIEW,
-    menu=MenuItem("vehicles", order=40, icon="clock", badge=lambda actor: dues.near(actor).count()), rows=dues.dues,
+    menu=MenuItem("vehicles", order=40, icon="clock", badge="vehicles.dues"), rows=dues.dues,
     columns=(*DUE_COLUMNS[:5], Column("unit.name", "单位"), DUE_COLUMNS[5]),
     search=("=vehicle.plate", "title"), search_hint="车牌号、内容",
     filters=(ChoiceFilter("rung", "提醒级别", options=Rung.choices), ChoiceFilter("kind", "事项"),

@@ -86,7 +86,7 @@ ACCIDENT_NEW = FormPage(
 
 VIOLATIONS = ListPage(
     code="vehicles.violation", path="vehicles/violation/", title="交通违法", permission=VIEW,
-    menu=MenuItem("vehicles", order=50, icon="ban", badge=lambda actor: life.open_violations(actor).count()),
+    menu=MenuItem("vehicles", order=50, icon="ban", badge="vehicles.violations"),
     rows=life.violations, columns=VIOLATION_COLUMNS, search=("=vehicle.plate", "behaviour", "place"),
     search_hint="车牌号、违法行为、地点",
     filters=(ChoiceFilter("state", "状态", options=lifecycle.VIOLATION.choices), UNITS, of_car(),

@@ -215,8 +215,7 @@ SETTLEMENT_NEW = FormPage(
 
 ISSUES = ListPage(
     code="vehicles.issue", path="vehicles/issue/", title="行车问题与投诉",
-    menu=MenuItem("vehicles", order=14, icon="message",
-                  badge=lambda actor: queries.issues(actor).filter(state="open")[:100].count()),
+    menu=MenuItem("vehicles", order=14, icon="message", badge="vehicles.issues"),
     permission="vehicles.issue.view", scope_persons=("reporter_id",), rows=queries.issues,
     columns=(
         Column("text", "情况", link=True, wide=True), Column("kind", "类别"), ISSUE_STATE, Column("order_code", "派车单"),

@@ -77,7 +77,7 @@ TO_APPROVE = ListPage(
     code="vehicles.order.approving",
     path="vehicles/order/to-approve/",
     title="待我审批",
-    menu=MenuItem("vehicles", order=4, icon="checkbox", badge=lambda actor: queries.to_approve(actor)[:100].count()),
+    menu=MenuItem("vehicles", order=4, icon="checkbox", badge="vehicles.approve"),
     permission="vehicles.order.approve",
     rows=queries.to_approve,
     columns=ORDER_COLUMNS[:7],
@@ -98,7 +98,7 @@ TO_DISPATCH = ListPage(
     path="vehicles/order/to-dispatch/",
     title="待派车",
     menu=MenuItem(
-        "vehicles", order=6, icon="steering-wheel", badge=lambda actor: queries.to_dispatch(actor)[:100].count()
+        "vehicles", order=6, icon="steering-wheel", badge="vehicles.dispatch"
     ),
     permission="vehicles.order.dispatch",
     rows=queries.to_dispatch,
@@ -134,7 +134,7 @@ TO_RATIFY = ListPage(
     path="vehicles/order/to-ratify/",
     title="应急用车补批",
     menu=MenuItem("vehicles", order=5, icon="clock-exclamation",
-                  badge=lambda actor: queries.to_ratify(actor)[:100].count()),
+                  badge="vehicles.ratify"),
     permission="vehicles.order.approve",
     rows=queries.to_ratify,
     columns=(*ORDER_COLUMNS[:5], Date("ratify_by_on", "补批期限", sortable=True), overdue("ratify_by_on", "时限")),

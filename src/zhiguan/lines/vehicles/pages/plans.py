@@ -57,7 +57,7 @@ DISPOSAL_COLUMNS = (
 
 PLANS = ListPage(
     code="vehicles.plan", path="vehicles/plan/", title="配备更新计划", permission=VIEW,
-    menu=MenuItem("vehicles", order=70, icon="file-text", badge=lambda actor: life.plans_to_approve(actor).count()),
+    menu=MenuItem("vehicles", order=70, icon="file-text", badge="vehicles.plans"),
     rows=life.plans, columns=PLAN_COLUMNS, search=("=code", "need", "=vehicle.plate"), search_hint="编号、理由、车牌号",
     filters=(ChoiceFilter("state", "状态", options=lifecycle.PLAN.choices), ChoiceFilter("kind", "车辆种类"),
              ChoiceFilter("energy", "能源类型"), UNITS),
@@ -117,7 +117,7 @@ PLAN_EDIT = FormPage(
 
 DISPOSALS = ListPage(
     code="vehicles.disposal", path="vehicles/disposal/", title="车辆处置", permission=VIEW,
-    menu=MenuItem("vehicles", order=72, icon="trash", badge=lambda actor: life.disposals_to_approve(actor).count()),
+    menu=MenuItem("vehicles", order=72, icon="trash", badge="vehicles.disposals"),
     rows=life.disposals, columns=DISPOSAL_COLUMNS, search=("=code", "=vehicle.plate"), search_hint="编号、车牌号",
     filters=(ChoiceFilter("state", "状态", options=lifecycle.DISPOSAL.choices), ChoiceFilter("method", "处置方式"), UNITS,
              of_car(), DateRangeFilter("done_on", "完成日期")),

@@ -77,8 +77,7 @@ def _waits(row: Any) -> bool:
 _DAYS = (Date("day_from", "查看起始日期"), Date("day_to", "查看截止日期"))
 LIFTS = ListPage(
     code="vehicles.privacylift", path="vehicles/privacylift/", title="解除隐私保护",
-    menu=MenuItem("vehicles", order=39, icon="eye", badge=lambda actor: read.to_decide(actor)[:100].count()
-                  if actor.can(DECIDE) else 0),
+    menu=MenuItem("vehicles", order=39, icon="eye", badge="vehicles.lift"),
     permission=VIEW, rows=read.lift_rows,
     columns=(DateTime("created_at", "申请时间", sortable=True, link=True), STANDING, Column("plate", "车辆"),
              Column("account_name", "申请人"), Column("reason", "事由", kind="long"), *_DAYS,

@@ -21,11 +21,9 @@ WORKING = "工作日"
 
 def bounds(today: date) -> dict[str, date]:
     """Return the last day of each rung as of today; in working days where the fact's unit says so."""
-    found = {}
-    for rung, name in RUNGS:
-        fact = reference.fact(f"vehicles.due.{name}_days")
-        found[rung] = term_end(today, int(fact.value), fact.unit)
-    return found
+    facts = reference.thresholds("vehicles.due", on=today)
+    limits = {rung: facts.fact(f"{name}_days") for rung, name in RUNGS}
+    return {rung: term_end(today, int(fact.value), fact.unit) for rung, fact in limits.items()}
 
 
 def term_end(since: date, count: int, unit: str) -> date:

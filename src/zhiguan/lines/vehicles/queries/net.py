@@ -112,6 +112,11 @@ def issues(actor: Actor) -> QuerySet[OrderIssue]:
     return OrderIssue.objects.filter(actor.scope("vehicles.issue.view").q() | own)
 
 
+def issues_to_answer(actor: Actor) -> QuerySet[OrderIssue]:
+    """Return the open problems and complaints that the actor may answer."""
+    return OrderIssue.objects.filter(actor.scope("vehicles.issue.answer").q(), state="open")
+
+
 def checks_of(order: DispatchOrder, actor: Actor) -> QuerySet[HandoverCheck]:
     return HandoverCheck.objects.filter(order=order)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.db import connection
 from django.http import Http404
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from zhiguan.kit.pages import markup
@@ -189,6 +191,9 @@ def test_home_todo_and_me_of_every_role(world, role, role_actor, rf, make_order,
                 assert kinds[code]["count"] == 1
                 page = "vehicles.drive.task" if code == "vehicles.drive" else "vehicles.order.detail"
                 assert kinds[code]["items"][0]["url"] == reverse(page, args=[key])
+        with CaptureQueriesContext(connection) as asked:
+            assert desk.todo_count(actor) == sum(each["count"] for each in kinds.values())
+        assert len(asked) <= 2, [each["sql"][:300] for each in asked]
         for name, view in (("home", desk.home), ("todo", desk.todo), ("me", desk.me)):
             request = rf.get(reverse(name))
             request.actor, request.user, request.session = actor, account, Visitor(actor).session

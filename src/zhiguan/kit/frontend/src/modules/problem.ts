@@ -41,7 +41,7 @@ export function readProblem(status: number, type: string, body: string): Problem
 
 export function showProblem(problem: Problem): void {
   const lines = (problem.errors ?? []).map((error) => {
-    const name = error.label ?? error.field ?? error.path
+    const name = error.label ?? error.field // a path is for programs; the message says which row it is about
     return `${name ? `${name}：` : ''}${error.message ?? error.detail ?? ''}`
   })
   toast(problem.detail ?? '', 'danger', { title: problem.title, lines })
