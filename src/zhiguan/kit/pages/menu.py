@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,28 +55,31 @@ def groups() -> dict[str, Line | MenuGroup]:
     return {item.code: item for item in (*known.all(MenuGroup), *known.all(Line))}
 
 
-def menu(actor: Actor | None, path: str = "") -> list[Group]:
-    """Return the menu as the actor sees it; the entry ``path`` belongs to is active."""
+def menu(actor: Actor | None, path: str = "", page: Page | None = None) -> list[Group]:
+    """Return the menu as the actor sees it; active is the entry of the page one is on or of the nearest above it, without
+    one the entry whose address ``path`` continues."""
     if actor is None:
         return []
     from zhiguan.kit.desk import waiting
 
     known, found, counts = groups(), {}, waiting(actor)
     best: Entry | None = None
-    for page in registry.current().all(Page):
-        if page.menu is None or not page.allows(actor) or (page.menu.when is not None and not page.menu.when(actor)):
+    for each in registry.current().all(Page):
+        if each.menu is None or not each.allows(actor) or (each.menu.when is not None and not each.menu.when(actor)):
             continue
-        item, base = page.menu, known.get(page.menu.group)
+        item, base = each.menu, known.get(each.menu.group)
         group = found.setdefault(
             item.group,
             Group(item.group, base.name if base else item.group, base.icon if base else "folder",
                   base.order if base else 999),
         )  # fmt: skip
-        entry = Entry(page.menu_title, reverse(page.url_name), item.icon, badge=counts.get(item.badge, 0),
-                      order=item.order, code=page.code)  # fmt: skip
+        entry = Entry(each.menu_title, reverse(each.url_name), item.icon, badge=counts.get(item.badge, 0),
+                      order=item.order, code=each.code)  # fmt: skip
         group.items.append(entry)
         if path.startswith(entry.url) and (best is None or len(entry.url) > len(best.url)):
             best = entry
+    shown = {entry.code: entry for group in found.values() for entry in group.items}
+    best = next((shown[above.code] for above in upwards(page) if above.code in shown), best)
     if best is not None:
         best.active = True
     for group in found.values():
@@ -96,6 +100,15 @@ def parent_of(page: Page) -> Page | None:
     return best
 
 
+def upwards(page: Page | None) -> Iterator[Page]:
+    """Yield the page and those above it."""
+    seen: set[str] = set()
+    while page is not None and page.url_name not in seen:
+        seen.add(page.url_name)
+        yield page
+        page = parent_of(page)
+
+
 def place(request: HttpRequest, page: Page, actor: Actor, *steps: tuple[str, str], row: Any = None) -> None:
     """Note on the request where it is: ``zg_page``, and ``zg_crumbs`` for the frame.
 
@@ -103,14 +116,11 @@ def place(request: HttpRequest, page: Page, actor: Actor, *steps: tuple[str, str
     page's own title.
     """
     crumbs: list[Crumb] = []
-    above, seen = parent_of(page), {page.url_name}
-    menued = page
-    while above is not None and above.url_name not in seen:
-        seen.add(above.url_name)
+    way = list(upwards(page))
+    for above in way[1:]:
         if "<" not in above.path and above.allows(actor):
             crumbs.insert(0, Crumb(above.menu_title, reverse(above.url_name)))
-        menued = above if menued.menu is None else menued
-        above = parent_of(above)
+    menued = next((each for each in way if each.menu is not None), way[-1])
     group_code = menued.menu.group if menued.menu is not None else page.code.split(".", 1)[0]
     group = groups().get(group_code)
     if group is not None:

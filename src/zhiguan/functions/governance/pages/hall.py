@@ -14,10 +14,14 @@ from zhiguan.kernel.flow import queries as flow
 from zhiguan.kernel.flow import service
 from zhiguan.kernel.flow.declare import ServiceItem
 from zhiguan.kernel.flow.lifecycle import OPEN
+from zhiguan.kernel.reference.codes import MANAGE
 from zhiguan.kit.errors import NotFound
 from zhiguan.kit.pages import SIGNED_IN, MenuItem, ViewPage
 
 from .. import diagrams, queries
+
+ENTERS = "由机关事务管理局的基础数据管理人员在“标准依据”中录入。"
+"""Who puts in what the guide of an item does not know yet."""
 
 
 def _matches(item: ServiceItem, text: str) -> bool:
@@ -72,7 +76,8 @@ def item(request: HttpRequest, code: str) -> HttpResponse:
         "item": found, "guide": queries.guide(found), "line": queries.line_name(found.area),
         "may_apply": queries.may_apply(request.actor, found), "definition": definition,
         "diagram": diagrams.config(definition) if definition else None, "stages": diagrams.steps(definition),
-        "title": found.name,
+        "title": found.name, "enters": ENTERS,
+        "facts_url": f"{reverse('reference.fact')}?{urlencode({'q': found.facts})}" if request.actor.can(MANAGE) else "",
     }  # fmt: skip
     return render(request, "governance/item.html", context)
 

@@ -392,6 +392,18 @@ def test_tables_by_workbook(office, draft):
     assert [(row["name"], row["sum"]) for row in case.values["rows"]] == [("甲", "5.00"), ("乙", "11.00")]
 
 
+def test_the_menu_marks_ones_applications_while_one_fills_in(office, draft):
+    visitor, case = Visitor(office.actor("张申请")), draft()
+    for page, marked in (("governance.case.form", "我的申请"), ("governance.case.detail", "办件查询")):
+        text = visitor.get(reverse(page, args=[case.pk])).content.decode()
+        menu = text[text.index("<aside") : text.index("</aside>")]
+        active = menu[menu.index('aria-current="page"') :]
+        assert active[: active.index("</a>")].count(marked) == 1, page
+    text = visitor.get(reverse("governance.item", args=["vehicles.sample"])).content.decode()
+    menu = text[text.index("<aside") : text.index("</aside>")]
+    assert "办事大厅" in menu[menu.index('aria-current="page"') :][:400]
+
+
 def test_hall_and_guide(office):
     visitor = Visitor(office.actor("张申请"))
     for query in ("", "?by=event", "?q=车辆", "?q=没有这样的事项", "?q=%00"):

@@ -145,7 +145,7 @@ def _document(case: CaseView) -> Mapping[str, Any]:
             f"自{_day(case.values):%Y年%-m月%-d日}起执行。按月补贴金额为每月金额。",
             "请按核定的对象和金额发放；人员调动、退休、职务变动或者住房情况变化的，应当及时申报。",
         ],
-        "basis": ["《在京中央和国家机关进一步深化住房制度改革实施方案》"],
+        "basis": [f"《{reference.value('approvals.housing_allowance.legal_basis', unit=case.unit)}》"],
         "columns": ["序号", "姓名", "补贴种类", "金额（元）"], "table": table,
     }  # fmt: skip
 
