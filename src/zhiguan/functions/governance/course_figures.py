@@ -3,7 +3,7 @@ its metric (``metrics``); of many rows all figures are added up in one question.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -115,6 +115,7 @@ SHOWN = {
     "flow.submitted": "提交", "flow.closed": "办结", "flow.on_time": "按时办结率", "flow.overdue": "超期办结",
     "flow.corrected": "办结中补正过", "flow.yellow_cards": "黄牌", "flow.red_cards": "红牌",
 }  # fmt: skip
+TAKEN = {"flow.working_days": metrics.mean, "flow.working_days_median": metrics.median}
 OF_ORGANS = ("flow.closed", "flow.elapsed_days", "flow.rounds", "flow.overdue")
 OF_STEPS = ("flow.steps", "flow.step_hours", "flow.steps_long", "flow.steps_red", "flow.returned")
 
@@ -125,30 +126,45 @@ def by_organ(actor: Actor, period: Period) -> list[tuple[str, str, dict[str, int
     return metrics.by_organ(rows, "organ", _names((*SHOWN, *OF_ORGANS)))
 
 
-def figures(actor: Actor, organs: list[tuple[str, str, dict[str, int]]], period: Period) -> list[dict[str, Any]]:
+def days_by_organ(actor: Actor, period: Period) -> dict[str, dict[int, int]]:
+    """Return for each applying organ, by its code, how many cases of a period took how many working days."""
+    rows = metrics.tally(asked(actor, period), flow.days_tally(actor))
+    return {code: taken for code, _, taken in metrics.days_by_organ(rows)}
+
+
+def figures(
+    actor: Actor, organs: list[tuple[str, str, dict[str, int]]], days: dict[str, dict[int, int]], period: Period
+) -> list[dict[str, Any]]:
     """Return the figures of a period with the addresses of their rows."""
     query, whole = asked(actor, period), dict.fromkeys(_names(SHOWN), 0)
     for _, _, sums in organs:
         whole = {name: number + sums[name] for name, number in whole.items()}
+    values = {code: FIGURES[code].value(whole) for code in SHOWN}
+    taken = sum((Counter(each) for each in days.values()), Counter())
+    values |= {code: of(taken) for code, of in TAKEN.items()}
     found = []
-    for code, title in SHOWN.items():
-        metric, value = metrics.BY_CODE[code], FIGURES[code].value(whole)
+    for code, value in values.items():
+        metric = metrics.BY_CODE[code]
         words = text(metric, value).removesuffix(f" {metric.unit}")
+        title = SHOWN.get(code) or f"{metric.name}（工作日）"
         found.append({"code": code, "title": title, "value": value, "text": words, "url": _rows(query, code)})
     return found
 
 
 def organ_league(
-    actor: Actor, organs: list[tuple[str, str, dict[str, int]]], period: Period, top: int | None = TOP
+    actor: Actor, organs: list[tuple[str, str, dict[str, int]]], days: dict[str, dict[int, int]], period: Period,
+    top: int | None = TOP,
 ) -> list[dict[str, Any]]:
     """Return the organs with the most overdue cases, then the longest, first."""
     found = []
     for code, label, sums in organs:
-        ended, days, rounds, overdue = (FIGURES[each].value(sums) for each in OF_ORGANS)
+        ended, natural, rounds, overdue = (FIGURES[each].value(sums) for each in OF_ORGANS)
         if ended:
-            found.append({"code": code, "name": label, "ended": ended, "granted": sums["granted"],
-                          "refused": sums["refused"], "overdue": overdue, "days": days, "rounds": rounds})  # fmt: skip
-    shown = sorted(found, key=lambda row: (-row["overdue"], -(row["days"] or 0)))[:top]
+            worked, middle = (of(days.get(code, {})) for of in TAKEN.values())
+            found.append({"code": code, "name": label, "ended": ended, "granted": sums["granted"], "worked": worked,
+                          "middle": middle, "refused": sums["refused"], "overdue": overdue, "days": natural,
+                          "rounds": rounds})  # fmt: skip
+    shown = sorted(found, key=lambda row: (-row["overdue"], -(row["worked"] or 0), -(row["days"] or 0)))[:top]
     units = {unit.code: unit for unit in Unit.objects.filter(code__in=[row["code"] for row in shown if row["code"]])}
     for row in shown:
         unit = units.get(row["code"])  # none: cases of a unit above all organs, which no list can be narrowed to
@@ -158,7 +174,7 @@ def organ_league(
         urls = {
             "url": _rows(query, "flow.closed"), "granted_url": _rows(query, "flow.closed", state="granted"),
             "refused_url": _rows(query, "flow.closed", state="refused"), "overdue_url": _rows(query, "flow.overdue"),
-            "days_url": _rows(query, "flow.elapsed_days"),
+            "days_url": _rows(query, "flow.elapsed_days"), "worked_url": _rows(query, "flow.working_days"),
         }  # fmt: skip
         row.update(urls if unit is not None else dict.fromkeys(urls, ""))
     return shown

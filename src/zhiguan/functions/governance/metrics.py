@@ -6,7 +6,7 @@ supervision. Scope is the supervisor's remit: of each line the units over which 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -96,9 +96,14 @@ def total(rows: Any, names: Iterable[str]) -> dict[str, int]:
 
 def by_organ(rows: Any, dimension: str, names: Iterable[str]) -> list[tuple[str, str, dict[str, int]]]:
     """Return code, name and sums of each organ (of nested ones the topmost) or district, in the order of the tree."""
-    found = summed(rows, ("scope_pos",), names)
+    return _owned(dimension, summed(rows, ("scope_pos",), names))
+
+
+def _owned(dimension: str, found: Iterable[tuple[tuple, Mapping[Any, int]]]) -> list[tuple[str, str, dict[Any, int]]]:
+    """Add up what was counted by position, by the organ or district that each is in."""
+    found = list(found)
     owned = owners(dimension, (position for (position,), _ in found))
-    whole: dict[tuple[int, str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    whole: dict[tuple[int, str, str], dict[Any, int]] = defaultdict(lambda: defaultdict(int))
     for (position,), sums in found:
         for name, number in sums.items():
             whole[owned[position]][name] += number
@@ -150,6 +155,64 @@ def _computed(figure: Formula, rows_of: Any, *, present: bool, split: tuple[str,
 
 def _key(value: Any) -> str:
     return value if isinstance(value, str) else f"{value:%Y-%m}"
+
+
+# --- working days: how many cases took how many, from which means and medians come --------------------------------------
+
+
+def days_taken(rows: Any, *keys: str) -> list[tuple[tuple, Counter[int]]]:
+    """Return how many cases took how many working days, by the values of ``keys``."""
+    found: dict[tuple, Counter[int]] = defaultdict(Counter)
+    for *key, days, number in rows.order_by().values_list(*keys, "days").annotate(n=Sum("count")):
+        if number:
+            found[tuple(key)][days] += number
+    return list(found.items())
+
+
+def days_by_organ(rows: Any, dimension: str = "organ") -> list[tuple[str, str, dict[int, int]]]:
+    return _owned(dimension, days_taken(rows, "scope_pos"))
+
+
+def mean(taken: Mapping[int, int]) -> float | None:
+    """Return the mean of counts by value; None of none."""
+    number = sum(taken.values())
+    return sum(days * count for days, count in taken.items()) / number if number else None
+
+
+def median(taken: Mapping[int, int]) -> float | None:
+    """Return the median of counts by value, between two the middle; None of none."""
+    number, passed = sum(taken.values()), 0
+    first: int | None = None
+    for days, count in sorted(taken.items()):
+        passed += count
+        if first is None and passed > (number - 1) // 2:
+            first = days
+        if first is not None and passed > number // 2:
+            return (first + days) / 2
+    return None
+
+
+def _days(of: Callable[[Mapping[int, int]], float | None]) -> Any:
+    def compute(query: MetricQuery) -> Value | list[Group]:
+        rows, by = tally(query, flow.days_tally(query.actor)), query.group_by
+        if not by:
+            return of(sum((taken for _, taken in days_taken(rows)), Counter()))
+        if by in UNITS:
+            return [Group(code, label, of(taken)) for code, label, taken in days_by_organ(rows, by)]
+        found = [(_key(key), of(taken)) for (key,), taken in days_taken(rows, COLUMNS[by])]
+        return sorted((Group(key, key, number) for key, number in found), key=lambda group: group.key)
+
+    return compute
+
+
+def _of_days(code: str, name: str, formula: str, of: Callable[[Mapping[int, int]], float | None]) -> Metric:
+    return Metric(
+        code=code, name=name, unit="个工作日", formula=formula, source="办件监督台账", clause=CLAUSE, responsible=RESPONSIBLE,
+        dimensions=("organ", "district", "line", "item", "month"), permission=PERMISSION, direction="lower", kind="number",
+        digits=1, additive=False, compute=_days(of), rows=_opens(CASES, "ended_at", DECIDED, {"worked": "1"}),
+        choices={each: CHOICES[each] for each in ("item", "line")},
+        dimension_names={each: NAMES[each] for each in ("item", "line")},
+    )  # fmt: skip
 
 
 def _opens(page: str, period: str, split: tuple[str, ...], filters: Mapping[str, Any]) -> Callable[[MetricQuery], str]:
@@ -208,7 +271,7 @@ METRICS = (
             filters={"corrected": "1"}, direction="lower"),
     _metric("flow.rounds", "平均提交次数", "次", "统计期内办结的办件提交次数之和 ÷ 办结办件数", Formula(("rounds",), over=DECIDED), **ENDED,
             direction="lower", kind="number", digits=1),
-    _metric("flow.elapsed_days", "受理至办结平均用时", "天", "统计期内办结、受理过的办件，自受理至办结的自然时间之和 ÷ 件数",
+    _metric("flow.elapsed_days", "受理至办结平均自然天数", "天", "统计期内办结、受理过的办件，自受理至办结的自然时间之和 ÷ 件数",
             Formula(("seconds",), over=("timed",), scale=86400), **ENDED, filters={"accepted": "1"}, direction="lower",
             kind="number", digits=1),
     _metric("flow.yellow_cards", "黄牌数", "张", "统计期内办件和环节临近时限触发的黄牌数", Formula(("yellow_cards",)), CARDS, "reached_at",
@@ -230,7 +293,10 @@ METRICS = (
     _metric("flow.returned", "退回环节数", "个", "统计期内被退回重办的环节数", Formula(("undone",)), page=STEPS, period="closed_at",
             filters={"state": "undone"}, direction="lower"),
 )  # fmt: skip
-BY_CODE = {each.code: each for each in METRICS}
+TAKES = "统计期内办结、受理过的办件，自受理至办结计时的工作日（补正、挂起时停止计时）"
+MEAN_DAYS = _of_days("flow.working_days", "办结平均用时", f"{TAKES}之和 ÷ 件数", mean)
+MEDIAN_DAYS = _of_days("flow.working_days_median", "办结用时中位数", f"{TAKES}的中位数", median)
+BY_CODE = {each.code: each for each in (*METRICS, MEAN_DAYS, MEDIAN_DAYS)}
 
 
 # --- what tallies do not hold: asked of the cases themselves ------------------------------------------------------------

@@ -234,11 +234,14 @@ class Story:
             if hasattr(row, "clock"):
                 row.clock = [[back(datetime.fromisoformat(at)).isoformat(), what, why] for at, what, why in row.clock]
                 row.look_at = now if limits.look_at(row.clock, row.policy, now) or row.look_at else None
+                if isinstance(row, Case) and row.ended_at is not None:
+                    row.working_days = limits.used(row.clock, row.policy, now)
             return row
 
         for model, names in _MOMENTS.items():
             rows = model.objects.filter(pk=self.case.pk) if model is Case else model.objects.filter(case=self.case)
             changed = [*names, *(("clock", "look_at") if hasattr(model, "clock") else ())]
+            changed += ["working_days"] if model is Case else []
             model.objects.bulk_update([written(row, names) for row in rows], changed)
 
 

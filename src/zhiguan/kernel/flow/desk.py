@@ -309,7 +309,7 @@ class Desk:
         self._write(code, reason, self.changes)
         self.changes = {}
         for after, values, why in self.later:
-            self._write(after, why, values | self._ending() if after in ("grant", "refuse") else values)
+            self._write(after, why, values)
         self.later = []
         if self.case.state in ENDED:
             children.ended(self)
@@ -324,20 +324,21 @@ class Desk:
         telling.tell(self)
         return self.case
 
-    def _ending(self) -> dict[str, Any]:
-        events = self.case.clock
+    def _ending(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """What the end of a case writes beside ``values``: its clock is stopped, and what it shows is written down."""
+        events, used = values.get("clock", self.case.clock), None
         if events:
             events = [*events, limits.event(self.now, What.CLOSE)]
-        return {"ended_at": self.now, "clock": events, "look_at": None, "stage": "", "stuck": False}
+            used = limits.used(events, values.get("policy", self.case.policy), self.now, self.days)
+        return {"ended_at": self.now, "clock": events, "working_days": used, "look_at": None, "stage": "", "stuck": False}
 
     def _write(self, code: str, reason: str, values: Mapping[str, Any]) -> None:
         values = dict(values)
         if {"clock", "policy"} & set(values) and "look_at" not in values:
             events, policy = values.get("clock", self.case.clock), values.get("policy", self.case.policy)
             values["look_at"] = self.look_at(events, policy)
-        if self.case.lifecycle.move(code).target in ENDED and "ended_at" not in values:
-            self.case.clock = values.get("clock", self.case.clock)
-            values |= self._ending()
+        if self.case.lifecycle.move(code).target in ENDED:
+            values |= self._ending(values)
         unit, applicant = self.case.unit, self.case.applicant
         self.case = ledger.move(self.case, code, self.actor, reason=reason, case=self.case.code, **values)
         self.case.unit, self.case.applicant = unit, applicant  # read anew it has lost them; no act changes them

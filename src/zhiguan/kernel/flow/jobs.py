@@ -17,9 +17,10 @@ def fall_due() -> str:
 
 
 def look_again(actor: Any, report: Any) -> dict[str, Any]:
-    """Work out the index of clocks anew: a calendar that was loaded meanwhile moves due dates."""
-    changed = cards.look_again()
-    return {"message": f"重新计算了 {changed} 个时钟", "changed": changed}
+    """Work out the index of clocks anew: a calendar that was loaded meanwhile moves due dates, and tells how long cases
+    took that ended before."""
+    changed, read = cards.look_again(), tallies.read_clocks()
+    return {"message": f"重新计算了 {changed} 个时钟，补记了 {read} 件办结用时", "changed": changed, "read": read}
 
 
 def gather() -> str:

@@ -86,6 +86,17 @@ def reading(row: Any, now: datetime, days: Any = None) -> clock.Reading | None:
         return None
 
 
+def used(events: Iterable[Sequence[str]], policy: dict[str, Any], now: datetime, days: Any = None) -> int | None:
+    """Return the working days a clock has run; None for no clock, and while the calendar does not know a year of it."""
+    read = _events(events)
+    if not read:
+        return None
+    try:
+        return clock.read(read, days or calendar.snapshot(), clock.Policy(0, pos=policy.get("pos")), now).elapsed
+    except calendar.YearNotLoaded:
+        return None
+
+
 _shown: list[Any] = [0.0, None]
 SHOWN_S = 5.0
 

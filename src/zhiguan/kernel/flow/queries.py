@@ -15,7 +15,7 @@ from zhiguan.kit import registry
 from zhiguan.kit.actor import Actor, Scope
 
 from .declare import APPLY, ASSIGN, DECIDE, ENDORSE, HANDLE, SUPERVISE, VIEW, ServiceItem
-from .models import Card, Case, CaseTally, Definition, Delegation, Seat, Step, StepTally
+from .models import Card, Case, CaseTally, DaysTally, Definition, Delegation, Seat, Step, StepTally
 
 READING = (VIEW, SUPERVISE, ASSIGN)
 TODO = ("offered", "working")
@@ -104,6 +104,11 @@ def supervised_cards(actor: Actor) -> QuerySet[Card]:
 def case_tally(actor: Actor) -> QuerySet[CaseTally]:
     """What the remit's cases add up to; see :class:`CaseTally`."""
     return CaseTally.objects.filter(remit(actor)).order_by()
+
+
+def days_tally(actor: Actor) -> QuerySet[DaysTally]:
+    """The working days that the remit's cases took; see :class:`DaysTally`."""
+    return DaysTally.objects.filter(remit(actor)).order_by()
 
 
 def step_tally(actor: Actor) -> QuerySet[StepTally]:

@@ -59,11 +59,11 @@ def overview(request: HttpRequest) -> HttpResponseBase:
     table, kind = request.GET.get("table", ""), request.GET.get("_export", "")
     if table in EXPORTS and kind in dict(KINDS):
         return _export(request, table, kind, period, top)
-    organs = figures.by_organ(actor, period)
+    organs, days = figures.by_organ(actor, period), figures.days_by_organ(actor, period)
     here = {"period": period.code, **({} if top else {"all": "1"})}
     context = {
-        "heat": figures.heat(actor), "present": figures.present(actor), "figures": figures.figures(actor, organs, period),
-        "organs": figures.organ_league(actor, organs, period, top), "steps": figures.step_league(actor, period, top),
+        "heat": figures.heat(actor), "present": figures.present(actor), "figures": figures.figures(actor, organs, days, period),
+        "organs": figures.organ_league(actor, organs, days, period, top), "steps": figures.step_league(actor, period, top),
         "period": period, "periods": figures.PERIODS, "list_url": reverse("governance.supervised"),
         "cards_url": reverse("governance.card"), "steps_url": reverse("governance.supervised_step"), "top": top,
         "more_url": "?" + urlencode({"period": period.code, **({"all": "1"} if top else {})}),
@@ -87,7 +87,8 @@ def _export(
     if heat is not None:
         rows = heat["rows"]
     elif table == "organs":
-        rows = figures.organ_league(actor, figures.by_organ(actor, period), period, top)
+        organs, days = figures.by_organ(actor, period), figures.days_by_organ(actor, period)
+        rows = figures.organ_league(actor, organs, days, period, top)
     else:
         rows = figures.step_league(actor, period, top)
     evidence = Column("url", "明细地址", wide=True, value=lambda row: request.build_absolute_uri(row["url"]) if row["url"] else "")
@@ -119,7 +120,8 @@ def _columns(table: str, heat: dict[str, Any] | None) -> list[Column]:
         return [_of("name", "事项"), *stages, _of("total", "合计", "integer")]
     if table == "organs":
         return [_of("name", "申请单位"), _of("ended", "办结", "integer"), _of("granted", "批准", "integer"),
-                _of("refused", "不予批准", "integer"), _of("days", "平均用时（天）", "number"),
+                _of("refused", "不予批准", "integer"), _of("worked", "平均用时（工作日）", "number"),
+                _of("middle", "用时中位数（工作日）", "number"), _of("days", "平均自然天数", "number"),
                 _of("rounds", "平均提交次数", "number"), _of("overdue", "超期", "integer")]  # fmt: skip
     return [_of("name", "环节"), _of("item", "事项"), _of("count", "件数", "integer"), _of("hours", "平均用时（小时）", "number"),
             _of("long", "超过一周", "integer"), _of("red", "红牌", "integer"), _of("undone", "退回", "integer")]  # fmt: skip
@@ -177,7 +179,8 @@ SUPERVISED = ListPage(
         Column("title", "办件", link=True, sortable=True), Column("code", "编号", link=True, sortable=True), ITEM,
         Column("unit.name", "申请单位"), STATE, Column("stage", "当前环节"), CLOCK, Column("rounds", "提交次数", kind="integer", shown=False),
         DateTime("submitted_at", "提交时间", sortable=True), DateTime("accepted_at", "受理时间", sortable=True),
-        DateTime("ended_at", "办结时间", sortable=True), Column("document_no", "文号", shown=False),
+        DateTime("ended_at", "办结时间", sortable=True), Column("working_days", "用时（工作日）", kind="integer", shown=False),
+        Column("document_no", "文号", shown=False),
         Column("result", "办理结果", kind="long", shown=False),
     ),
     search=("^code", "=document_no", "=applicant.name"),
@@ -193,6 +196,7 @@ SUPERVISED = ListPage(
         BoolFilter("corrected", "补正过"),
         BoolFilter("stuck", "无人可办"),
         BoolFilter("accepted", "受理过", condition=Q(accepted_at__isnull=False)),
+        BoolFilter("worked", "有办结用时", condition=Q(working_days__isnull=False)),
         DateRangeFilter("submitted_at", "提交时间"),
         DateRangeFilter("accepted_at", "受理时间"),
         DateRangeFilter("ended_at", "办结时间"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
+import statistics
+from collections import Counter
 from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -17,7 +19,9 @@ from django.utils import timezone
 from openpyxl import load_workbook
 
 from zhiguan.functions.governance import course_figures, pages
+from zhiguan.functions.governance import metrics as figures_of
 from zhiguan.kernel.calendar.declare import LOCAL
+from zhiguan.kernel.flow import queries as flow
 from zhiguan.kernel.flow import service
 from zhiguan.kernel.flow.models import Card, Case, Step
 from zhiguan.kernel.flow.tallies import gather
@@ -45,16 +49,18 @@ def opened(actor, url: str) -> int:
 def pairs(actor, code: str) -> list[tuple[int, str]]:
     """Every number of the overview with the address it opens."""
     period = course_figures.Period.of(code)
-    organs = course_figures.by_organ(actor, period)
+    organs, days = course_figures.by_organ(actor, period), course_figures.days_by_organ(actor, period)
     heat, present = course_figures.heat(actor), course_figures.present(actor)
-    found = [(each["value"], each["url"]) for each in course_figures.figures(actor, organs, period) if each["title"] != "按时办结率"]
+    figures = course_figures.figures(actor, organs, days, period)
+    found = [(each["value"], each["url"]) for each in figures if isinstance(each["value"], int)]
+    assert len(found) == len(figures) - 3  # a share, a mean and a median
     found += [(present["open"], present["open_url"]), (present["stuck"], present["stuck_url"])]
     found += [(count, url) for _, _, count, url in present["waiting"]]
     for row in heat["rows"]:
         found.append((row["total"], row["url"]))
         for cell in row["cells"]:
             found += [(cell["count"], cell["count_url"]), (cell["yellow"], cell["yellow_url"]), (cell["red"], cell["red_url"])]
-    for row in course_figures.organ_league(actor, organs, period):
+    for row in course_figures.organ_league(actor, organs, days, period):
         found += [(row[name], row[url]) for name, url in (("ended", "url"), ("granted", "granted_url"),
                   ("refused", "refused_url"), ("overdue", "overdue_url"))]  # fmt: skip
     for row in course_figures.step_league(actor, period):
@@ -122,16 +128,17 @@ def test_a_metric_is_the_pages_figure_and_the_rows_it_opens(office, busy, narrow
         with actor.acting():
             period = course_figures.Period.of("twelve")
             dims = {"start": period.first, "end": period.end}
-            organs = course_figures.by_organ(actor, period)
-            for each in course_figures.figures(actor, organs, period):
+            organs, days = course_figures.by_organ(actor, period), course_figures.days_by_organ(actor, period)
+            for each in course_figures.figures(actor, organs, days, period):
                 read = metrics.read(each["code"], actor, **dims)
                 assert (read.value, read.url) == (each["value"], each["url"]), each
             present = course_figures.present(actor)
             read = metrics.read("flow.open", actor)
             assert (read.value, read.url) == (present["open"], present["open_url"])
-            for row in course_figures.organ_league(actor, organs, period):
+            for row in course_figures.organ_league(actor, organs, days, period):
                 for code, shown in (("flow.closed", "ended"), ("flow.elapsed_days", "days"), ("flow.rounds", "rounds"),
-                                    ("flow.overdue", "overdue")):  # fmt: skip
+                                    ("flow.overdue", "overdue"), ("flow.working_days", "worked"),
+                                    ("flow.working_days_median", "middle")):  # fmt: skip
                     assert metrics.value(code, actor, organ=row["code"], **dims) == row[shown]
             for row in course_figures.step_league(actor, period):
                 of = {"item": row["code"], "step": row["name"], **dims}
@@ -161,6 +168,40 @@ def counted_by_metrics(actor, dims) -> dict:
                 assert not group.url or group.value == opened(actor, group.url), (metric.code, by, group)
     assert len(whole) > 20
     return {code: read.value for code, read in whole.items()}
+
+
+@pytest.mark.parametrize("gathered", [False, True])
+def test_working_days_taken_are_those_of_the_rows_behind_them(office, busy, case_at, gathered):
+    for _ in range(2):
+        office.agrees("吴决定", case_at("decision", "one"))
+    ended = list(Case.objects.filter(state__in=("granted", "refused"), working_days__isnull=False))
+    for number, case in enumerate(ended):
+        Case.objects.filter(pk=case.pk).update(working_days=number * number)
+    if gathered:
+        gather()
+    actor = office.actor("冯监督")
+    with actor.acting():
+        seen = flow.supervised(actor).filter(pk__in=[case.pk for case in ended])
+        days = list(seen.values_list("working_days", flat=True))
+        read = metrics.read("flow.working_days", actor)
+        assert len(days) > 2 and read.value == statistics.mean(days) and opened(actor, read.url) == len(days)
+        middle = metrics.read("flow.working_days_median", actor)
+        assert (middle.value, middle.url) == (statistics.median(days), read.url)
+        for by in ("item", "line", "month", "organ"):
+            for group in metrics.series("flow.working_days_median", actor, by):
+                assert group.value is not None and 0 <= group.value <= max(days)
+        months: dict[str, list[int]] = {}
+        for case in seen:
+            months.setdefault(f"{case.ended_at.astimezone(LOCAL):%Y-%m}", []).append(case.working_days)
+        found = {group.key: group.value for group in metrics.series("flow.working_days_median", actor, "month")}
+        assert found == {month: statistics.median(values) for month, values in months.items()}
+
+
+@pytest.mark.parametrize("values", [[], [3], [1, 2], [4, 1, 1], [0, 0, 7, 9], [5] * 6, [2, 9, 4, 4, 1, 30]])
+def test_means_and_medians_of_counts_are_those_of_the_values(values):
+    taken = Counter(values)
+    assert figures_of.mean(taken) == (statistics.mean(values) if values else None)
+    assert figures_of.median(taken) == (statistics.median(values) if values else None)
 
 
 def test_metrics_of_cases_are_of_whole_months_and_of_supervisors(office, busy):
@@ -254,5 +295,5 @@ def test_a_month_ends_at_local_midnight(office, case_at):
         with actor.acting():
             for each in (3, 4):
                 period = course_figures.Period("month", date(2026, each, 1), date(2026, each, 1))
-                figure = course_figures.figures(actor, course_figures.by_organ(actor, period), period)[1]
+                figure = course_figures.figures(actor, course_figures.by_organ(actor, period), {}, period)[1]
                 assert figure["value"] == int(each == month) == opened(actor, figure["url"])

@@ -37,20 +37,25 @@ def _card(row: str, sign: str) -> str:
                 {sign}({row}.rung = 'yellow')::int, {sign}({row}.rung = 'red')::int);"""
 
 
-MAKE = f"""
-CREATE OR REPLACE FUNCTION flow_case_counted() RETURNS trigger {DEFINER} AS $body$
-BEGIN
-    {_difference("flow_casetally", CASE_CELL, CASE_COUNTS, "SELECT * FROM flow_case_parts(NEW)",
-                 "SELECT * FROM flow_case_parts(OLD)")}
-    IF TG_OP = 'UPDATE' AND (OLD.unit_id, OLD.area, OLD.item) IS DISTINCT FROM (NEW.unit_id, NEW.area, NEW.item) THEN
+MOVED = f"""IF TG_OP = 'UPDATE' AND (OLD.unit_id, OLD.area, OLD.item) IS DISTINCT FROM (NEW.unit_id, NEW.area, NEW.item) THEN
         {_under("OLD", "-")}
         {_under("NEW", "")}
         UPDATE flow_card SET unit_id = NEW.unit_id, scope_pos = NEW.scope_pos, area = NEW.area, item = NEW.item
             WHERE case_id = NEW.id;
-    END IF;
+    END IF;"""
+
+COUNTED = f"""
+CREATE OR REPLACE FUNCTION flow_case_counted() RETURNS trigger {DEFINER} AS $body$
+BEGIN
+    {_difference("flow_casetally", CASE_CELL, CASE_COUNTS, "SELECT * FROM flow_case_parts(NEW)",
+                 "SELECT * FROM flow_case_parts(OLD)")}
+    {MOVED}
     RETURN NULL;
 END $body$;
+"""
 
+MAKE = f"""
+{COUNTED}
 CREATE OR REPLACE FUNCTION flow_card_counted() RETURNS trigger {DEFINER} AS $body$
 BEGIN
     IF TG_OP <> 'INSERT' THEN

@@ -2,7 +2,7 @@
 
 from .cases import LONG, Card, Case, CaseFile, Correction, Effect, Seat, Step, Submission
 from .definitions import Definition, Delegation, Duty, Group, Member
-from .tallies import CaseTally, StepTally
+from .tallies import CaseTally, DaysTally, StepTally
 
 __all__ = [
     "LONG",
@@ -11,6 +11,7 @@ __all__ = [
     "CaseFile",
     "CaseTally",
     "Correction",
+    "DaysTally",
     "Definition",
     "Delegation",
     "Duty",

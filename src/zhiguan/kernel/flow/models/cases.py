@@ -26,6 +26,10 @@ OF_CASE = Custom(
 """Not EXISTS: for many rows the planner would first gather all cases, and it would expect half of the rows."""
 
 
+UNREAD = Q(ended_at__isnull=False, accepted_at__isnull=False, working_days__isnull=True)
+"""Ended cases whose clock has not been read: ended before it was, or while the calendar did not know the year."""
+
+
 class Case(LedgerRecord):
     """办件: one application of an organ (``unit``) for a service item, from the draft to its end.
 
@@ -57,6 +61,7 @@ class Case(LedgerRecord):
     submitted_at = models.DateTimeField("提交时间", null=True, blank=True)
     accepted_at = models.DateTimeField("受理时间", null=True, blank=True)
     ended_at = models.DateTimeField("办结时间", null=True, blank=True)
+    working_days = models.PositiveIntegerField("用时（工作日）", null=True, blank=True)
     received_at = models.DateTimeField("申请人签收时间", null=True, blank=True)
     urged_at = models.DateTimeField("催办时间", null=True, blank=True)
     document_no = models.CharField("批复文号", max_length=80, blank=True)
@@ -89,6 +94,7 @@ class Case(LedgerRecord):
             models.Index(fields=["-id"], condition=Q(corrected=True), name="flow_case_corrected"),
             models.Index(fields=["-ended_at"], condition=Q(overdue=True), name="flow_case_overdue"),
             models.Index(fields=["-id"], condition=Q(stuck=True), name="flow_case_stuck"),
+            models.Index(fields=["id"], condition=UNREAD, name="flow_case_unread"),
         ]
         constraints = [
             models.CheckConstraint(

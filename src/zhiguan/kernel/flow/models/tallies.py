@@ -70,6 +70,29 @@ class CaseTally(Tally):
         return f"{self.unit_id} {self.item} {self.month}"
 
 
+class DaysTally(Tally):
+    """用时统计: granted and refused cases of a month by the working days they took, from which means and medians come."""
+
+    row_rule = ByArea()
+    days = models.PositiveIntegerField("用时（工作日）")
+    count = _counts("件数")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "用时统计"
+        ordering = ["month", "unit", "item", "days"]
+        indexes = [
+            models.Index(fields=["month"], name="flow_daystally_month"),
+            models.Index(fields=["id"], condition=Q(gathered=False), name="flow_daystally_new"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["unit", "area", "item", "month", "days"], condition=Q(gathered=True),
+                                    nulls_distinct=False, name="flow_daystally_once"),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.unit_id} {self.item} {self.month} {self.days}"
+
+
 class StepTally(Tally):
     """环节统计: of the present the open steps, of a month those handled or undone that closed in it.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 
 from zhiguan.kernel.calendar.declare import LOCAL
+from zhiguan.kernel.calendar.service import add_working_days
 from zhiguan.kernel.flow import queries, service
 from zhiguan.kernel.flow.cards import raise_due
-from zhiguan.kernel.flow.models import Card, Case, CaseTally, Correction, Seat, Step, StepTally
-from zhiguan.kernel.flow.tallies import gather, recount
+from zhiguan.kernel.flow.models import Card, Case, CaseTally, Correction, DaysTally, Seat, Step, StepTally
+from zhiguan.kernel.flow.tallies import gather, read_clocks, recount
+from zhiguan.kernel.ledger.models import LedgerEvent
 from zhiguan.kernel.orgs import service as orgs
 from zhiguan.kernel.orgs.models import Unit
 from zhiguan.kernel.orgs.tree import child_range
@@ -62,12 +64,15 @@ def counted() -> dict[tuple, Counter[str]]:
         add(cell_of(case, month_of(case.submitted_at)), submitted=1)
         if case.ended_at is None:
             add(cell_of(case, None), stuck=int(case.stuck), **{case.state: 1})
+            assert case.working_days is None
             continue
         values = {case.state: 1}
         if case.state in ("granted", "refused"):
             values |= {"overdue": int(case.overdue), "corrected": int(case.corrected), "rounds": case.rounds}
             if case.accepted_at is not None:
                 values |= {"timed": 1, "seconds": seconds(case.accepted_at, case.ended_at)}
+            if case.working_days is not None:
+                add((*cell_of(case, month_of(case.ended_at)), case.working_days), count=1)
         add(cell_of(case, month_of(case.ended_at)), **values)
     for card in Card.objects.select_related("case"):
         add(cell_of(card.case, month_of(card.reached_at)), **{CARD_COUNTS[card.rung]: 1})
@@ -85,11 +90,12 @@ def counted() -> dict[tuple, Counter[str]]:
     return {key: +values for key, values in found.items() if +values}
 
 
-def tallied(case_rows: Any = None, step_rows: Any = None) -> dict[tuple, Counter[str]]:
+def tallied(case_rows: Any = None, step_rows: Any = None, days_rows: Any = None) -> dict[tuple, Counter[str]]:
     found: dict[tuple, Counter[str]] = {}
     for rows, names, more in (
         (CaseTally.objects.all() if case_rows is None else case_rows, CASE_COUNTS, ()),
         (StepTally.objects.all() if step_rows is None else step_rows, STEP_COUNTS, ("stage", "name")),
+        (DaysTally.objects.all() if days_rows is None else days_rows, ["count"], ("days",)),
     ):
         key = ("unit_id", "scope_pos", "area", "item", "month", *more)
         for row in rows.order_by().values_list(*key).annotate(**{f"n_{name}": Sum(name) for name in names}):
@@ -104,7 +110,7 @@ def check() -> None:
     assert tallied() == expected
     gather()
     assert tallied() == expected
-    assert not CaseTally.objects.filter(gathered=False).exists() and not StepTally.objects.filter(gathered=False).exists()
+    assert not any(model.objects.filter(gathered=False).exists() for model in (CaseTally, StepTally, DaysTally))
 
 
 class Acts(machine.Acts):
@@ -122,7 +128,7 @@ class Acts(machine.Acts):
         now, back = timezone.now(), timedelta(days=days)
         Step.objects.filter(case=self.case, closed_at__isnull=False).update(opened_at=now - 2 * back, closed_at=now - back)
         Case.objects.filter(pk=self.case.pk).update(submitted_at=now - 2 * back, accepted_at=now - 2 * back)
-        Case.objects.filter(pk=self.case.pk, ended_at__isnull=False).update(ended_at=now - back)
+        Case.objects.filter(pk=self.case.pk, ended_at__isnull=False).update(ended_at=now - back, working_days=days)
         Card.objects.filter(case=self.case).update(reached_at=now - back)
 
     @rule(number=st.integers(0, 3))
@@ -175,8 +181,50 @@ class TestMoved:
         assert tallied() == before == counted() and before
         CaseTally.objects.all().delete()
         StepTally.objects.all().delete()
+        DaysTally.objects.all().delete()
         Case.objects.update(corrected=False, yellow_card=False)
         recount()
+        check()
+
+
+@pytest.mark.django_db
+class TestWorkingDays:
+    """What the clock shows when a case ends is kept with it, and counted."""
+
+    def granted(self, office, case_at, days: int) -> Case:
+        case = case_at("decision", "one")
+        start = datetime.combine(add_working_days(timezone.localdate(), -days), time(10), LOCAL)
+        Case.objects.filter(pk=case.pk).update(
+            accepted_at=start, clock=[[start.isoformat() if what == "start" else at, what, why] for at, what, why in case.clock]
+        )
+        case.refresh_from_db()
+        return office.agrees("吴决定", case)
+
+    def test_written_in_the_event_that_ends_the_case(self, office, case_at):
+        cases = [self.granted(office, case_at, days) for days in (3, 0)]
+        whole = add_working_days(timezone.localdate(), 1) == timezone.localdate() + timedelta(days=1)
+        assert cases[0].state == "granted" and cases[0].working_days in ((3,) if whole else (2, 3))
+        event = LedgerEvent.objects.get(case=cases[0].code, code="grant")
+        assert event.snapshot["working_days"] == cases[0].working_days and "working_days" in event.changes
+        assert sum(DaysTally.objects.values_list("count", flat=True)) == 2
+        check()
+
+    def test_neither_before_acceptance_nor_while_it_runs(self, office, case_at):
+        running = case_at("review", "one")
+        gone = office.acts("张申请", service.withdraw, case_at("lead", "one"))
+        assert running.working_days is None and gone.ended_at and gone.working_days is None
+        taken = office.acts("张申请", service.withdraw, running)
+        assert taken.working_days == 0 and not DaysTally.objects.exists()  # withdrawn: taken, but not decided
+
+    def test_of_cases_that_ended_unread_it_is_read_by_night(self, office, case_at):
+        cases = [self.granted(office, case_at, days) for days in (5, 2)]
+        expected = {case.pk: case.working_days for case in cases}
+        Case.objects.update(working_days=None)
+        check()
+        Case.objects.filter(pk=cases[1].pk).update(clock=[["1990-01-02T10:00:00+08:00", "start", ""],
+                                                          ["1990-01-05T10:00:00+08:00", "close", ""]])  # fmt: skip
+        assert read_clocks() == 1 and read_clocks() == 0  # of 1990 nobody knows the holidays
+        assert dict(Case.objects.values_list("pk", "working_days")) == {cases[0].pk: expected[cases[0].pk], cases[1].pk: None}
         check()
 
 
@@ -188,7 +236,7 @@ class TestScope:
         Case.objects.filter(pk=other.pk).update(area="assets")
         actor = office.actor("冯监督")
         with actor.acting():
-            seen = tallied(queries.case_tally(actor), queries.step_tally(actor))
+            seen = tallied(queries.case_tally(actor), queries.step_tally(actor), queries.days_tally(actor))
             everything = tallied()  # row-level security, nothing else
         assert {key[2] for key in seen} == {"vehicles"} and seen == everything
         assert {key[2] for key in tallied()} == {"assets", "vehicles"}
