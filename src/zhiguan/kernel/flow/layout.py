@@ -35,6 +35,8 @@ WIDE, EDITED, NARROW = 7, 5, 2
 """Columns of a drawing for a desktop's page, for the modeller beside its panel, and for a phone's page."""
 TRACK, STOREY, MARGIN, LETTER, LINE = 14, 20, 18, 12, 14
 """Pixels between lines of one gutter, of one channel (labels stand there), beside them, of one letter, of its height."""
+BELOW = 5
+"""How far below its shape a name stands."""
 ASIDE = 11
 """How far above or below the middle an arrow that comes from there enters."""
 
@@ -62,8 +64,14 @@ def with_drawing(bpmn: str, across: int = WIDE) -> str:
     drawing = Drawing(nodes, [flow for flow in flows if flow.source in nodes and flow.target in nodes], across)
     diagram = etree.SubElement(root, f"{{{DI}}}BPMNDiagram", id="drawing", nsmap={"bpmndi": DI, "dc": DC, "di": LINES})
     plane = etree.SubElement(diagram, f"{{{DI}}}BPMNPlane", id="drawing_plane", bpmnElement=process.get("id"))
+    names = {node.get("id"): node.get("name") or "" for node in process if isinstance(node.tag, str)}
     for node, place in drawing.places.items():
-        _bounds(etree.SubElement(plane, f"{{{DI}}}BPMNShape", id=f"{node}_shape", bpmnElement=node), place)
+        shape = etree.SubElement(plane, f"{{{DI}}}BPMNShape", id=f"{node}_shape", bpmnElement=node)
+        _bounds(shape, place)
+        if nodes[node] in SIZES and names[node]:  # events and gateways are named below, not within
+            (x, y, width, height), letters = place, LETTER * len(names[node]) + 6
+            under = (x + width // 2 - letters // 2, y + height + BELOW, letters, LINE)
+            _bounds(etree.SubElement(shape, f"{{{DI}}}BPMNLabel"), under)
     for flow in drawing.flows:
         edge = etree.SubElement(plane, f"{{{DI}}}BPMNEdge", id=f"{flow.id}_edge", bpmnElement=flow.id)
         for x, y in drawing.ways[flow.id]:
