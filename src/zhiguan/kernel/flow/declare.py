@@ -174,6 +174,11 @@ class ServiceItem(Declared):
     icon: str = "file-certificate"
     order: int = 0
 
+    def __post_init__(self) -> None:
+        names = [part.name for section in self.sections for part in section.parts] + [each.code for each in self.materials]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"ServiceItem {self.code!r}: {', '.join(sorted(twice))} names two parts or materials")
+
     @property
     def area(self) -> str:
         """The line's code: the subject area whose scope its cases are read under."""

@@ -64,7 +64,7 @@ TITLE = ServiceItem(
     materials=(
         Material("application", "产权登记申请（盖章）", types=PDF_ONLY),
         Material("declaration", "产权登记真实性声明", types=PDF_ONLY),
-        Material("founding", "单位设立批准文件、法人证书"),
+        Material("founding_proof", "单位设立批准文件、法人证书"),
         Material("deeds", "资产权属证明（土地、房屋、车辆）", required_if="count(rows) > 0", max_files=50),
         Material("report", "最近一期财务报告、资产清查结果", max_pages=500),
     ),

@@ -25,7 +25,8 @@ from zhiguan.kit.pages import SIGNED_IN, ViewPage
 from .. import queries, workbooks
 from .case import names_in
 
-BLANK_ROWS = 1
+SHOWN = 12
+"""Faults listed above the form; each is beside its field, too."""
 
 
 def _mine(request: HttpRequest, pk: int) -> Any:
@@ -72,6 +73,7 @@ def form(request: HttpRequest, pk: int) -> HttpResponse:
     """The form. GET shows it, POST with ``_act=submit`` hands it in; saving goes to :func:`save`."""
     case = _mine(request, pk)
     errors: dict[str, str] = {}
+    listed: list[tuple[str, str]] = []
     message = ""
     status = 200
     if request.method == "POST":
@@ -85,6 +87,7 @@ def form(request: HttpRequest, pk: int) -> HttpResponse:
             return HttpResponseRedirect(reverse("governance.case.detail", args=[case.pk]))
         except Refusal as refusal:
             errors, message, status = refusal.fields, refusal.message, refusal.status
+            listed = [(_place(service.item_of(case.item), path), text) for path, text in refusal.listed()]
             case = _mine(request, pk)
     request.zg_crumbs = [
         {"title": "我的申请", "url": reverse("governance.application")}, {"title": case.title, "url": ""},
@@ -93,6 +96,7 @@ def form(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "case": case, "item": item, "sections": _sections(request, case, errors), "title": item.name,
         "materials": _materials(case, errors), "errors": errors, "message": message,
+        "listed": listed[:SHOWN], "unlisted": len(listed[SHOWN:]),
         "correction": service.open_correction(case), "guide": queries.guide(item),
         "config": {
             "save_url": reverse("governance.case.save", args=[pk]), "lookup_url": reverse("governance.case.lookup", args=[pk]),
@@ -100,6 +104,14 @@ def form(request: HttpRequest, pk: int) -> HttpResponse:
         },
     }  # fmt: skip
     return render(request, "governance/form.html", context, status=status)
+
+
+def _place(item: Any, path: str) -> str:
+    """Where on the page what a path names can be put right."""
+    name = path.split(".", 1)[0]
+    if any(table.name == name for table in item.tables()):
+        return f"table-{name}"
+    return f"part-{name}" if any(field.name == name for field in item.fields()) else "materials"
 
 
 def _sections(request: HttpRequest, case: Any, errors: Mapping[str, str]) -> list[dict[str, Any]]:

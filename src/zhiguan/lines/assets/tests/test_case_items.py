@@ -24,7 +24,7 @@ from zhiguan.lines.assets.models import Asset, Disposal, HolderChange, TitleRegi
 from .conftest import BOSS, make_unit
 
 LEGAL_NO = "11310000MB2F12345X"
-G1 = "application declaration founding deeds report"
+G1 = "application declaration founding_proof deeds report"
 G2 = "application decision certificate handover"
 G3 = "application proof opinion"
 WHO = (
