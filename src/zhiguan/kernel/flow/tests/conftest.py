@@ -89,17 +89,18 @@ class Office:
 
     def does(self, who: str, verb: Callable[..., Any], case: Any, **values: Any) -> Any:
         """Let a person do something on their seat, under their own row scope."""
-        seat = self.seat(who, case)
-        with self.actor(who).acting():
-            return verb(self.actor(who), case, seat=seat, **values)
+        seat, actor = self.seat(who, case), self.actor(who)
+        with actor.acting():
+            return verb(actor, case, seat=seat, **values)
 
     def agrees(self, name: str, case: Any, opinion: str = "同意") -> Any:
         return self.does(name, service.decide, case, outcome="agree", opinion=opinion)
 
     def acts(self, who: str, verb: Callable[..., Any], case: Any, **values: Any) -> Any:
         """Let a person do something that needs no seat."""
-        with self.actor(who).acting():
-            return verb(self.actor(who), case, **values)
+        actor = self.actor(who)
+        with actor.acting():
+            return verb(actor, case, **values)
 
 
 def publish(bpmn: str, tables: dict[str, str] | None = None, number: int = 1) -> Definition:
@@ -135,8 +136,9 @@ def office(as_system: Any, items: None) -> Office:
 def draft(office: Office) -> Callable[..., Any]:
     def make(name: str = "张申请", **values: Any) -> Any:
         given = {"reason": "修车", "amount": "100", "rows": [{"name": "轮胎", "count": 2, "price": "30"}], **values}
-        with office.actor(name).acting():
-            return service.create(office.actor(name), sample.ITEM, values=given)
+        actor = office.actor(name)
+        with actor.acting():
+            return service.create(actor, sample.ITEM, values=given)
 
     return make
 
