@@ -351,8 +351,9 @@ def test_what_is_wrong_in_a_row_names_the_row_above_the_form_and_not_beside_the_
     case = draft(rows=[{"name": "甲", "count": 1}, {"name": "乙"}, {"name": "甲", "count": 2}])
     visitor, url = Visitor(office.actor("张申请")), reverse("governance.case.form", args=[case.pk])
     text = visitor.post(url, {"_act": "submit"}).content.decode()
-    summary = text[text.index("还不能提交") :][:300]
-    assert "明细第 2 行：请填写数量；明细第 3 行：与第 1 行重复。" in summary
+    listed = text[text.index("还不能提交") :].split("</ul>")[0]
+    for told in ("明细第 2 行：请填写数量。", "明细第 3 行：与第 1 行重复。"):
+        assert f'<a href="#table-rows">{told}</a>' in listed and 'id="table-rows"' in text
     table = text[text.index("data-case-table") :].split("</script>")[0]
     errors = json.loads(table[table.index("{") :])["errors"]
     assert errors == {"2.count": "请填写数量。", "3.name": "与第 1 行重复。"}
