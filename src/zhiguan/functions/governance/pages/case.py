@@ -138,8 +138,15 @@ def head(case: Any, actor: Actor, request: HttpRequest) -> dict[str, Any]:
         "effects": list(case.effects.all()), "children": list(case.children.all()),
         "cards": list(case.cards.select_related("step").order_by("reached_at", "pk")),
         "document": list(documents.of_case(actor, case.code)),
-        "decisions": _decisions(case, plan),
+        "decisions": _decisions(case, plan), "halted": halted(case),
     }  # fmt: skip
+
+
+def halted(case: Any) -> Any:
+    """The event by which a case was sent back, suspended or ended before a decision, with its reason; None otherwise."""
+    if case.state not in ("returned", "suspended", "withdrawn", "terminated"):
+        return None
+    return ledger.history(case).filter(state_after=case.state).exclude(state_before=case.state).last()
 
 
 def _decisions(case: Any, plan: Any) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from zhiguan.kit.errors import Conflict, Invalid, NotFound, Refusal
 from zhiguan.kit.pages import SIGNED_IN, ViewPage
 
 from .. import queries, workbooks
-from .case import names_in
+from .case import halted, names_in
 
 SHOWN = 12
 """Faults listed above the form; each is beside its field, too."""
@@ -97,7 +97,7 @@ def form(request: HttpRequest, pk: int) -> HttpResponse:
         "case": case, "item": item, "sections": _sections(request, case, errors), "title": item.name,
         "materials": _materials(case, errors), "errors": errors, "message": message,
         "listed": listed[:SHOWN], "unlisted": len(listed[SHOWN:]),
-        "correction": service.open_correction(case), "guide": queries.guide(item),
+        "correction": service.open_correction(case), "halted": halted(case), "guide": queries.guide(item),
         "config": {
             "save_url": reverse("governance.case.save", args=[pk]), "lookup_url": reverse("governance.case.lookup", args=[pk]),
             "people_url": reverse("governance.people"), "table_url": reverse("governance.case.table", args=[pk]),

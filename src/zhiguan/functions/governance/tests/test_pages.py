@@ -393,6 +393,18 @@ def test_tables_by_workbook(office, draft):
     assert [(row["name"], row["sum"]) for row in case.values["rows"]] == [("甲", "5.00"), ("乙", "11.00")]
 
 
+def test_why_a_case_was_sent_back_or_suspended_is_said_where_one_goes_on(office, case_at):
+    case = case_at("review", "one")
+    office.does("赵审查", service.send_back, case, reason="预算依据不足")
+    office.acts("张申请", service.save, Case.objects.get(pk=case.pk), values={"reason": "改写"})
+    visitor = Visitor(office.actor("张申请"))
+    for page in ("governance.case.detail", "governance.case.form"):
+        text = html(visitor.get(reverse(page, args=[case.pk])))
+        assert "退回申请人（赵审查，" in text and "预算依据不足" in text
+    case = office.does("赵审查", service.suspend, case_at("review", "one"), ground="专家评审", reason="等专家意见")
+    assert "专家评审：等专家意见" in html(visitor.get(reverse("governance.case.detail", args=[case.pk])))
+
+
 def test_the_menu_marks_ones_applications_while_one_fills_in(office, draft):
     visitor, case = Visitor(office.actor("张申请")), draft()
     for page, marked in (("governance.case.form", "我的申请"), ("governance.case.detail", "办件查询")):
