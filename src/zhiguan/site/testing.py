@@ -259,15 +259,7 @@ def own_server(cluster: Any, template_database: str, django_db_setup: None, djan
     urls = postgres.bootstrap(server)
     with psycopg.connect(urls.superuser) as probe:
         name = probe.info.dbname
-    dump = subprocess.run(
-        [postgres.bin_dir() / "pg_dump", "--format=custom", f"--dbname={cluster.url('postgres', template_database)}"],
-        check=True, capture_output=True,
-    ).stdout  # fmt: skip
-    subprocess.run(
-        [postgres.bin_dir() / "pg_restore", "--single-transaction", "--clean", "--if-exists",
-         f"--dbname={server.url('postgres', name)}"],
-        check=True, input=dump, capture_output=True,
-    )  # fmt: skip
+    copy_to(server, name, cluster.url("postgres", template_database))
     kept = (settings.DATABASE_OWNER_URL, settings.DATABASE_INGEST_URL)
     with django_db_blocker.unblock():
         before = _point(urls)
@@ -277,6 +269,19 @@ def own_server(cluster: Any, template_database: str, django_db_setup: None, djan
         settings.DATABASE_OWNER_URL, settings.DATABASE_INGEST_URL = kept
     postgres.stop(server, patience=3)
     shutil.rmtree(place)
+
+
+def copy_to(server: Any, name: str, url: str) -> None:
+    """Make a database of another server what the one at the URL is: a copy is made in a tenth of a migration's time."""
+    from zhiguan.site.runtime.postgres import bin_dir
+
+    dump = subprocess.run(
+        [bin_dir() / "pg_dump", "--format=custom", f"--dbname={url}"], check=True, capture_output=True
+    ).stdout
+    subprocess.run(
+        [bin_dir() / "pg_restore", "--single-transaction", "--clean", "--if-exists", f"--dbname={server.url('postgres', name)}"],
+        check=True, input=dump, capture_output=True,
+    )  # fmt: skip
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from zhiguan.site.runtime import postgres
+from zhiguan.site.testing import copy_to
 
 Findings = dict[str, dict[str, Any]]
 
@@ -34,13 +35,18 @@ def examine(var: Path, *options: str, **more: str) -> tuple[int, Findings]:
 
 
 @pytest.fixture(scope="module")
-def var(server_place: Path) -> Iterator[Path]:
+def var(server_place: Path, cluster: Any, template_database: str) -> Iterator[Path]:
     path = server_place / "var"
     path.mkdir()
     try:
-        for words in (("db", "start"), ("migrate", "-v", "0")):
-            done = zhiguan(path, *words)
-            assert done.returncode == 0, done.stderr
+        done = zhiguan(path, "db", "start")
+        assert done.returncode == 0, done.stderr
+        server = postgres.ensure_cluster(path / "pg")
+        with psycopg.connect(postgres.bootstrap(server).superuser) as probe:
+            name = probe.info.dbname
+        copy_to(server, name, cluster.url("postgres", template_database))
+        done = zhiguan(path, "migrate", "-v", "0")
+        assert done.returncode == 0, done.stderr
         yield path
     finally:
         postgres.stop(path / "pg")
