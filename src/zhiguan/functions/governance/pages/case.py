@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
+from django.db.models import Max
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +16,7 @@ from zhiguan.kernel.files import service as files
 from zhiguan.kernel.flow import forms as flow_forms
 from zhiguan.kernel.flow import limits, service
 from zhiguan.kernel.flow import queries as flow
+from zhiguan.kernel.flow.clock import What
 from zhiguan.kernel.flow.declare import Table
 from zhiguan.kernel.flow.definitions import process_of
 from zhiguan.kernel.flow.lifecycle import CASE as LIFE
@@ -142,11 +145,17 @@ def head(case: Any, actor: Actor, request: HttpRequest) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def halted(case: Any) -> Any:
-    """The event by which a case was sent back, suspended or ended before a decision, with its reason; None otherwise."""
+def halted(case: Any) -> dict[str, Any] | None:
+    """By what act a case was sent back, suspended or ended before a decision, when, by whom and why; None otherwise."""
     if case.state not in ("returned", "suspended", "withdrawn", "terminated"):
         return None
-    return ledger.history(case).filter(state_after=case.state).exclude(state_before=case.state).last()
+    event = ledger.history(case).filter(state_after=case.state).exclude(state_before=case.state).last()
+    if event is None:
+        return None
+    at = case.ended_at or case.steps.aggregate(at=Max("closed_at"))["at"]
+    if case.clock and case.clock[-1][1] == What.STOP:
+        at = datetime.fromisoformat(case.clock[-1][0])
+    return {"name": event.name, "by": event.actor_name, "at": at or event.at, "reason": event.reason}
 
 
 def _decisions(case: Any, plan: Any) -> list[dict[str, Any]]:
