@@ -269,7 +269,8 @@ class Supervisor:
     def tend(self, child: Child) -> None:
         """Notice a death, say so, and restart when its back-off is over."""
         if child.process is not None and child.process.poll() is not None and child.restart_at is None:
-            self.selector.unregister(child.output)
+            if child.output in self.selector.get_map():  # not when it died before it was watched
+                self.selector.unregister(child.output)
             status = child.died()
             wait = (child.restart_at or 0) - time.monotonic()
             self.progress.warn(

@@ -38,6 +38,7 @@ class Running(s.Supervisor):
     def check_ports(self): pass
     def prepare(self): self.database = open_database(var)
 services = [Service("slow", "慢", python("slow"), 2), Service("quick", "快", python("quick"), 1)]
+if "failing" in sys.argv: services.insert(0, Service("failing", "坏", ("false",), 1))
 if "stubborn" in sys.argv: services.append(Service("stubborn", "倔", python("stubborn"), 2))
 sys.exit(Running(cli.parser().parse_args(["up"]), var, services).run())
 """
@@ -145,6 +146,13 @@ def test_a_dead_child_is_restarted_and_it_shows(run: Callable[..., Run]) -> None
     wait(lambda: any(child["restarts"] == 1 and child["pid"] for child in running.state()["children"]))
     assert "快意外退出(状态 -9)" in running.said()
     assert "已重启快(第 1 次)" in running.said()
+
+
+def test_a_child_that_dies_at_once_does_not_take_the_others_with_it(run: Callable[..., Run]) -> None:
+    running = run("failing")
+    wait(lambda: "已重启坏(第 1 次)" in running.said(), 30, running.said)
+    assert "坏意外退出(状态 1)" in running.said()
+    assert running.process.poll() is None and alive(running.pids("quick")[0])
 
 
 def test_output_goes_to_a_log_with_its_name(run: Callable[..., Run]) -> None:
