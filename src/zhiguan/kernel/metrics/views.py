@@ -31,12 +31,13 @@ def _actor() -> Actor:
 
 
 def catalogue(request: HttpRequest) -> HttpResponse:
-    """Answer the catalogue: every metric the reader may read, by line."""
-    names = {line.code: line.name for line in registry.current().all(Line)}
+    """Answer the catalogue: every metric the reader may read, by line; ``q`` looks for one by name, formula or code."""
+    text = request.GET.get("q", "").replace("\0", "").strip()[:40]
     sections: dict[str, list[dict[str, Any]]] = {}
     for found in service.catalogue(_actor()):
-        area = found.code.split(".", 1)[0]
-        sections.setdefault(names.get(area) or _part_name(area), []).append(
+        if text and text not in f"{found.name}{found.formula}{found.code}":
+            continue
+        sections.setdefault(_area_name(found), []).append(
             {
                 "metric": found,
                 "url": reverse("metrics.metric", kwargs={"code": found.code}),
@@ -44,7 +45,14 @@ def catalogue(request: HttpRequest) -> HttpResponse:
                 "dimensions": "、".join(found.dimension_name(name) for name in found.dimensions),
             }
         )
-    return render(request, "metrics/catalogue.html", {"sections": sections})
+    return render(request, "metrics/catalogue.html", {"sections": sections, "q": text})
+
+
+def _area_name(found: Metric) -> str:
+    """The line or part a metric is of."""
+    area = found.code.split(".", 1)[0]
+    names = {line.code: line.name for line in registry.current().all(Line)}
+    return names.get(area) or _part_name(area)
 
 
 def _part_name(area: str) -> str:
@@ -78,6 +86,7 @@ def metric(request: HttpRequest, code: str) -> HttpResponse:
     rows = [{"group": group, "text": service.text(found, group.value)} for group in groups]
     context = {
         "metric": found,
+        "area": _area_name(found),
         "reading": reading,
         "direction": DIRECTIONS[found.direction],
         "error": error,

@@ -23,6 +23,22 @@ from .models import RuleRun
 TONES = {"minor": "", "major": "warning", "serious": "danger"}
 
 
+WEEKDAYS = "日一二三四五六日"
+
+
+def in_words(cadence: str) -> str:
+    """Return cron text of five fields as people say it: 每日 06:20, 每周一 06:20, 每月 1 日 06:20."""
+    minute, hour, day, month, weekday = cadence.split()
+    if not (minute.isdigit() and hour.isdigit() and month == "*"):
+        return "定时运行"
+    at = f"{int(hour):02}:{int(minute):02}"
+    if day == weekday == "*":
+        return f"每日 {at}"
+    if weekday.isdigit() and day == "*":
+        return f"每周{WEEKDAYS[int(weekday)]} {at}"
+    return f"每月 {day} 日 {at}" if day.isdigit() and weekday == "*" else "定时运行"
+
+
 @dataclass(frozen=True)
 class Row:
     """One rule with its figures within the reader's scope."""
@@ -38,7 +54,7 @@ class Row:
 
     @property
     def cadence(self) -> str:
-        return "数据更新即运行" if self.rule.cadence == ON_DIRTY_DAYS else f"定时（{self.rule.cadence}）"
+        return "数据更新即运行" if self.rule.cadence == ON_DIRTY_DAYS else in_words(self.rule.cadence)
 
     @property
     def share(self) -> str:

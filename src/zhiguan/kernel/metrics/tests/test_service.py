@@ -242,6 +242,8 @@ def test_the_catalogue_lists_what_one_may_read(world):
     assert "在册人数" in text and "测试办法第一条" in text and faults(text) == []
     text = html(Visitor(world.nobody).get(reverse("metrics.catalogue")))
     assert "在册人数" not in text
+    found, none = (html(Visitor(world.mayor).get(reverse("metrics.catalogue"), {"q": q})) for q in ("在册人", "没有这样的指标"))
+    assert "在册人数" in found and "在册人数" not in none and "没有找到指标" in none
 
 
 def test_every_declared_metric_answers_alone_and_by_each_dimension(world):

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.orgs.models import Person
-from zhiguan.kernel.supervision import pages, service
+from zhiguan.kernel.supervision import pages, ruleviews, service
 from zhiguan.kernel.supervision.declare import SubjectLink
 from zhiguan.kernel.supervision.models import Finding, RuleRun
 from zhiguan.kit.actor import system
@@ -143,3 +143,11 @@ def test_the_rules_page_shows_counts_precision_and_failures(case, rule, world):
     text = html(Visitor(case.actor).get(reverse("supervision.rule")))
     assert "无单移动" in text and "0.0%" in text and "运行失败：RuntimeError" in text
     assert f"{reverse('supervision.finding')}?rule=orgs.moved&amp;outcome=dismissed" in text
+
+
+@pytest.mark.parametrize(("cadence", "words"), [
+    ("20 6 * * *", "每日 06:20"), ("5 7 * * 1", "每周一 07:05"), ("0 3 2 * *", "每月 2 日 03:00"), ("*/5 * * * *", "定时运行"),
+    ("0 3 1-5 * *", "定时运行"), ("0 3 * 1 *", "定时运行"),
+])  # fmt: skip
+def test_times_of_rules_are_said_in_words(cadence, words):
+    assert ruleviews.in_words(cadence) == words

@@ -142,7 +142,7 @@ def _document(case: CaseView) -> Mapping[str, Any]:
         "title": "住房补贴核定通知", "to": case.unit.name,
         "paragraphs": [
             f"你单位关于住房补贴的申请（办件编号 {case.code}）收悉。经审查，核定住房补贴{len(table)}人次（见附表），"
-            f"自{_day(case.values):%Y年%-m月%-d日}起执行。按月补贴金额为每月金额。",
+            f"自{_day(case.values):%Y年%-m月%-d日}起执行。按月补贴的，所列为每月发放金额。",
             "请按核定的对象和金额发放；人员调动、退休、职务变动或者住房情况变化的，应当及时申报。",
         ],
         "basis": [f"《{reference.value('approvals.housing_allowance.legal_basis', unit=case.unit)}》"],
