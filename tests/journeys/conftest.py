@@ -31,10 +31,7 @@ PREPARE = """
 from zhiguan.site.runtime.framework import set_up
 set_up()
 from django.core.management import call_command
-from zhiguan.site.management.commands.migrate_all import sync_calendar
 call_command("collectstatic", interactive=False, verbosity=0)
-sync_calendar()
-call_command("demo_city", size="small")
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from zhiguan.kernel.identity.models import Account
@@ -112,7 +109,7 @@ def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def product(cluster: Any, template_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+def product(cluster: Any, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """Web and live processes over a database of their own, filled with the small demo city."""
     if CHROMIUM is None:
         pytest.skip("浏览器测试需要 Chromium（apt install chromium，或用 ZHIGUAN_CHROMIUM 指定）")
@@ -126,14 +123,11 @@ def product(cluster: Any, template_database: str, tmp_path_factory: pytest.TempP
         pytest.skip("前端页面尚未构建：请先运行 zhiguan frontend")
     folder = tmp_path_factory.mktemp("journeys")
     name = f"zgtx_journeys_{os.getpid()}"
-    _clone(cluster, template_database, name)
+    city = request.getfixturevalue("demo_city")
+    _clone(cluster, city.name, name)
     urls = _urls(cluster, name)
     web, live = _free_port(), _free_port()
-    env = {key: value for key, value in os.environ.items() if not key.startswith(("ZHIGUAN_", "DATABASE_"))} | {
-        "DATABASE_URL": urls.app, "DATABASE_OWNER_URL": urls.owner, "DATABASE_INGEST_URL": urls.ingest,
-        "ZHIGUAN_VAR": str(folder), "ZHIGUAN_SECRET_KEY": secrets.token_urlsafe(50), "ZHIGUAN_LIVE_PORT": str(live),
-        "ZHIGUAN_LOG_LEVEL": "WARNING", "PYTHONUNBUFFERED": "1",
-    }  # fmt: skip
+    env = city.env(urls, folder) | {"ZHIGUAN_LIVE_PORT": str(live), "ZHIGUAN_LOG_LEVEL": "WARNING"}
     started: list[subprocess.Popen] = []
     try:
         prepared = subprocess.run(
@@ -141,7 +135,8 @@ def product(cluster: Any, template_database: str, tmp_path_factory: pytest.TempP
             timeout=START_S, check=False,
         )
         assert prepared.returncode == 0, prepared.stderr[-3000:]
-        sign_ins = dict(re.findall(r"^(\w+)\s+(\w{4}-\w{4}-\w{4}-\w{4})\s", prepared.stdout, re.M))
+        said = city.said + prepared.stdout
+        sign_ins = dict(re.findall(r"^(\w+)\s+(\w{4}-\w{4}-\w{4}-\w{4})\s", said, re.M))
         for process, port in (("web", web), ("live", live)):
             log = folder / f"{process}.log"
             command = [sys.executable, "-m", "zhiguan.site.cli", process, "--port", str(port)]

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +272,59 @@ def own_server(cluster: Any, template_database: str, django_db_setup: None, djan
         settings.DATABASE_OWNER_URL, settings.DATABASE_INGEST_URL = kept
     postgres.stop(server, patience=3)
     shutil.rmtree(place)
+
+
+FILL = """
+from zhiguan.site.runtime.framework import set_up
+set_up()
+from django.core.management import call_command
+from zhiguan.site.management.commands.migrate_all import sync_calendar
+sync_calendar()
+call_command("demo_city", size="small")
+"""
+
+
+@dataclass(frozen=True)
+class DemoCity:
+    """An installation with the small demo city, filled once a run; ``said`` is what the command printed."""
+
+    name: str
+    var: Path
+    secret: str = field(repr=False)
+    said: str = field(repr=False)
+
+    def env(self, urls: Any, var: Path) -> dict[str, str]:
+        """The environment of a process over a copy at these URLs; its files are copied to ``var``."""
+        if var != self.var:
+            shutil.copytree(self.var, var, dirs_exist_ok=True)
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("ZHIGUAN_", "DATABASE_"))}
+        return kept | {
+            "DATABASE_URL": urls.app, "DATABASE_OWNER_URL": urls.owner, "DATABASE_INGEST_URL": urls.ingest,
+            "ZHIGUAN_VAR": str(var), "ZHIGUAN_SECRET_KEY": self.secret, "PYTHONUNBUFFERED": "1",
+        }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def demo_city(request: pytest.FixtureRequest, cluster: Any, template_database: str) -> DemoCity:
+    """The demo city of this run, made by whichever worker needs it first: it takes half a minute."""
+    from zhiguan.site.runtime.paths import var_dir
+    from zhiguan.site.runtime.secrets import file_lock
+
+    run = os.getppid() if hasattr(request.config, "workerinput") else os.getpid()
+    name, folder = f"zgtx_demo_{run}", Path(tempfile.gettempdir(), f"zhiguan-demo-{run}")
+    said = folder / "said"
+    with file_lock(var_dir() / "test-demo.lock"):
+        if not said.exists():
+            folder.mkdir(mode=0o711, exist_ok=True)
+            secret = secrets.token_urlsafe(50)
+            (folder / "secret").write_text(secret)
+            (folder / "var").mkdir(exist_ok=True)
+            _clone(cluster, template_database, name)
+            env = DemoCity(name, folder / "var", secret, "").env(_urls(cluster, name), folder / "var")
+            done = subprocess.run([sys.executable, "-c", FILL], env=env, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr[-3000:]
+            said.write_text(done.stdout)
+    return DemoCity(name, folder / "var", (folder / "secret").read_text(), said.read_text())
 
 
 def copy_to(server: Any, name: str, url: str) -> None:

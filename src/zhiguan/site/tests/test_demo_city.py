@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from io import StringIO
+import subprocess
+import sys
 
+import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 
 from zhiguan.kernel.geo.service import district_of
 from zhiguan.kernel.orgs.demo.places import DISTRICTS, STREETS
-from zhiguan.kernel.orgs.service import create_unit, organs, root
-from zhiguan.kit.actor import system
+from zhiguan.kernel.orgs.service import create_unit, organs
+from zhiguan.site.testing import FILL, _urls
 
 
 def test_every_office_stands_in_its_district(as_system) -> None:
@@ -33,18 +35,15 @@ def test_no_street_lies_so_near_a_border_that_an_office_may_fall_across_it() -> 
             assert [place for place, code in zip(places, found, strict=True) if place[0] != code] == []
 
 
-def test_the_command_fills_an_empty_installation_once(committed_db) -> None:
-    out = StringIO()
-    call_command("demo_city", size="small", stdout=out)
-    assert "演示数据 orgs" in out.getvalue()
-    with system("tests").acting():
-        from django.db import transaction
-
-        with transaction.atomic():
-            assert root().note == "演示数据"
-    again = StringIO()
-    call_command("demo_city", size="small", stdout=again)
-    assert "orgs" not in again.getvalue()
+def test_the_command_fills_an_empty_installation_once(demo_city, cluster, tmp_path) -> None:
+    assert all(f"演示数据 {part}" in demo_city.said for part in ("orgs", "identity", "assets", "housing", "space", "vehicles"))
+    urls = _urls(cluster, demo_city.name)
+    again = subprocess.run(
+        [sys.executable, "-c", FILL], env=demo_city.env(urls, tmp_path / "var"), capture_output=True, text=True, check=True
+    )
+    assert "orgs" not in again.stdout and "vehicles" not in again.stdout
+    with psycopg.connect(urls.superuser) as database:
+        assert database.execute("SELECT note FROM orgs_unit WHERE parent_id IS NULL").fetchall() == [("演示数据",)]
 
 
 def test_real_data_are_never_mixed_with_invented_ones(as_system) -> None:
