@@ -222,8 +222,8 @@ class ListPageConformance(_PageConformance):
         for item in applied:
             values = [option.value for option in item.options[:5]] or ["2026-01-01", "1"]
             for parameter in item.filter.parameters:
+                assert visitor.get(url, {parameter: values[0]}).status_code == 200
                 for value in values:
-                    assert visitor.get(url, {parameter: value}).status_code == 200
                     assert set(self.keys(case, f"{parameter}={value}")) <= everything
 
     def test_bad_input_never_breaks_the_page(self, case: Case, url: str) -> None:

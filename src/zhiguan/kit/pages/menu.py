@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest
@@ -55,6 +56,12 @@ def groups() -> dict[str, Line | MenuGroup]:
     return {item.code: item for item in (*known.all(MenuGroup), *known.all(Line))}
 
 
+@lru_cache
+def address(url_name: str) -> str:
+    """Return a page's address: sixty of them are in every menu, and none ever changes."""
+    return reverse(url_name)
+
+
 def menu(actor: Actor | None, path: str = "", page: Page | None = None) -> list[Group]:
     """Return the menu as the actor sees it; active is the entry of the page one is on or of the nearest above it, without
     one the entry whose address ``path`` continues."""
@@ -73,7 +80,7 @@ def menu(actor: Actor | None, path: str = "", page: Page | None = None) -> list[
             Group(item.group, base.name if base else item.group, base.icon if base else "folder",
                   base.order if base else 999),
         )  # fmt: skip
-        entry = Entry(each.menu_title, reverse(each.url_name), item.icon, badge=counts.get(item.badge, 0),
+        entry = Entry(each.menu_title, address(each.url_name), item.icon, badge=counts.get(item.badge, 0),
                       order=item.order, code=each.code)  # fmt: skip
         group.items.append(entry)
         if path.startswith(entry.url) and (best is None or len(entry.url) > len(best.url)):

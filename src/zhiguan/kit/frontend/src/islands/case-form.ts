@@ -189,9 +189,23 @@ function picker(input: HTMLInputElement, ask: Source, choose: (found: Found | nu
   let chosen = input.value
   let timer = 0
   let number = 0
+  /** In a table that scrolls the list would be cut off at its edge: there it stands over the page, where the field is. */
+  const place = (): void => {
+    if (!input.closest('.table-responsive')) return
+    const field = input.getBoundingClientRect()
+    const width = Math.min(Math.max(field.width, 352), window.innerWidth - 16)
+    const below = window.innerHeight - field.bottom - 8
+    const above = below < 160 && field.top > below
+    Object.assign(list.style, {
+      position: 'fixed', inset: 'auto', width: `${width}px`, maxHeight: `${Math.min(384, above ? field.top - 8 : below)}px`,
+      left: `${Math.max(8, Math.min(field.left, window.innerWidth - width - 8))}px`,
+      top: above ? 'auto' : `${field.bottom + 2}px`, bottom: above ? `${window.innerHeight - field.top + 2}px` : 'auto',
+    })
+  }
   const close = (): void => {
     list.hidden = true
     input.setAttribute('aria-expanded', 'false')
+    window.removeEventListener('scroll', place, true)
   }
   const take = (found: Found): void => {
     chosen = found.title
@@ -207,6 +221,8 @@ function picker(input: HTMLInputElement, ask: Source, choose: (found: Found | nu
     if (!items.length) list.append(el('li', { class: 'text-secondary', text: '没有找到' }))
     list.hidden = false
     input.setAttribute('aria-expanded', 'true')
+    place()
+    window.addEventListener('scroll', place, true)
   }
   input.addEventListener('focus', () => void look())
   input.addEventListener('input', (event) => {
