@@ -52,14 +52,15 @@ class PlaceField(forms.ModelChoiceField):
         return obj.name
 
 
-def thresholds() -> list[tuple[str, str]]:
-    """Return every tunable threshold as (rule|fact, words), by rule."""
+def thresholds() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return every tunable threshold as (rule|fact, words), under the name of its rule."""
     held, found = registry.current(), []
     names = {rule.code: rule.name for rule in held.all(Rule)}
     for tuning in held.all(Tuning):
-        for code in tuning.thresholds:
-            fact = reference.fact(code)
-            found.append((f"{tuning.code}|{code}", f"{names.get(tuning.code, tuning.code)} · {fact.name}：{fact.value_text}"))
+        rule = names.get(tuning.code, tuning.code)
+        facts = [(f"{tuning.code}|{code}", reference.fact(code)) for code in tuning.thresholds]
+        words = [(key, f"{fact.name.removeprefix(f'{rule}：')}：{fact.value_text}") for key, fact in facts]
+        found.append((rule, words))
     return found
 
 
@@ -88,7 +89,7 @@ class TrialForm(PageForm):
             self.fields["value"].help_text = f"“{shown.name}”现行取值：{shown.value_text}{limits}。"
 
     def _pairs(self) -> list[list[str]]:
-        return [value.split("|") for value, _ in self.fields["threshold"].choices]
+        return [value.split("|") for _, choices in self.fields["threshold"].choices for value, _ in choices]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
