@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 Ranges = tuple[tuple[int, int], ...]
+Narrowing = tuple[Ranges | None, tuple[Chosen, ...]]
 
 
 @dataclass(frozen=True)
@@ -110,12 +111,18 @@ def rows_url(code: str, actor: Actor, **dims: Any) -> str:
         return _rows(found, _query(found, actor, dims))
 
 
-def addresses(code: str, actor: Actor, group_by: str, keys: Iterable[str], **dims: Any) -> list[str]:
-    """Return the addresses of the rows behind groups known already, without computing them; see :func:`series`."""
-    found = metric(code, actor)
+def addresses(codes: Iterable[str], actor: Actor, group_by: str, keys: Iterable[str], **dims: Any) -> list[list[str]]:
+    """Return for each metric the addresses of the rows behind its whole and behind groups known already, without computing
+    them; units are read once for all metrics. See :func:`series`."""
+    groups, found_of_all = [Group(key, key, None) for key in keys], []
     with working(actor):
-        groups = [Group(key, key, None) for key in keys]
-        return _addresses(found, _query(found, actor, dims), group_by, groups)
+        of_groups = _units_of(groups) if group_by in UNITS else {}
+        chosen: Narrowing | None = None
+        for found in [metric(code, actor) for code in codes]:
+            query = _query(found, actor, dict(dims), chosen)
+            chosen = (query.ranges, query.units)
+            found_of_all.append([_rows(found, query), *_addresses(found, query, group_by, groups, of_groups)])
+        return found_of_all
 
 
 def text(found: Metric, number: Value) -> str:
@@ -134,8 +141,9 @@ def _unknown(found: Metric, name: str) -> str:
     return f"指标“{found.name}”没有维度“{name[:40]}”，可用的维度：{known}。"
 
 
-def _query(found: Metric, actor: Actor, dims: dict[str, Any]) -> MetricQuery:
-    """Return the checked query; raises Invalid for what the metric cannot be asked."""
+def _query(found: Metric, actor: Actor, dims: dict[str, Any], chosen: Narrowing | None = None) -> MetricQuery:
+    """Return the checked query; raises Invalid for what the metric cannot be asked. ``chosen``: what :func:`_units` says of
+    the dimensions, when it is known."""
     start, end = _day(dims.pop("start", None), "start"), _day(dims.pop("end", None), "end")
     if (start or end) and not found.timed:
         raise Invalid(f"指标“{found.name}”反映当前情况，不能按起止日期查询。", code="not_timed")
@@ -157,7 +165,7 @@ def _query(found: Metric, actor: Actor, dims: dict[str, Any]) -> MetricQuery:
     if "day" in asked:
         day = _day(asked["day"], "day")
         start, end = _later(start, day), _earlier(end, day)
-    ranges, units = _units(asked)
+    ranges, units = _units(asked) if chosen is None else chosen
     return MetricQuery(actor, found.permission, asked, None, start, end, ranges, units)
 
 
@@ -205,7 +213,7 @@ def _month(given: str) -> tuple[date, date]:
     return first, following - timedelta(days=1)
 
 
-def _units(asked: dict[str, str]) -> tuple[Ranges | None, tuple[Chosen, ...]]:
+def _units(asked: dict[str, str]) -> Narrowing:
     """Return the positions that organ and district narrow to, and the units that say so in an address."""
     ranges: Ranges | None = None
     units: tuple[Chosen, ...] = ()
@@ -251,22 +259,29 @@ def _narrowed(query: MetricQuery, dimension: str, key: str) -> MetricQuery:
     return replace(query, dims={**query.dims, dimension: key}, start=start, end=end)
 
 
-def _addresses(found: Metric, query: MetricQuery, group_by: str, groups: list[Group]) -> list[str]:
+def _units_of(groups: list[Group]) -> dict[str, tuple[Chosen, ...]]:
+    """Return the units of groups by organ or district: one query for all, not one per group."""
+    keys = [group.key for group in groups if group.key and group.key != MUNICIPAL]
+    rows = Unit.objects.filter(code__in=keys).values_list("pk", "code", "name", "pos", "pos_end")
+    units = {row[1]: (Chosen(*row),) for row in rows}
+    if any(group.key == MUNICIPAL for group in groups):
+        units[MUNICIPAL] = _chosen("district", MUNICIPAL)
+    return units
+
+
+def _addresses(
+    found: Metric, query: MetricQuery, group_by: str, groups: list[Group], units: dict[str, tuple[Chosen, ...]] | None = None
+) -> list[str]:  # fmt: skip
     """Return the address of each group's rows; empty for groups without a key, which no list can be narrowed to."""
     if group_by not in UNITS:
         return [_rows(found, _narrowed(query, group_by, group.key)) if group.key else "" for group in groups]
-    # One query for all units, not one per group.
-    keys = [group.key for group in groups if group.key and group.key != MUNICIPAL]
-    units = {
-        unit.code: (Chosen(unit.pk, unit.code, unit.name, unit.pos, unit.pos_end),)
-        for unit in Unit.objects.filter(code__in=keys)
-    }
+    units = _units_of(groups) if units is None else units
     addresses = []
     for group in groups:
         if not group.key:
             addresses.append("")
             continue
-        chosen = _chosen(group_by, MUNICIPAL) if group.key == MUNICIPAL else units[group.key]
+        chosen = units[group.key]
         mine = tuple((unit.pos, unit.pos_end) for unit in chosen)
         ranges = mine if query.ranges is None else _common(query.ranges, mine)
         named = query.units if group_by == "district" and "organ" in query.dims else chosen

@@ -43,6 +43,10 @@ LINE = Line(
             "sums of rows each traced itself, counted anew by a job; no person decides anything",
         ),
         (
+            "verbs-are-traced vehicles.domain.months.sum_up",
+            "sums of rows each traced itself, counted anew by a job; no person decides anything",
+        ),
+        (
             "one-act-one-word vehicles.terminal.close",
             "a terminal is removed (拆除) from a vehicle; the kept things share their moves",
         ),

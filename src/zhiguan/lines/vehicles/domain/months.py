@@ -1,7 +1,7 @@
-"""车月: the parts of evaluation's figures by month, kept for fleets too large to be counted at every look.
+"""车月、单位月: the parts of evaluation's figures by month, kept for fleets too large to be counted at every look.
 
 Brought up to date by a job: the months that rows changed in since, every night all of them (facts such as factors of
-emission and vehicles' units may have changed). A month is replaced whole, in one transaction.
+emission and vehicles' units may have changed). A month is replaced whole, in one transaction, of vehicles and of units.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Max, Min, Q
-from django.db.models.functions import TruncMonth
+from django.db.models import F, Max, Min, Q, Sum, Value
+from django.db.models.functions import Coalesce, TruncMonth
 from django.utils import timezone
 
 from zhiguan.kernel.calendar.service import first_of_month
 from zhiguan.kit.actor import system
 
-from ..models import CostEntry, DispatchOrder, EnergyRecord, OrderMark, VehicleDay, VehicleMonth
+from ..models import CostEntry, DispatchOrder, EnergyRecord, OrderMark, UnitMonth, Vehicle, VehicleDay, VehicleMonth
 from ..queries import parts
 from ..queries.evaluation import SHANGHAI
 
@@ -85,7 +85,28 @@ def compute_month(month: date) -> int:
          for (vehicle, unit), values in kept.items()),
         batch_size=2_000,
     )  # fmt: skip
+    sum_up(month, now)
     return len(kept)
+
+
+@transaction.atomic
+def sum_up(month: date, now: datetime) -> None:
+    """Replace the units' sums of a month by those of its vehicles, by the kinds that these are of now."""
+    rows = VehicleMonth.objects.filter(month=month).order_by()
+    found = rows.values("unit_id", kind=Coalesce("vehicle__kind", Value(""))).annotate(
+        **{f"sum_{name}": Sum(name) for name in parts.PARTS}
+    )
+    UnitMonth.objects.filter(month=month).delete()
+    UnitMonth.objects.bulk_create(
+        UnitMonth(month=month, computed_at=now, **{name.removeprefix("sum_"): value for name, value in row.items()})
+        for row in found
+    )
+
+
+def of_other_kind(since: datetime) -> set[date]:
+    """Return the first days of the months whose sums may count a vehicle by another kind than it is of."""
+    changed = Vehicle.objects.filter(updated_at__gte=since).values("pk")
+    return set(VehicleMonth.objects.filter(vehicle__in=changed).order_by().values_list("month", flat=True).distinct())
 
 
 def keep_months(*, whole: bool = False) -> int:
@@ -94,8 +115,11 @@ def keep_months(*, whole: bool = False) -> int:
         with transaction.atomic():
             if not parts.large():
                 return 0
-            last = VehicleMonth.objects.aggregate(at=Max("computed_at"))["at"]
+            last = UnitMonth.objects.aggregate(at=Max("computed_at"))["at"]
             months = all_months() if whole or last is None else changed_months(last - MARGIN)
+            others = set() if last is None else of_other_kind(last - MARGIN) - months
         for month in sorted(months, reverse=True):
             compute_month(month)
+        for month in others:
+            sum_up(month, timezone.now())
     return len(months)

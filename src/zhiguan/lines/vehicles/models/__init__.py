@@ -2,7 +2,7 @@
 
 from .costs import CostDoubt, CostEntry, EnergyCard, EnergyRecord, StatementProfile
 from .driving import OrderMatch, Stop, Trip, VehicleDay
-from .evaluation import AnnualReport, FleetStudy, VehicleMonth
+from .evaluation import AnnualReport, FleetStudy, UnitMonth, VehicleMonth
 from .journeys import HandoverCheck, OrderExpense, OrderIssue, OrderMark
 from .life import (
     Accident,
@@ -66,6 +66,7 @@ __all__ = [
     "TerminalMedia",
     "TrafficViolation",
     "Trip",
+    "UnitMonth",
     "UpkeepOrder",
     "UpkeepRule",
     "Vehicle",

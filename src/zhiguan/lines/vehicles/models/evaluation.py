@@ -10,7 +10,7 @@ from zhiguan.kernel.orgs.base import UnitScoped
 from zhiguan.kit.rowscope.declare import ByUnit
 
 from .. import lifecycle
-from ..codes import StudyKind
+from ..codes import StudyKind, VehicleKind
 from .area import AREA
 from .pools import Pool
 from .register import Vehicle
@@ -91,16 +91,13 @@ class AnnualReport(LedgerRecord):
         return f"{self.year} 年度公务用车统计报表（第 {self.edition} 版）"
 
 
-class VehicleMonth(UnitScoped):
-    """车月: the parts of evaluation's figures of one vehicle in one month, counted for one unit (``queries.parts``).
+class MonthParts(UnitScoped):
+    """The parts of evaluation's figures of one month (``queries.parts``); a part without rows is empty.
 
-    Computed from trips, days, orders, costs and energy, and replaced with its whole month; a part without rows is empty.
-    ``unit`` is whose part it is: of orders the one that asked, of everything else the vehicle's at the time. Passengers
-    who shared another order's car have no ``vehicle``.
+    Computed from trips, days, orders, costs and energy, and replaced with its whole month.
     """
 
     row_rule = ByUnit(AREA)
-    vehicle = models.ForeignKey(Vehicle, models.CASCADE, null=True, related_name="months", verbose_name="车辆")
     month = models.DateField("月份")
     days = models.PositiveIntegerField("有定位的车日", null=True)
     days_used = models.PositiveIntegerField("有行程的车日", null=True)
@@ -118,6 +115,19 @@ class VehicleMonth(UnitScoped):
     computed_at = models.DateTimeField("计算时间")
 
     class Meta:
+        abstract = True
+
+
+class VehicleMonth(MonthParts):
+    """车月: the parts of one vehicle in one month, counted for one unit.
+
+    ``unit`` is whose part it is: of orders the one that asked, of everything else the vehicle's at the time. Passengers
+    who shared another order's car have no ``vehicle``.
+    """
+
+    vehicle = models.ForeignKey(Vehicle, models.CASCADE, null=True, related_name="months", verbose_name="车辆")
+
+    class Meta:
         verbose_name = verbose_name_plural = "车月"
         ordering = ["-month", "vehicle"]
         indexes = [
@@ -130,3 +140,21 @@ class VehicleMonth(UnitScoped):
 
     def __str__(self) -> str:
         return f"{self.vehicle} {self.month:%Y-%m}"
+
+
+class UnitMonth(MonthParts):
+    """单位月: the sums of a unit's vehicle-months by kind of vehicle (empty: without a vehicle), for figures that name none."""
+
+    kind = models.CharField("车辆种类", max_length=24, choices=VehicleKind, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "单位月"
+        ordering = ["-month", "unit", "kind"]
+        indexes = [
+            models.Index(fields=["month", "scope_pos"], name="vehicles_unitmonth_scope"),
+            models.Index(fields=["computed_at"], name="vehicles_unitmonth_computed"),
+        ]
+        constraints = [models.UniqueConstraint(fields=["unit", "month", "kind"], name="vehicles_unitmonth_once")]
+
+    def __str__(self) -> str:
+        return f"{self.unit} {self.month:%Y-%m} {self.get_kind_display()}"

@@ -71,8 +71,8 @@ def evaluation(request: HttpRequest) -> HttpResponseBase:
     rows = compared.rows
     chosen = next((metric for metric in found if metric.code == asked.sort), None)
     return render(request, "vehicles/evaluation.html", {
-        "asked": asked, "table": comparison.table(actor, asked, rows[:SHOWN], compared.whole), "at": compared.at,
-        "cut": max(0, len(rows) - SHOWN),
+        "asked": asked, "table": comparison.table(actor, asked, rows, compared.whole), "at": compared.at,
+        "cut": compared.total - len(rows),
         "bys": comparison.BY.items(), "by_title": comparison.BY[asked.by], "organs": organs, "kinds": VehicleKind.choices,
         "months": _months(asked), "start": f"{asked.start:%Y-%m}", "end": f"{asked.end:%Y-%m}",
         "metrics": found, "chosen": chosen, "trend": comparison.trend(actor, asked) if rows else None,

@@ -2,6 +2,7 @@
 
 Every cell is a metric's group with the address of its rows. Of a small fleet the metrics are asked for it; of a large one
 all parts of all figures are added up in one question (``parts``), and the figures made of them as the metrics make them.
+Thousands of vehicles are ranked by the database: only those shown are read.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Sum
+from django.contrib.postgres.aggregates import BoolOr
+from django.db import connection
+from django.db.models import Q, QuerySet, Sum
 from django.urls import reverse
 
 from zhiguan.kernel.calendar.service import first_of_month
@@ -24,7 +27,7 @@ from zhiguan.kit.actor import Actor, Scope
 from zhiguan.kit.pages.columns import number_text
 
 from ..codes import VehicleKind
-from ..models import Vehicle, VehicleMonth
+from ..models import UnitMonth, Vehicle, VehicleMonth
 from . import parts
 
 CODES = (
@@ -80,26 +83,27 @@ class Row:
 
 def offered(actor: Actor) -> list[Metric]:
     """Return the metrics that are compared, those the actor may read."""
-    return [metrics.metric(code, actor) for code in CODES if _may(code, actor)]
-
-
-def _may(code: str, actor: Actor) -> bool:
-    return any(each.code == code for each in metrics.catalogue(actor))
+    readable = {metric.code: metric for metric in metrics.catalogue(actor)}
+    return [readable[code] for code in CODES if code in readable]
 
 
 @dataclass
 class Compared:
-    """The rows, best first by the metric asked for, the figures of all together, and of when they are (None: of now)."""
+    """The rows, best first by the metric asked for, the figures of all together, and of when they are (None: of now).
+
+    ``total`` is how many rows there are, ``rows`` may be the first of them only.
+    """
 
     rows: list[Row]
     whole: Row
+    total: int
     at: datetime | None = None
 
 
 def compare(actor: Actor, asked: Asked, most: int | None = None) -> Compared:
     """Compare by the metric ``asked.sort``, best first; of a metric without direction the most first.
 
-    Only the first ``most`` rows are filled in; of a large fleet the others would take most of the time.
+    Only the first ``most`` rows are returned: of a large fleet the others would take most of the time.
     """
     found = offered(actor)
     at = parts.kept_at()
@@ -115,7 +119,7 @@ def compare(actor: Actor, asked: Asked, most: int | None = None) -> Compared:
         reading = metrics.read(metric.code, actor, **asked.period)
         whole.values[metric.code], whole.urls[metric.code] = reading.value, reading.url
     _name(actor, asked, rows)
-    return Compared(ranked(list(rows.values()), _chosen(found, asked)), whole)
+    return Compared(ranked(list(rows.values()), _chosen(found, asked))[:most], whole, len(rows))
 
 
 def _chosen(found: list[Metric], asked: Asked) -> Metric | None:
@@ -130,10 +134,6 @@ class Sums:
     rows: dict[str, list[Any]]
     labels: dict[str, str] = field(default_factory=dict)
 
-    def whole(self) -> list[Any]:
-        """Return the sums of all rows together."""
-        return [sum(value for value in column if value is not None) for column in zip(*self.rows.values(), strict=True)]
-
     def of(self, metric: Metric) -> Callable[[list[Any]], tuple[bool, Any]]:
         """Return what makes the metric of a row's values: whether there is a figure, and it."""
         part, divisor = parts.FIGURES[metric.code]
@@ -144,27 +144,93 @@ class Sums:
         return lambda held: (held[below] is not None, share(held[above], held[below]))
 
 
+@dataclass
+class Asking:
+    """The question to the kept months: what is ``wanted`` of them (permission, part), what they do not hold for the actor
+    (``apart``: orders, of who does not see the whole city), and within which scopes."""
+
+    actor: Actor
+    asked: Asked
+    found: list[Metric]
+    ranges: tuple[tuple[int, int], ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.asked.organ:
+            units = Unit.objects.filter(code=self.asked.organ, kind="organ")
+            self.ranges = tuple((unit.pos, unit.pos_end) for unit in units)
+        self.scopes = {metric.permission: self.actor.scope(metric.permission) for metric in self.found}
+        named = {(metric.permission, part) for metric in self.found for part in parts.FIGURES[metric.code] if part}
+        city = parts.sees_city(self.actor)
+        self.apart = sorted(each for each in named if parts.PARTS[each[1]].of_orders and not city)
+        self.wanted = sorted(named - set(self.apart))
+        self.names = ["/".join(each) for each in (*self.wanted, *self.apart)]
+        # A row is what has a figure, and a quotient has one where its divisor has rows.
+        made = {
+            (metric.permission, parts.FIGURES[metric.code][1] or parts.FIGURES[metric.code][0]) for metric in self.found
+        }
+        self.making = [each for each in self.wanted if each in made]
+
+    def rows(self, model: type[VehicleMonth | UnitMonth], kind: str) -> QuerySet:
+        """Return the kept months within the period and all that the actor asked for and may see."""
+        rows = model._default_manager.filter(month__gte=self.asked.start, month__lte=self.asked.end).order_by()
+        if self.asked.kind:
+            rows = rows.filter(**{kind: self.asked.kind})
+        if self.ranges is not None:
+            rows = rows.filter(Scope(self.ranges).q())
+        return rows.filter(next(iter(self.scopes.values())).q()) if self.same else rows
+
+    @property
+    def same(self) -> bool:
+        """Whether all figures are of one scope."""
+        return len({scope.ranges for scope in self.scopes.values()}) == 1
+
+    def sum(self, permission: str, part: str) -> Sum:
+        """Return the aggregate of a part within its permission's scope."""
+        return Sum(part, **({} if self.same else {"filter": self.scopes[permission].q()}))
+
+    @property
+    def sums(self) -> dict[str, Sum]:
+        """The aggregates of all that is wanted."""
+        return {f"sum_{number}": self.sum(*each) for number, each in enumerate(self.wanted)}
+
+    @property
+    def makes(self) -> Q:
+        """Which rows have a part that makes a figure."""
+        found = Q()
+        for permission, part in self.making:
+            seen = Q() if self.same else self.scopes[permission].q()
+            found |= Q(**{f"{part}__isnull": False}) & seen
+        return found
+
+    def live(self, permission: str, part: str, by: str | None) -> Any:
+        """Return what is kept apart, counted anew: its sum or its groups."""
+        dims = {"kind": self.asked.kind} if self.asked.kind else {}
+        query = MetricQuery(self.actor, permission, dims, by, self.asked.start, self.asked.end, self.ranges)
+        return parts.total(query, part)
+
+
 def _kept(actor: Actor, asked: Asked, found: list[Metric], most: int | None, at: datetime) -> Compared:
-    """Compare by the kept months: one question for all figures of all rows."""
-    sums = _sums(actor, asked, found)
+    """Compare by the kept months."""
+    asking, chosen = Asking(actor, asked, found), _chosen(found, asked)
+    together = Sums(asking.names, {"": _together(asking)})
     whole = Row("", "总体")
-    together = sums.whole() or [0] * len(sums.names)
     for metric in found:
-        whole.values[metric.code] = sums.of(metric)(together)[1]
-        whole.urls[metric.code] = metrics.rows_url(metric.code, actor, **asked.period)
-    chosen = _chosen(found, asked)
-    rows = [Row(key, sums.labels.get(key, key)) for key in sums.rows]
-    if chosen is not None:
-        _fill(rows, sums, chosen)
-    rows = ranked(rows, chosen)
-    shown = rows[:most]
-    for metric in found:
+        whole.values[metric.code] = together.of(metric)(together.rows[""])[1]
+    if asked.by == "car" and asking.making and not asking.apart:
+        shown, sums, total = _first_cars(asking, chosen, most)
+    else:
+        sums = _sums(asking)
+        rows = [Row(key, sums.labels.get(key, key)) for key in sums.rows]
+        if chosen is not None:
+            _fill(rows, sums, chosen)
+        shown, total = ranked(rows, chosen)[:most], len(rows)
+    codes, keys = [metric.code for metric in found], [row.key for row in shown]
+    for metric, urls in zip(found, metrics.addresses(codes, actor, asked.by, keys, **asked.period), strict=True):
         _fill(shown, sums, metric)
-        urls = metrics.addresses(metric.code, actor, asked.by, [row.key for row in shown], **asked.period)
-        for row, url in zip(shown, urls, strict=True):
+        for row, url in zip([whole, *shown], urls, strict=True):
             row.urls[metric.code] = url
     _name(actor, asked, {row.key: row for row in shown})
-    return Compared(rows, whole, at)
+    return Compared(shown, whole, total, at)
 
 
 def _fill(rows: list[Row], sums: Sums, metric: Metric) -> None:
@@ -176,49 +242,67 @@ def _fill(rows: list[Row], sums: Sums, metric: Metric) -> None:
             row.values[metric.code] = value
 
 
-def _sums(actor: Actor, asked: Asked, found: list[Metric]) -> Sums:
-    """Return the sums of parts, each within its permission's scope."""
-    ranges = None
-    rows = VehicleMonth.objects.filter(month__gte=asked.start, month__lte=asked.end)
-    if asked.kind:
-        rows = rows.filter(vehicle__kind=asked.kind)
-    if asked.organ:
-        units = Unit.objects.filter(code=asked.organ, kind="organ")
-        ranges = tuple((unit.pos, unit.pos_end) for unit in units)
-        rows = rows.filter(Scope(ranges).q())
-    scopes = {metric.permission: actor.scope(metric.permission) for metric in found}
-    same = len({scope.ranges for scope in scopes.values()}) == 1
-    if same:
-        rows = rows.filter(next(iter(scopes.values())).q())
-    named = {(metric.permission, part) for metric in found for part in parts.FIGURES[metric.code] if part}
-    apart = sorted(each for each in named if not parts.as_kept(parts.PARTS[each[1]], actor))
-    wanted = sorted(named - set(apart))
-    asking = {
-        f"sum_{number}": Sum(part, **({} if same else {"filter": scopes[permission].q()}))
-        for number, (permission, part) in enumerate(wanted)
-    }
-    path = {"organ": "scope_pos", "kind": "vehicle__kind", "car": "vehicle_id"}[asked.by]
-    table = list(rows.order_by().values_list(path).annotate(**asking))
-    sums = Sums(["/".join(each) for each in (*wanted, *apart)], {})
-    blank = [None] * len(apart)
-    if asked.by == "organ":
+def _together(asking: Asking) -> list[Any]:
+    """Return the sums of everything together."""
+    found = asking.rows(UnitMonth, "kind").aggregate(**asking.sums)
+    return [value or 0 for value in found.values()] + [asking.live(*each, None) for each in asking.apart]
+
+
+def _first_cars(asking: Asking, chosen: Metric | None, most: int | None) -> tuple[list[Row], Sums, int]:
+    """Return the first vehicles by the chosen metric, their sums, and how many vehicles there are: ranked as :func:`ranked`
+    does, by the database. A vehicle that may not be seen is left out."""
+    months = asking.rows(VehicleMonth, "vehicle__kind").values_list("vehicle_id")
+    value, sums = "NULL::float8", {}
+    if chosen is not None:
+        above, below = parts.FIGURES[chosen.code]
+        value, sums["above"] = "k.above::float8", asking.sum(chosen.permission, above)
+        if below:
+            value = f"coalesce({value}, 0) / nullif(k.below, 0)::float8"
+            sums["below"] = asking.sum(chosen.permission, below)
+    inner, given = months.annotate(made=BoolOr(asking.makes), **sums).query.sql_with_params()
+    order = "ASC" if chosen is not None and chosen.direction == "lower" else "DESC"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT k.vehicle_id, coalesce(v.plate, ''), CASE WHEN {value} IS NOT NULL
+                    THEN rank() OVER (ORDER BY {value} {order} NULLS LAST) END, count(*) OVER ()
+                FROM ({inner}) k LEFT JOIN {Vehicle._meta.db_table} v ON v.id = k.vehicle_id
+                WHERE (k.vehicle_id IS NULL OR v.id IS NOT NULL) AND k.made
+                ORDER BY {value} {order} NULLS LAST, coalesce(v.plate, '') COLLATE "C" LIMIT %s""",  # noqa: S608 -- our own words
+            [*given, most],
+        )  # fmt: skip
+        table = cursor.fetchall()
+    plates = {key: plate for key, plate, _, _ in table}
+    named = Q(vehicle__in=[key for key in plates if key is not None])
+    shown = months.filter(named | Q(vehicle=None) if None in plates else named)
+    held = {plates[key]: values for key, *values in shown.annotate(**asking.sums) if key in plates}
+    rows = [Row(plate, plate, rank=rank) for _, plate, rank, _ in table]
+    return rows, Sums(asking.names, held), table[0][3] if table else 0
+
+
+def _sums(asking: Asking) -> Sums:
+    """Return the sums of all rows, each part within its permission's scope."""
+    by, blank = asking.asked.by, [None] * len(asking.apart)
+    sums = Sums(asking.names, {})
+    if by == "car":
+        table = list(asking.rows(VehicleMonth, "vehicle__kind").values_list("vehicle_id").annotate(**asking.sums))
+        plates = dict(Vehicle.objects.filter(pk__in={key for key, *_ in table}).values_list("pk", "plate"))
+        keys: dict[Any, str] = {None: "", **plates}
+    else:
+        path = "scope_pos" if by == "organ" else "kind"
+        table = list(asking.rows(UnitMonth, "kind").values_list(path).annotate(**asking.sums))
+        keys = {key: key for key, *_ in table}
+    making = [asking.wanted.index(each) for each in asking.making]
+    table = [row for row in table if row[0] in keys and any(row[1 + number] is not None for number in making)]
+    if by == "organ":
         owned = owners("organ", (row[0] for row in table))
         for position, *values in sorted(table, key=lambda row: owned[row[0]][0]):
             _, key, sums.labels[key] = owned[position]
-            held = sums.rows.get(key, [None] * len(wanted))
-            sums.rows[key] = [plus(one, other) for one, other in zip(held, values, strict=True)]
-        sums.rows = {key: held + blank for key, held in sums.rows.items() if any(value is not None for value in held)}
+            held = sums.rows.get(key, [None] * len(values) + blank)
+            sums.rows[key] = [plus(one, other) for one, other in zip(held, values + blank, strict=True)]
     else:
-        keys: dict[Any, str] = {None: ""}
-        if asked.by == "car":  # a vehicle that may not be seen is left out
-            keys |= dict(Vehicle.objects.filter(pk__in=rows.values("vehicle")).values_list("pk", "plate"))
-        for key, *values in table:
-            if (asked.by == "kind" or key in keys) and any(value is not None for value in values):
-                sums.rows[keys.get(key, str(key))] = values + blank
-    dims = {"kind": asked.kind} if asked.kind else {}
-    for number, (permission, part) in enumerate(apart, len(wanted)):
-        query = MetricQuery(actor, permission, dims, asked.by, asked.start, asked.end, ranges)
-        _add(sums, number, parts.total(query, part))
+        sums.rows = {keys[key]: values + blank for key, *values in table}
+    for number, (permission, part) in enumerate(asking.apart, len(asking.wanted)):
+        _add(sums, number, asking.live(permission, part, by))
     return sums
 
 

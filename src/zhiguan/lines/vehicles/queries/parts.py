@@ -1,8 +1,8 @@
 """The additive parts of which figures of evaluation are made, live or as kept by month for a large fleet. SPEC L4.5, D10.
 
 A figure is one part, or one divided by another (:data:`FIGURES`). Each part is defined once, as a queryset, its day and
-its aggregate: the live figure, the kept months (``domain.months`` fills :class:`VehicleMonth`) and the comparison of
-thousands of vehicles all read this definition.
+its aggregate: the live figure, the kept months (``domain.months`` fills :class:`VehicleMonth` and :class:`UnitMonth`) and the
+comparison of thousands of vehicles all read this definition.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, F, Max, QuerySet, Sum
+from django.db.models import Count, F, QuerySet, Sum
 
 from zhiguan.kernel.metrics.declare import Group, MetricQuery, Value
 from zhiguan.kernel.metrics.service import breakdown, ratio, share
@@ -23,7 +23,7 @@ from zhiguan.kernel.orgs.service import root
 from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import Actor
 
-from ..models import CostEntry, DispatchOrder, Trip, VehicleDay, VehicleMonth
+from ..models import CostEntry, DispatchOrder, Trip, UnitMonth, VehicleDay, VehicleMonth
 from . import evaluation
 
 COLUMNS = {"kind": "vehicle__kind", "car": "vehicle__plate"}
@@ -146,23 +146,32 @@ def total(query: MetricQuery, name: str) -> Any:
 
 
 def _kept(query: MetricQuery, name: str) -> Any:
-    rows = query.on_days(query.narrow(VehicleMonth.objects.exclude(**{name: None})), "month")
-    rows, value = of_car(query, rows), Sum(name)
+    by_car = "car" in query.dims or query.group_by == "car"
+    rows = query.on_days(query.narrow((VehicleMonth if by_car else UnitMonth).objects.exclude(**{name: None})), "month")
+    if by_car:
+        rows = of_car(query, rows)
+    elif "kind" in query.dims:
+        rows = rows.filter(kind=query.dims["kind"])
+    value = Sum(name)
     if query.group_by == "month":
         found = rows.order_by("month").values_list("month").annotate(found=value)
         return [Group(f"{month:%Y-%m}", f"{month:%Y-%m}", number) for month, number in found]
     if query.group_by:
-        return breakdown(query, rows, value, columns=COLUMNS)
+        return breakdown(query, rows, value, columns=COLUMNS if by_car else {"kind": "kind"})
     return rows.aggregate(found=value)["found"] or 0
 
 
 def as_kept(part: Part, actor: Actor) -> bool:
     """Tell whether what is kept of the part is what the actor would count: of orders, for who sees the whole city."""
-    if not part.of_orders or actor.system:
-        return True
-    city = root()
-    return city is not None and any(
-        lo <= city.pos and city.pos_end <= hi for lo, hi in actor.scope("vehicles.order.view").ranges
+    return not part.of_orders or sees_city(actor)
+
+
+def sees_city(actor: Actor) -> bool:
+    """Tell whether the actor sees the orders of the whole city."""
+    city = None if actor.system else root()
+    return actor.system or (
+        city is not None
+        and any(lo <= city.pos and city.pos_end <= hi for lo, hi in actor.scope("vehicles.order.view").ranges)
     )
 
 
@@ -175,16 +184,21 @@ def whole_months(query: MetricQuery) -> bool:
 
 def large() -> bool:
     """Tell whether there are so many vehicle-days that figures are kept, by the database's own estimate."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT reltuples FROM pg_class WHERE oid = 'vehicles_vehicleday'::regclass")
-        return cursor.fetchone()[0] >= LARGE
+    return _of_large("true") is not None
 
 
 def kept_at() -> datetime | None:
     """Return when the kept months were last brought up to date; None where figures are live, of a small fleet."""
-    if _live.get() or not large():
-        return None
-    return VehicleMonth.objects.aggregate(at=Max("computed_at"))["at"]
+    return None if _live.get() else _of_large("(SELECT max(computed_at) FROM vehicles_unitmonth)")
+
+
+def _of_large(what: str) -> Any:
+    """Ask for it where the fleet is large; None elsewhere."""
+    asked = "FROM pg_class WHERE oid = 'vehicles_vehicleday'::regclass AND reltuples >= %s"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {what} {asked}", [LARGE])
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from zhiguan.kernel.metrics.declare import Metric
 from zhiguan.kit import registry
 from zhiguan.kit.pages.conformance import Visitor, html
 from zhiguan.kit.pages.guard import working
-from zhiguan.lines.vehicles.domain import costs, months
+from zhiguan.lines.vehicles.domain import costs, months, register
 from zhiguan.lines.vehicles.models import DispatchOrder, VehicleMonth
 from zhiguan.lines.vehicles.queries import comparison, parts
 from zhiguan.lines.vehicles.queries.comparison import Asked
@@ -103,12 +103,50 @@ def test_the_comparison_is_the_live_one(month, large, city, make_actor, world, b
                 assert {code: one.urls[code] for code in other.urls} == other.urls
 
 
-def test_only_the_first_rows_are_filled_in(month, large, city):
-    asked = Asked("car", month.start, month.end, "vehicles.mileage")
+def test_only_the_first_rows_are_read(month, large, city):
+    for by in comparison.BY:
+        asked = Asked(by, month.start, month.end, "vehicles.mileage")
+        with working(city):
+            cut, whole = comparison.compare(city, asked, 1), comparison.compare(city, asked)
+            with parts.live():
+                live = comparison.compare(city, asked, 1)
+        assert cut.total == len(whole.rows) == live.total > 1
+        assert cut.rows == whole.rows[:1] and len(live.rows) == 1
+
+
+def test_equal_figures_share_a_rank_and_those_without_come_last(month, large, city, world):
+    """The database ranks the vehicles of a large fleet; the page ranks those of a small one."""
+    plates = set()
+    for _ in range(3):
+        other = month.maker.in_service()
+        plates.add(other.plate)
+        vehicle_day(other, 1, 33, day=month.start)
+        trip(other, at(month.start, "09:00"), at(month.start, "10:00"), 33, day=month.start)
+    idle, unheard = month.maker.in_service(), month.maker.in_service()
+    vehicle_day(idle, 0, day=month.start)
+    costs.book(BOSS, vehicle=unheard, kind="toll", spent_on=month.start, amount_yuan=4, item="过路费")
+    months.keep_months(whole=True)
+    for sort in ("vehicles.mileage", "vehicles.km_cost", "vehicles.idle_days"):
+        asked = Asked("car", month.start, month.end, sort)
+        with working(city):
+            kept = [(row.key, row.rank) for row in comparison.compare(city, asked).rows]
+            with parts.live():
+                live = comparison.compare(city, asked).rows
+        assert kept == [(row.key, row.rank) for row in live]
+        if sort == "vehicles.mileage":
+            assert len({rank for key, rank in kept if key in plates}) == 1
+            assert (idle.plate, None) in kept and unheard.plate not in dict(kept)
+
+
+def test_a_vehicle_of_another_kind_is_counted_with_it(month, large, city):
+    asked = Asked("kind", month.start, month.end, "vehicles.mileage")
+    register.edit(BOSS, month.petrol, kind="law_enforcement", over_standard_note="调入时如此")
+    months.keep_months()
     with working(city):
-        cut, whole = comparison.compare(city, asked, 1), comparison.compare(city, asked)
-    assert [row.key for row in cut.rows] == [row.key for row in whole.rows]
-    assert cut.rows[0].values == whole.rows[0].values and len(cut.rows[1].values) == 1
+        kept = {row.key: row.values.get("vehicles.mileage") for row in comparison.compare(city, asked).rows}
+        with parts.live():
+            live = {row.key: row.values.get("vehicles.mileage") for row in comparison.compare(city, asked).rows}
+    assert kept == {key: plain(value) for key, value in live.items()} and kept["law_enforcement"]
 
 
 def test_what_changes_is_counted_with_the_next_run(month, large, city):
