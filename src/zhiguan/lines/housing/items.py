@@ -15,7 +15,7 @@ ALLOWANCE = ServiceItem(
     facts="approvals.housing_allowance",
     flow="flows/housing_allowance.bpmn",
     decisions={"route": "flows/housing_allowance_route.dmn"},
-    title='unit.name + "住房补贴核定（" + string(count(rows)) + "人次）"',
+    title='unit.name + "住房补贴核定" + (if count(rows) = 0 then "" else "（" + string(count(rows)) + "人次）")',
     document="housing.allowance_notice",
     life_events=("人员调入", "职务晋升", "住房保障"),
     icon="wallet",

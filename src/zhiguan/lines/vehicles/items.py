@@ -61,7 +61,8 @@ RENEWAL = ServiceItem(
     facts="approvals.vehicle_addition_renewal",
     flow="flows/vehicle_addition_renewal.bpmn",
     decisions={"route": "flows/vehicle_addition_renewal_route.dmn"},
-    title='unit.name + "公务用车" + (if mode = "addition" then "新增" else "更新") + string(count(rows)) + "辆"',
+    title='unit.name + "公务用车" + (if mode = "addition" then "新增" else if mode = "renewal" then "更新" else "新增更新") + '
+          '(if count(rows) = 0 then "" else string(count(rows)) + "辆")',
     document="vehicles.renewal_decision",
     life_events=("车辆配备", "车辆到期更新"),
     icon="car",
