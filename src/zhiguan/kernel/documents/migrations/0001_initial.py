@@ -59,6 +59,10 @@ class Migration(migrations.Migration):
                 'verbose_name': '电子印章',
                 'verbose_name_plural': '电子印章',
                 'ordering': ['unit_id', '-valid_from', '-id'],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('unit', 'purpose'), name='documents_seal_active'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['active', 'retired']), _negated=True), models.Q(('activated_by__isnull', False), models.Q(('activated_by', models.F('uploaded_by')), _negated=True)), _connector='OR'), name='documents_seal_two_people'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -110,58 +114,21 @@ class Migration(migrations.Migration):
                 'verbose_name': '签发文书',
                 'verbose_name_plural': '签发文书',
                 'ordering': ['-issued_at', '-id'],
+                'indexes': [
+                    models.Index(fields=['-issued_at', '-id'], name='documents_document_recent'),
+                    models.Index(fields=['scope_pos', '-issued_at'], name='documents_document_scope'),
+                    models.Index(fields=['issuer_pos', '-issued_at'], name='documents_document_issuer'),
+                    models.Index(fields=['subject_type', 'subject_id'], name='documents_document_subject'),
+                    models.Index(fields=['digest'], name='documents_document_digest'),
+                    models.Index(condition=models.Q(('state', 'making')), fields=['id'], name='documents_document_making'),
+                    django.contrib.postgres.indexes.GinIndex(fields=['persons'], name='documents_document_persons'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('pattern', 'year', 'serial'), name='documents_document_serial'),
+                    models.UniqueConstraint(fields=('number',), name='documents_document_number'),
+                    models.UniqueConstraint(condition=models.Q(models.Q(('case', ''), _negated=True), ('state__in', ['making', 'valid'])), fields=('kind', 'case', 'subject_type', 'subject_id'), name='documents_document_case'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('digest', ''), ('state', 'making')), models.Q(('state', 'valid'), models.Q(('digest', ''), _negated=True)), ('state__in', ['revoked', 'superseded']), _connector='OR'), name='documents_document_made'),
+                ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='seal',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('unit', 'purpose'), name='documents_seal_active'),
-        ),
-        migrations.AddConstraint(
-            model_name='seal',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['active', 'retired']), _negated=True), models.Q(('activated_by__isnull', False), models.Q(('activated_by', models.F('uploaded_by')), _negated=True)), _connector='OR'), name='documents_seal_two_people'),
-        ),
-        migrations.AddIndex(
-            model_name='outcomedocument',
-            index=models.Index(fields=['-issued_at', '-id'], name='documents_document_recent'),
-        ),
-        migrations.AddIndex(
-            model_name='outcomedocument',
-            index=models.Index(fields=['scope_pos', '-issued_at'], name='documents_document_scope'),
-        ),
-        migrations.AddIndex(
-            model_name='outcomedocument',
-            index=models.Index(fields=['issuer_pos', '-issued_at'], name='documents_document_issuer'),
-        ),
-        migrations.AddIndex(
-            model_name='outcomedocument',
-            index=models.Index(fields=['subject_type', 'subject_id'], name='documents_document_subject'),
-        ),
-        migrations.AddIndex(
-            model_name='outcomedocument',
-            index=models.Index(fields=['digest'], name='documents_document_digest'),
-        ),
-        migrations.AddIndex(
-            model_name='outcomedocument',
-            index=models.Index(condition=models.Q(('state', 'making')), fields=['id'], name='documents_document_making'),
-        ),
-        migrations.AddIndex(
-            model_name='outcomedocument',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['persons'], name='documents_document_persons'),
-        ),
-        migrations.AddConstraint(
-            model_name='outcomedocument',
-            constraint=models.UniqueConstraint(fields=('pattern', 'year', 'serial'), name='documents_document_serial'),
-        ),
-        migrations.AddConstraint(
-            model_name='outcomedocument',
-            constraint=models.UniqueConstraint(fields=('number',), name='documents_document_number'),
-        ),
-        migrations.AddConstraint(
-            model_name='outcomedocument',
-            constraint=models.UniqueConstraint(condition=models.Q(models.Q(('case', ''), _negated=True), ('state__in', ['making', 'valid'])), fields=('kind', 'case', 'subject_type', 'subject_id'), name='documents_document_case'),
-        ),
-        migrations.AddConstraint(
-            model_name='outcomedocument',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('digest', ''), ('state', 'making')), models.Q(('state', 'valid'), models.Q(('digest', ''), _negated=True)), ('state__in', ['revoked', 'superseded']), _connector='OR'), name='documents_document_made'),
         ),
     ]

@@ -122,6 +122,11 @@ class Migration(migrations.Migration):
                 'verbose_name': '流程定义',
                 'verbose_name_plural': '流程定义',
                 'ordering': ['item', '-number'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('item', 'number'), name='flow_definition_number'),
+                    models.CheckConstraint(condition=models.Q(('reviewer__isnull', True), ('author__isnull', True), models.Q(('reviewer', models.F('author')), _negated=True), _connector='OR'), name='flow_definition_two_people'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'published'), _negated=True), models.Q(('signature', ''), _negated=True), _connector='OR'), name='flow_definition_signed'),
+                ],
             },
         ),
         migrations.AddField(
@@ -145,6 +150,13 @@ class Migration(migrations.Migration):
                 'verbose_name': '授权代办',
                 'verbose_name_plural': '授权代办',
                 'ordering': ['-valid_from', '-id'],
+                'indexes': [
+                    models.Index(fields=['delegate', 'valid_to'], name='flow_delegation_delegate'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('valid_to__gte', models.F('valid_from'))), name='flow_delegation_dates'),
+                    models.CheckConstraint(condition=models.Q(('person', models.F('delegate')), _negated=True), name='flow_delegation_other'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -161,6 +173,9 @@ class Migration(migrations.Migration):
                 'verbose_name': '办件生效记录',
                 'verbose_name_plural': '办件生效记录',
                 'ordering': ['case', 'id'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('case', 'act'), name='flow_effect_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -175,6 +190,9 @@ class Migration(migrations.Migration):
                 'verbose_name': '流程值班',
                 'verbose_name_plural': '流程值班',
                 'ordering': ['on'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('group', 'on', 'person'), name='flow_duty_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -216,6 +234,14 @@ class Migration(migrations.Migration):
                 'verbose_name': '办理环节',
                 'verbose_name_plural': '办理环节',
                 'ordering': ['case', 'round'],
+                'indexes': [
+                    models.Index(condition=models.Q(('look_at__isnull', False)), fields=['look_at'], name='flow_step_look'),
+                    models.Index(fields=['node', '-opened_at'], name='flow_step_node'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('case', 'round'), name='flow_step_round'),
+                    models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('case', 'node'), name='flow_step_open_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -242,6 +268,11 @@ class Migration(migrations.Migration):
                 'verbose_name': '办理席位',
                 'verbose_name_plural': '办理席位',
                 'ordering': ['step', 'order', 'id'],
+                'indexes': [
+                    models.Index(condition=models.Q(('state__in', ('offered', 'working'))), fields=['person', '-id'], name='flow_seat_todo'),
+                    models.Index(condition=models.Q(('state', 'done')), fields=['person', '-closed_at'], name='flow_seat_done'),
+                    models.Index(condition=models.Q(('kind', 'copy')), fields=['person', '-id'], name='flow_seat_copy'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -259,6 +290,9 @@ class Migration(migrations.Migration):
                 'verbose_name': '补正通知',
                 'verbose_name_plural': '补正通知',
                 'ordering': ['case', 'id'],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('answered_at__isnull', True)), fields=('case',), name='flow_correction_open'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -275,6 +309,9 @@ class Migration(migrations.Migration):
                 'verbose_name': '时限预警',
                 'verbose_name_plural': '时限预警',
                 'ordering': ['-id'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('case', 'step', 'rung'), name='flow_card_once', nulls_distinct=False),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -293,19 +330,10 @@ class Migration(migrations.Migration):
                 'verbose_name': '申报版本',
                 'verbose_name_plural': '申报版本',
                 'ordering': ['case', 'number'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('case', 'number'), name='flow_submission_number'),
+                ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='definition',
-            constraint=models.UniqueConstraint(fields=('item', 'number'), name='flow_definition_number'),
-        ),
-        migrations.AddConstraint(
-            model_name='definition',
-            constraint=models.CheckConstraint(condition=models.Q(('reviewer__isnull', True), ('author__isnull', True), models.Q(('reviewer', models.F('author')), _negated=True), _connector='OR'), name='flow_definition_two_people'),
-        ),
-        migrations.AddConstraint(
-            model_name='definition',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'published'), _negated=True), models.Q(('signature', ''), _negated=True), _connector='OR'), name='flow_definition_signed'),
         ),
         migrations.AddIndex(
             model_name='case',
@@ -338,65 +366,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='case',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', False), ('state__in', ('granted', 'refused', 'withdrawn', 'terminated'))), models.Q(models.Q(('state__in', ('granted', 'refused', 'withdrawn', 'terminated')), _negated=True), ('ended_at__isnull', True)), _connector='OR'), name='flow_case_ended'),
-        ),
-        migrations.AddIndex(
-            model_name='delegation',
-            index=models.Index(fields=['delegate', 'valid_to'], name='flow_delegation_delegate'),
-        ),
-        migrations.AddConstraint(
-            model_name='delegation',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_to__gte', models.F('valid_from'))), name='flow_delegation_dates'),
-        ),
-        migrations.AddConstraint(
-            model_name='delegation',
-            constraint=models.CheckConstraint(condition=models.Q(('person', models.F('delegate')), _negated=True), name='flow_delegation_other'),
-        ),
-        migrations.AddConstraint(
-            model_name='effect',
-            constraint=models.UniqueConstraint(fields=('case', 'act'), name='flow_effect_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='duty',
-            constraint=models.UniqueConstraint(fields=('group', 'on', 'person'), name='flow_duty_once'),
-        ),
-        migrations.AddIndex(
-            model_name='step',
-            index=models.Index(condition=models.Q(('look_at__isnull', False)), fields=['look_at'], name='flow_step_look'),
-        ),
-        migrations.AddIndex(
-            model_name='step',
-            index=models.Index(fields=['node', '-opened_at'], name='flow_step_node'),
-        ),
-        migrations.AddConstraint(
-            model_name='step',
-            constraint=models.UniqueConstraint(fields=('case', 'round'), name='flow_step_round'),
-        ),
-        migrations.AddConstraint(
-            model_name='step',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('case', 'node'), name='flow_step_open_once'),
-        ),
-        migrations.AddIndex(
-            model_name='seat',
-            index=models.Index(condition=models.Q(('state__in', ('offered', 'working'))), fields=['person', '-id'], name='flow_seat_todo'),
-        ),
-        migrations.AddIndex(
-            model_name='seat',
-            index=models.Index(condition=models.Q(('state', 'done')), fields=['person', '-closed_at'], name='flow_seat_done'),
-        ),
-        migrations.AddIndex(
-            model_name='seat',
-            index=models.Index(condition=models.Q(('kind', 'copy')), fields=['person', '-id'], name='flow_seat_copy'),
-        ),
-        migrations.AddConstraint(
-            model_name='correction',
-            constraint=models.UniqueConstraint(condition=models.Q(('answered_at__isnull', True)), fields=('case',), name='flow_correction_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='card',
-            constraint=models.UniqueConstraint(fields=('case', 'step', 'rung'), name='flow_card_once', nulls_distinct=False),
-        ),
-        migrations.AddConstraint(
-            model_name='submission',
-            constraint=models.UniqueConstraint(fields=('case', 'number'), name='flow_submission_number'),
         ),
     ]

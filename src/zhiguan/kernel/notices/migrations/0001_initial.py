@@ -50,6 +50,14 @@ class Migration(migrations.Migration):
                 'verbose_name': '通知',
                 'verbose_name_plural': '通知',
                 'ordering': ['-at', '-id'],
+                'indexes': [
+                    models.Index(fields=['account', '-at', '-id'], name='notices_notice_inbox'),
+                    models.Index(condition=models.Q(('read_at__isnull', True)), fields=['account', 'kind'], name='notices_notice_unread'),
+                    models.Index(fields=['at'], name='notices_notice_age'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('dedupe_key', ''), _negated=True), fields=('account', 'dedupe_key'), name='notices_notice_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -73,6 +81,13 @@ class Migration(migrations.Migration):
                 'verbose_name': '通知发送',
                 'verbose_name_plural': '通知发送',
                 'ordering': ['-id'],
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'pending')), fields=['due_at'], name='notices_delivery_due'),
+                    models.Index(fields=['scope_pos', '-id'], name='notices_delivery_scope'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('notice', 'channel'), name='notices_delivery_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -87,38 +102,9 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': '通知偏好',
                 'verbose_name_plural': '通知偏好',
+                'constraints': [
+                    models.UniqueConstraint(fields=('account', 'kind', 'channel'), name='notices_preference_once'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(fields=['account', '-at', '-id'], name='notices_notice_inbox'),
-        ),
-        migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(condition=models.Q(('read_at__isnull', True)), fields=['account', 'kind'], name='notices_notice_unread'),
-        ),
-        migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(fields=['at'], name='notices_notice_age'),
-        ),
-        migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.UniqueConstraint(condition=models.Q(('dedupe_key', ''), _negated=True), fields=('account', 'dedupe_key'), name='notices_notice_once'),
-        ),
-        migrations.AddIndex(
-            model_name='noticedelivery',
-            index=models.Index(condition=models.Q(('state', 'pending')), fields=['due_at'], name='notices_delivery_due'),
-        ),
-        migrations.AddIndex(
-            model_name='noticedelivery',
-            index=models.Index(fields=['scope_pos', '-id'], name='notices_delivery_scope'),
-        ),
-        migrations.AddConstraint(
-            model_name='noticedelivery',
-            constraint=models.UniqueConstraint(fields=('notice', 'channel'), name='notices_delivery_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='preference',
-            constraint=models.UniqueConstraint(fields=('account', 'kind', 'channel'), name='notices_preference_once'),
         ),
     ]

@@ -82,6 +82,19 @@ class Migration(migrations.Migration):
                 'verbose_name': '机构',
                 'verbose_name_plural': '机构',
                 'ordering': ('sort', 'pos'),
+                'indexes': [
+                    models.Index(fields=['parent', 'sort'], name='orgs_unit_children'),
+                    models.Index(fields=['kind', 'level', 'sort'], name='orgs_unit_kind'),
+                    models.Index(fields=['district_code', 'kind'], name='orgs_unit_district'),
+                    models.Index(fields=['name'], name='orgs_unit_name', opclasses=['varchar_pattern_ops']),
+                    models.Index(fields=['pinyin'], name='orgs_unit_pinyin', opclasses=['varchar_pattern_ops']),
+                    models.Index(fields=['initials'], name='orgs_unit_initials', opclasses=['varchar_pattern_ops']),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('pos__lte', models.F('pos_end'))), name='orgs_unit_range'),
+                    models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_from__isnull', True), ('valid_to__gte', models.F('valid_from')), _connector='OR'), name='orgs_unit_dates'),
+                    models.UniqueConstraint(models.Q(('parent__isnull', True)), condition=models.Q(('parent__isnull', True)), name='orgs_unit_one_root'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -104,6 +117,11 @@ class Migration(migrations.Migration):
                 'verbose_name': '人员',
                 'verbose_name_plural': '人员',
                 'ordering': ('sort', 'id'),
+                'indexes': [
+                    models.Index(fields=['name'], name='orgs_person_name', opclasses=['varchar_pattern_ops']),
+                    models.Index(fields=['pinyin'], name='orgs_person_pinyin', opclasses=['varchar_pattern_ops']),
+                    models.Index(fields=['initials'], name='orgs_person_initials', opclasses=['varchar_pattern_ops']),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -122,6 +140,9 @@ class Migration(migrations.Migration):
                 'verbose_name': '人员编制',
                 'verbose_name_plural': '人员编制',
                 'ordering': ('unit', 'kind', 'valid_from'),
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gt', models.F('valid_from')), _connector='OR'), name='orgs_establishment_dates'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -143,6 +164,12 @@ class Migration(migrations.Migration):
                 'verbose_name': '任职',
                 'verbose_name_plural': '任职',
                 'ordering': ('person', 'valid_from'),
+                'indexes': [
+                    models.Index(fields=['person', 'valid_from'], name='orgs_appointment_person'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gt', models.F('valid_from')), _connector='OR'), name='orgs_appointment_dates'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -161,75 +188,13 @@ class Migration(migrations.Migration):
                 'verbose_name': '机构沿革',
                 'verbose_name_plural': '机构沿革',
                 'ordering': ('unit', 'valid_from'),
+                'indexes': [
+                    models.Index(fields=['pos', 'valid_from'], name='orgs_version_pos'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gt', models.F('valid_from')), _connector='OR'), name='orgs_version_dates'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='unit',
-            index=models.Index(fields=['parent', 'sort'], name='orgs_unit_children'),
-        ),
-        migrations.AddIndex(
-            model_name='unit',
-            index=models.Index(fields=['kind', 'level', 'sort'], name='orgs_unit_kind'),
-        ),
-        migrations.AddIndex(
-            model_name='unit',
-            index=models.Index(fields=['district_code', 'kind'], name='orgs_unit_district'),
-        ),
-        migrations.AddIndex(
-            model_name='unit',
-            index=models.Index(fields=['name'], name='orgs_unit_name', opclasses=['varchar_pattern_ops']),
-        ),
-        migrations.AddIndex(
-            model_name='unit',
-            index=models.Index(fields=['pinyin'], name='orgs_unit_pinyin', opclasses=['varchar_pattern_ops']),
-        ),
-        migrations.AddIndex(
-            model_name='unit',
-            index=models.Index(fields=['initials'], name='orgs_unit_initials', opclasses=['varchar_pattern_ops']),
-        ),
-        migrations.AddConstraint(
-            model_name='unit',
-            constraint=models.CheckConstraint(condition=models.Q(('pos__lte', models.F('pos_end'))), name='orgs_unit_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='unit',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_from__isnull', True), ('valid_to__gte', models.F('valid_from')), _connector='OR'), name='orgs_unit_dates'),
-        ),
-        migrations.AddConstraint(
-            model_name='unit',
-            constraint=models.UniqueConstraint(models.Q(('parent__isnull', True)), condition=models.Q(('parent__isnull', True)), name='orgs_unit_one_root'),
-        ),
-        migrations.AddIndex(
-            model_name='person',
-            index=models.Index(fields=['name'], name='orgs_person_name', opclasses=['varchar_pattern_ops']),
-        ),
-        migrations.AddIndex(
-            model_name='person',
-            index=models.Index(fields=['pinyin'], name='orgs_person_pinyin', opclasses=['varchar_pattern_ops']),
-        ),
-        migrations.AddIndex(
-            model_name='person',
-            index=models.Index(fields=['initials'], name='orgs_person_initials', opclasses=['varchar_pattern_ops']),
-        ),
-        migrations.AddConstraint(
-            model_name='establishment',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gt', models.F('valid_from')), _connector='OR'), name='orgs_establishment_dates'),
-        ),
-        migrations.AddIndex(
-            model_name='appointment',
-            index=models.Index(fields=['person', 'valid_from'], name='orgs_appointment_person'),
-        ),
-        migrations.AddConstraint(
-            model_name='appointment',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gt', models.F('valid_from')), _connector='OR'), name='orgs_appointment_dates'),
-        ),
-        migrations.AddIndex(
-            model_name='unitversion',
-            index=models.Index(fields=['pos', 'valid_from'], name='orgs_version_pos'),
-        ),
-        migrations.AddConstraint(
-            model_name='unitversion',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gt', models.F('valid_from')), _connector='OR'), name='orgs_version_dates'),
         ),
         *NO_OVERLAP,
         migrations.RunPython(load_ranks, migrations.RunPython.noop),

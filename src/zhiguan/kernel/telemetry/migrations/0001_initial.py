@@ -35,6 +35,12 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': '数据终端',
                 'verbose_name_plural': '数据终端',
+                'indexes': [
+                    models.Index(fields=['scope_pos', 'id'], name='telemetry_source_scope'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('protocol', 'number'), name='telemetry_source_number'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -79,6 +85,11 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': '下发指令',
                 'verbose_name_plural': '下发指令',
+                'indexes': [
+                    models.Index(fields=['source', '-created_at'], name='telemetry_command_source'),
+                    models.Index(condition=models.Q(('state', 'waiting')), fields=['id'], name='telemetry_command_waiting'),
+                    models.Index(condition=models.Q(('state', 'sent')), fields=['id'], name='telemetry_command_sent'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -100,25 +111,5 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': '终端连接',
                 'indexes': [models.Index(condition=models.Q(('disconnected_at', None)), fields=['gateway'], name='telemetry_session_open')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='source',
-            index=models.Index(fields=['scope_pos', 'id'], name='telemetry_source_scope'),
-        ),
-        migrations.AddConstraint(
-            model_name='source',
-            constraint=models.UniqueConstraint(fields=('protocol', 'number'), name='telemetry_source_number'),
-        ),
-        migrations.AddIndex(
-            model_name='command',
-            index=models.Index(fields=['source', '-created_at'], name='telemetry_command_source'),
-        ),
-        migrations.AddIndex(
-            model_name='command',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['id'], name='telemetry_command_waiting'),
-        ),
-        migrations.AddIndex(
-            model_name='command',
-            index=models.Index(condition=models.Q(('state', 'sent')), fields=['id'], name='telemetry_command_sent'),
         ),
     ]

@@ -67,6 +67,15 @@ class Migration(migrations.Migration):
                 'verbose_name': '痕迹记录',
                 'verbose_name_plural': '痕迹记录',
                 'ordering': ['-id'],
+                'indexes': [
+                    models.Index(fields=['at'], name='trace_entry_at'),
+                    models.Index(fields=['subject_type', 'subject_id', 'id'], name='trace_entry_subject'),
+                    models.Index(fields=['code', 'at'], name='trace_entry_code'),
+                    models.Index(fields=['account_id', 'at'], name='trace_entry_account'),
+                    models.Index(fields=['person_id', 'at'], name='trace_entry_person'),
+                    models.Index(fields=['scope_pos', 'at'], name='trace_entry_scope'),
+                    models.Index(condition=models.Q(('case', ''), _negated=True), fields=['case'], name='trace_entry_case'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -113,34 +122,6 @@ class Migration(migrations.Migration):
                 'verbose_name': '痕迹前后值',
                 'verbose_name_plural': '痕迹前后值',
             },
-        ),
-        migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(fields=['at'], name='trace_entry_at'),
-        ),
-        migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(fields=['subject_type', 'subject_id', 'id'], name='trace_entry_subject'),
-        ),
-        migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(fields=['code', 'at'], name='trace_entry_code'),
-        ),
-        migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(fields=['account_id', 'at'], name='trace_entry_account'),
-        ),
-        migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(fields=['person_id', 'at'], name='trace_entry_person'),
-        ),
-        migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(fields=['scope_pos', 'at'], name='trace_entry_scope'),
-        ),
-        migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(condition=models.Q(('case', ''), _negated=True), fields=['case'], name='trace_entry_case'),
         ),
         migrations.AddField(
             model_name='link',

@@ -91,6 +91,14 @@ class Migration(migrations.Migration):
                 'verbose_name': '资产处置',
                 'verbose_name_plural': '资产处置',
                 'ordering': ['-created_at', '-id'],
+                'indexes': [
+                    models.Index(fields=['scope_pos', '-created_at'], name='assets_disposal_scope'),
+                    models.Index(fields=['-created_at', '-id'], name='assets_disposal_recent'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('proceeds_yuan__isnull', True), ('proceeds_yuan__gte', 0), _connector='OR'), name='assets_disposal_proceeds'),
+                    models.UniqueConstraint(condition=models.Q(('case', ''), _negated=True), fields=('case',), name='assets_disposal_case'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -110,6 +118,10 @@ class Migration(migrations.Migration):
                 'verbose_name': '处置资产',
                 'verbose_name_plural': '处置资产',
                 'ordering': ['id'],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('open', True)), fields=('asset',), name='assets_disposal_item_one'),
+                    models.UniqueConstraint(fields=('disposal', 'asset'), name='assets_disposal_item_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -138,6 +150,10 @@ class Migration(migrations.Migration):
                 'verbose_name': '资产权属划转',
                 'verbose_name_plural': '资产权属划转',
                 'ordering': ['-changed_on', '-id'],
+                'indexes': [
+                    models.Index(fields=['scope_pos', '-changed_on'], name='assets_holder_scope'),
+                    models.Index(fields=['from_pos', '-changed_on'], name='assets_holder_from'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -167,56 +183,19 @@ class Migration(migrations.Migration):
                 'verbose_name': '产权登记',
                 'verbose_name_plural': '产权登记',
                 'ordering': ['-registered_on', '-id'],
+                'indexes': [
+                    models.Index(fields=['scope_pos', '-registered_on'], name='assets_title_scope'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state', 'valid')), fields=('unit',), name='assets_title_one'),
+                    models.CheckConstraint(condition=models.Q(('net_value__gte', 0), ('original_value__gte', 0)), name='assets_title_values'),
+                ],
             },
         ),
         migrations.AddField(
             model_name='asset',
             name='title',
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='assets', to='assets.titleregistration', verbose_name='产权登记'),
-        ),
-        migrations.AddIndex(
-            model_name='disposal',
-            index=models.Index(fields=['scope_pos', '-created_at'], name='assets_disposal_scope'),
-        ),
-        migrations.AddIndex(
-            model_name='disposal',
-            index=models.Index(fields=['-created_at', '-id'], name='assets_disposal_recent'),
-        ),
-        migrations.AddConstraint(
-            model_name='disposal',
-            constraint=models.CheckConstraint(condition=models.Q(('proceeds_yuan__isnull', True), ('proceeds_yuan__gte', 0), _connector='OR'), name='assets_disposal_proceeds'),
-        ),
-        migrations.AddConstraint(
-            model_name='disposal',
-            constraint=models.UniqueConstraint(condition=models.Q(('case', ''), _negated=True), fields=('case',), name='assets_disposal_case'),
-        ),
-        migrations.AddConstraint(
-            model_name='disposalitem',
-            constraint=models.UniqueConstraint(condition=models.Q(('open', True)), fields=('asset',), name='assets_disposal_item_one'),
-        ),
-        migrations.AddConstraint(
-            model_name='disposalitem',
-            constraint=models.UniqueConstraint(fields=('disposal', 'asset'), name='assets_disposal_item_once'),
-        ),
-        migrations.AddIndex(
-            model_name='holderchange',
-            index=models.Index(fields=['scope_pos', '-changed_on'], name='assets_holder_scope'),
-        ),
-        migrations.AddIndex(
-            model_name='holderchange',
-            index=models.Index(fields=['from_pos', '-changed_on'], name='assets_holder_from'),
-        ),
-        migrations.AddIndex(
-            model_name='titleregistration',
-            index=models.Index(fields=['scope_pos', '-registered_on'], name='assets_title_scope'),
-        ),
-        migrations.AddConstraint(
-            model_name='titleregistration',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'valid')), fields=('unit',), name='assets_title_one'),
-        ),
-        migrations.AddConstraint(
-            model_name='titleregistration',
-            constraint=models.CheckConstraint(condition=models.Q(('net_value__gte', 0), ('original_value__gte', 0)), name='assets_title_values'),
         ),
         migrations.AddIndex(
             model_name='asset',

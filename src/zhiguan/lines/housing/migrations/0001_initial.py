@@ -41,6 +41,10 @@ class Migration(migrations.Migration):
                 'verbose_name': '住房档案',
                 'verbose_name_plural': '住房档案',
                 'ordering': ['scope_pos', 'id'],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('area_m2__gte', 0), ('spouse_area_m2__gte', 0)), name='housing_record_areas'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('area_m2', 0), ('housing', 'none')), models.Q(('housing', 'none'), _negated=True), _connector='OR'), name='housing_record_none'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -92,34 +96,15 @@ class Migration(migrations.Migration):
                 'verbose_name': '住房补贴',
                 'verbose_name_plural': '住房补贴',
                 'ordering': ['-valid_from', '-id'],
+                'indexes': [
+                    models.Index(fields=['kind', 'state'], name='housing_allowance_kind'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state__in', ['approved', 'paying', 'suspended'])), fields=('person', 'kind'), name='housing_allowance_one'),
+                    models.UniqueConstraint(condition=models.Q(('case_no', ''), _negated=True), fields=('case_no', 'person', 'kind'), name='housing_allowance_case'),
+                    models.CheckConstraint(condition=models.Q(('amount_yuan__gt', 0)), name='housing_allowance_amount'),
+                    models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gte', models.F('valid_from')), _connector='OR'), name='housing_allowance_dates'),
+                ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='housingrecord',
-            constraint=models.CheckConstraint(condition=models.Q(('area_m2__gte', 0), ('spouse_area_m2__gte', 0)), name='housing_record_areas'),
-        ),
-        migrations.AddConstraint(
-            model_name='housingrecord',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('area_m2', 0), ('housing', 'none')), models.Q(('housing', 'none'), _negated=True), _connector='OR'), name='housing_record_none'),
-        ),
-        migrations.AddIndex(
-            model_name='allowancerecord',
-            index=models.Index(fields=['kind', 'state'], name='housing_allowance_kind'),
-        ),
-        migrations.AddConstraint(
-            model_name='allowancerecord',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['approved', 'paying', 'suspended'])), fields=('person', 'kind'), name='housing_allowance_one'),
-        ),
-        migrations.AddConstraint(
-            model_name='allowancerecord',
-            constraint=models.UniqueConstraint(condition=models.Q(('case_no', ''), _negated=True), fields=('case_no', 'person', 'kind'), name='housing_allowance_case'),
-        ),
-        migrations.AddConstraint(
-            model_name='allowancerecord',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_yuan__gt', 0)), name='housing_allowance_amount'),
-        ),
-        migrations.AddConstraint(
-            model_name='allowancerecord',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gte', models.F('valid_from')), _connector='OR'), name='housing_allowance_dates'),
         ),
     ]

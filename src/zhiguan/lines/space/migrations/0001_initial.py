@@ -45,6 +45,10 @@ class Migration(migrations.Migration):
                 'verbose_name': '楼宇',
                 'verbose_name_plural': '楼宇',
                 'ordering': ['code'],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('gross_area__gt', 0)), name='space_building_gross'),
+                    models.CheckConstraint(condition=models.Q(('usable_area__isnull', True), ('usable_area__lte', models.F('gross_area')), _connector='OR'), name='space_building_usable'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -77,6 +81,11 @@ class Migration(migrations.Migration):
                 'verbose_name': '核定规模',
                 'verbose_name_plural': '核定规模',
                 'ordering': ['scope_pos', '-valid_from'],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state', 'active'), ('valid_to__isnull', True)), fields=('unit',), name='space_size_one'),
+                    models.UniqueConstraint(condition=models.Q(('case_no', ''), _negated=True), fields=('case_no',), name='space_size_case'),
+                    models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gt', models.F('valid_from')), _connector='OR'), name='space_size_dates'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -109,6 +118,13 @@ class Migration(migrations.Migration):
                 'verbose_name': '维修项目',
                 'verbose_name_plural': '维修项目',
                 'ordering': ['-year', '-id'],
+                'indexes': [
+                    models.Index(fields=['year', 'state'], name='space_repair_year'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state__in', ['rejected', 'cancelled']), _negated=True), fields=('building', 'year', 'project'), name='space_repair_once'),
+                    models.CheckConstraint(condition=models.Q(('area_m2__gt', 0), ('estimate_yuan__gte', 0)), name='space_repair_amounts'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -135,6 +151,11 @@ class Migration(migrations.Migration):
                 'verbose_name': '房间',
                 'verbose_name_plural': '房间',
                 'ordering': ['building_id', 'storey', 'number'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('building', 'number'), name='space_room_number'),
+                    models.CheckConstraint(condition=models.Q(('usable_area__gt', 0)), name='space_room_area'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'allocated'), ('user__isnull', False)), models.Q(models.Q(('state', 'allocated'), _negated=True), ('user__isnull', True)), _connector='OR'), name='space_room_user'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -159,6 +180,10 @@ class Migration(migrations.Migration):
                 'verbose_name': '办公用房调配',
                 'verbose_name_plural': '办公用房调配',
                 'ordering': ['-valid_from', '-id'],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('room',), name='space_allocation_one'),
+                    models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gte', models.F('valid_from')), _connector='OR'), name='space_allocation_dates'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -181,66 +206,10 @@ class Migration(migrations.Migration):
                 'verbose_name': '房间使用人',
                 'verbose_name_plural': '房间使用人',
                 'ordering': ['-valid_from', '-id'],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('room', 'person'), name='space_user_once'),
+                    models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gte', models.F('valid_from')), _connector='OR'), name='space_user_dates'),
+                ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='building',
-            constraint=models.CheckConstraint(condition=models.Q(('gross_area__gt', 0)), name='space_building_gross'),
-        ),
-        migrations.AddConstraint(
-            model_name='building',
-            constraint=models.CheckConstraint(condition=models.Q(('usable_area__isnull', True), ('usable_area__lte', models.F('gross_area')), _connector='OR'), name='space_building_usable'),
-        ),
-        migrations.AddConstraint(
-            model_name='organsize',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'active'), ('valid_to__isnull', True)), fields=('unit',), name='space_size_one'),
-        ),
-        migrations.AddConstraint(
-            model_name='organsize',
-            constraint=models.UniqueConstraint(condition=models.Q(('case_no', ''), _negated=True), fields=('case_no',), name='space_size_case'),
-        ),
-        migrations.AddConstraint(
-            model_name='organsize',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gt', models.F('valid_from')), _connector='OR'), name='space_size_dates'),
-        ),
-        migrations.AddIndex(
-            model_name='repairplan',
-            index=models.Index(fields=['year', 'state'], name='space_repair_year'),
-        ),
-        migrations.AddConstraint(
-            model_name='repairplan',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['rejected', 'cancelled']), _negated=True), fields=('building', 'year', 'project'), name='space_repair_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='repairplan',
-            constraint=models.CheckConstraint(condition=models.Q(('area_m2__gt', 0), ('estimate_yuan__gte', 0)), name='space_repair_amounts'),
-        ),
-        migrations.AddConstraint(
-            model_name='room',
-            constraint=models.UniqueConstraint(fields=('building', 'number'), name='space_room_number'),
-        ),
-        migrations.AddConstraint(
-            model_name='room',
-            constraint=models.CheckConstraint(condition=models.Q(('usable_area__gt', 0)), name='space_room_area'),
-        ),
-        migrations.AddConstraint(
-            model_name='room',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'allocated'), ('user__isnull', False)), models.Q(models.Q(('state', 'allocated'), _negated=True), ('user__isnull', True)), _connector='OR'), name='space_room_user'),
-        ),
-        migrations.AddConstraint(
-            model_name='allocation',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('room',), name='space_allocation_one'),
-        ),
-        migrations.AddConstraint(
-            model_name='allocation',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gte', models.F('valid_from')), _connector='OR'), name='space_allocation_dates'),
-        ),
-        migrations.AddConstraint(
-            model_name='roomuser',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('room', 'person'), name='space_user_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='roomuser',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gte', models.F('valid_from')), _connector='OR'), name='space_user_dates'),
         ),
     ]

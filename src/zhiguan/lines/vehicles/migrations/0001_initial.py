@@ -101,6 +101,9 @@ class Migration(migrations.Migration):
                 'verbose_name': '停放地点',
                 'verbose_name_plural': '停放地点',
                 'ordering': ['scope_pos', 'name'],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('lat__gte', -90), ('lat__lte', 90), ('lon__gte', -180), ('lon__lte', 180)), name='vehicles_place_on_earth'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -131,6 +134,14 @@ class Migration(migrations.Migration):
                 'verbose_name': '公务用车',
                 'verbose_name_plural': '公务用车',
                 'ordering': ['plate'],
+                'indexes': [
+                    models.Index(fields=['scope_pos', 'state'], name='vehicles_vehicle_scope'),
+                    models.Index(fields=['-created_at', '-id'], name='vehicles_vehicle_recent'),
+                    models.Index(fields=['plate'], name='vehicles_vehicle_plate', opclasses=['varchar_pattern_ops']),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('price_yuan__gte', 0)), name='vehicles_vehicle_price'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -157,6 +168,11 @@ class Migration(migrations.Migration):
                 'verbose_name': '行程',
                 'verbose_name_plural': '行程',
                 'ordering': ['-start_at', '-id'],
+                'indexes': [
+                    models.Index(fields=['vehicle', 'day'], name='vehicles_trip_day'),
+                    models.Index(fields=['scope_pos', '-start_at'], name='vehicles_trip_scope'),
+                    models.Index(fields=['-start_at', '-id'], name='vehicles_trip_recent'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -180,6 +196,9 @@ class Migration(migrations.Migration):
                 'verbose_name': '定位终端',
                 'verbose_name_plural': '定位终端',
                 'ordering': ['number'],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('vehicle',), name='vehicles_terminal_one'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -201,6 +220,9 @@ class Migration(migrations.Migration):
                 'verbose_name': '停留',
                 'verbose_name_plural': '停留',
                 'ordering': ['-start_at', '-id'],
+                'indexes': [
+                    models.Index(fields=['vehicle', 'day'], name='vehicles_stop_day'),
+                ],
             },
         ),
         migrations.AddField(
@@ -229,6 +251,12 @@ class Migration(migrations.Migration):
                 'verbose_name': '车日',
                 'verbose_name_plural': '车日',
                 'ordering': ['-day'],
+                'indexes': [
+                    models.Index(fields=['day', 'scope_pos'], name='vehicles_day_scope'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('vehicle', 'day'), name='vehicles_day_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -251,47 +279,11 @@ class Migration(migrations.Migration):
                 'verbose_name': '车辆编制',
                 'verbose_name_plural': '车辆编制',
                 'ordering': ['scope_pos', 'kind'],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state', 'active'), ('valid_to__isnull', True)), fields=('unit', 'kind'), name='vehicles_quota_one'),
+                    models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gt', models.F('valid_from')), _connector='OR'), name='vehicles_quota_dates'),
+                ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='parkingplace',
-            constraint=models.CheckConstraint(condition=models.Q(('lat__gte', -90), ('lat__lte', 90), ('lon__gte', -180), ('lon__lte', 180)), name='vehicles_place_on_earth'),
-        ),
-        migrations.AddIndex(
-            model_name='vehicle',
-            index=models.Index(fields=['scope_pos', 'state'], name='vehicles_vehicle_scope'),
-        ),
-        migrations.AddIndex(
-            model_name='vehicle',
-            index=models.Index(fields=['-created_at', '-id'], name='vehicles_vehicle_recent'),
-        ),
-        migrations.AddIndex(
-            model_name='vehicle',
-            index=models.Index(fields=['plate'], name='vehicles_vehicle_plate', opclasses=['varchar_pattern_ops']),
-        ),
-        migrations.AddConstraint(
-            model_name='vehicle',
-            constraint=models.CheckConstraint(condition=models.Q(('price_yuan__gte', 0)), name='vehicles_vehicle_price'),
-        ),
-        migrations.AddIndex(
-            model_name='trip',
-            index=models.Index(fields=['vehicle', 'day'], name='vehicles_trip_day'),
-        ),
-        migrations.AddIndex(
-            model_name='trip',
-            index=models.Index(fields=['scope_pos', '-start_at'], name='vehicles_trip_scope'),
-        ),
-        migrations.AddIndex(
-            model_name='trip',
-            index=models.Index(fields=['-start_at', '-id'], name='vehicles_trip_recent'),
-        ),
-        migrations.AddConstraint(
-            model_name='terminal',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('vehicle',), name='vehicles_terminal_one'),
-        ),
-        migrations.AddIndex(
-            model_name='stop',
-            index=models.Index(fields=['vehicle', 'day'], name='vehicles_stop_day'),
         ),
         migrations.AddIndex(
             model_name='dispatchorder',
@@ -336,21 +328,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='dispatchorder',
             constraint=django.contrib.postgres.constraints.ExclusionConstraint(expressions=[('driver_busy', '&&')], name='vehicles_order_driver_once'),
-        ),
-        migrations.AddIndex(
-            model_name='vehicleday',
-            index=models.Index(fields=['day', 'scope_pos'], name='vehicles_day_scope'),
-        ),
-        migrations.AddConstraint(
-            model_name='vehicleday',
-            constraint=models.UniqueConstraint(fields=('vehicle', 'day'), name='vehicles_day_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='vehiclequota',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'active'), ('valid_to__isnull', True)), fields=('unit', 'kind'), name='vehicles_quota_one'),
-        ),
-        migrations.AddConstraint(
-            model_name='vehiclequota',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gt', models.F('valid_from')), _connector='OR'), name='vehicles_quota_dates'),
         ),
     ]

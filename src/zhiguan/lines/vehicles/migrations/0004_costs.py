@@ -52,6 +52,9 @@ class Migration(migrations.Migration):
                 'verbose_name': '加油充电卡',
                 'verbose_name_plural': '加油充电卡',
                 'ordering': ['number'],
+                'indexes': [
+                    models.Index(fields=['vehicle', 'state'], name='vehicles_card_vehicle'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -80,6 +83,14 @@ class Migration(migrations.Migration):
                 'verbose_name': '加油充电记录',
                 'verbose_name_plural': '加油充电记录',
                 'ordering': ['-at', '-id'],
+                'indexes': [
+                    models.Index(fields=['vehicle', '-at'], name='vehicles_energy_vehicle'),
+                    models.Index(fields=['scope_pos', '-at'], name='vehicles_energy_scope'),
+                    models.Index(fields=['-at', '-id'], name='vehicles_energy_recent'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('amount_yuan__gte', 0), ('quantity__gt', 0)), name='vehicles_energy_amounts'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -112,6 +123,15 @@ class Migration(migrations.Migration):
                 'verbose_name': '车辆费用',
                 'verbose_name_plural': '车辆费用',
                 'ordering': ['-spent_on', '-id'],
+                'indexes': [
+                    models.Index(fields=['vehicle', '-spent_on'], name='vehicles_cost_vehicle'),
+                    models.Index(fields=['scope_pos', '-spent_on'], name='vehicles_cost_scope'),
+                    models.Index(fields=['-spent_on', '-id'], name='vehicles_cost_recent'),
+                    models.Index(fields=['origin_type', 'origin_id'], name='vehicles_cost_origin'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('amount_yuan__gte', 0)), name='vehicles_cost_amount'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -140,45 +160,5 @@ class Migration(migrations.Migration):
                 'ordering': ['-created_at', '-id'],
                 'indexes': [models.Index(fields=['state', 'scope_pos'], name='vehicles_doubt_state')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='energycard',
-            index=models.Index(fields=['vehicle', 'state'], name='vehicles_card_vehicle'),
-        ),
-        migrations.AddIndex(
-            model_name='energyrecord',
-            index=models.Index(fields=['vehicle', '-at'], name='vehicles_energy_vehicle'),
-        ),
-        migrations.AddIndex(
-            model_name='energyrecord',
-            index=models.Index(fields=['scope_pos', '-at'], name='vehicles_energy_scope'),
-        ),
-        migrations.AddIndex(
-            model_name='energyrecord',
-            index=models.Index(fields=['-at', '-id'], name='vehicles_energy_recent'),
-        ),
-        migrations.AddConstraint(
-            model_name='energyrecord',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_yuan__gte', 0), ('quantity__gt', 0)), name='vehicles_energy_amounts'),
-        ),
-        migrations.AddIndex(
-            model_name='costentry',
-            index=models.Index(fields=['vehicle', '-spent_on'], name='vehicles_cost_vehicle'),
-        ),
-        migrations.AddIndex(
-            model_name='costentry',
-            index=models.Index(fields=['scope_pos', '-spent_on'], name='vehicles_cost_scope'),
-        ),
-        migrations.AddIndex(
-            model_name='costentry',
-            index=models.Index(fields=['-spent_on', '-id'], name='vehicles_cost_recent'),
-        ),
-        migrations.AddIndex(
-            model_name='costentry',
-            index=models.Index(fields=['origin_type', 'origin_id'], name='vehicles_cost_origin'),
-        ),
-        migrations.AddConstraint(
-            model_name='costentry',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_yuan__gte', 0)), name='vehicles_cost_amount'),
         ),
     ]

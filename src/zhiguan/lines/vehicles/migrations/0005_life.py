@@ -122,6 +122,13 @@ class Migration(migrations.Migration):
                 'verbose_name': '保险单',
                 'verbose_name_plural': '保险单',
                 'ordering': ['-valid_to', '-id'],
+                'indexes': [
+                    models.Index(fields=['vehicle', 'kind', '-valid_to'], name='vehicles_policy_vehicle'),
+                    models.Index(fields=['scope_pos', '-valid_to'], name='vehicles_policy_scope'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('premium_yuan__gte', 0), ('valid_to__gt', models.F('valid_from'))), name='vehicles_policy_sound'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -185,6 +192,13 @@ class Migration(migrations.Migration):
                 'verbose_name': '配备更新计划',
                 'verbose_name_plural': '配备更新计划',
                 'ordering': ['-created_at', '-id'],
+                'indexes': [
+                    models.Index(fields=['scope_pos', '-created_at'], name='vehicles_plan_scope'),
+                    models.Index(fields=['-created_at', '-id'], name='vehicles_plan_recent'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('budget_yuan__gte', 0)), name='vehicles_plan_budget'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -216,6 +230,14 @@ class Migration(migrations.Migration):
                 'verbose_name': '交通违法',
                 'verbose_name_plural': '交通违法',
                 'ordering': ['-at', '-id'],
+                'indexes': [
+                    models.Index(fields=['vehicle', '-at'], name='vehicles_violation_vehicle'),
+                    models.Index(fields=['scope_pos', '-at'], name='vehicles_violation_scope'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('vehicle', 'at', 'behaviour'), name='vehicles_violation_once'),
+                    models.CheckConstraint(condition=models.Q(('fine_yuan__gte', 0), ('points__lte', 12)), name='vehicles_violation_sound'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -246,6 +268,10 @@ class Migration(migrations.Migration):
                 'verbose_name': '维修保养单',
                 'verbose_name_plural': '维修保养单',
                 'ordering': ['-planned_on', '-id'],
+                'indexes': [
+                    models.Index(fields=['vehicle', '-planned_on'], name='vehicles_upkeep_vehicle'),
+                    models.Index(fields=['scope_pos', '-planned_on'], name='vehicles_upkeep_scope'),
+                ],
             },
         ),
         migrations.AddField(
@@ -355,54 +381,6 @@ class Migration(migrations.Migration):
                 'ordering': ['-inspected_on', '-id'],
                 'indexes': [models.Index(fields=['vehicle', '-inspected_on'], name='vehicles_inspection_vehicle')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='insurancepolicy',
-            index=models.Index(fields=['vehicle', 'kind', '-valid_to'], name='vehicles_policy_vehicle'),
-        ),
-        migrations.AddIndex(
-            model_name='insurancepolicy',
-            index=models.Index(fields=['scope_pos', '-valid_to'], name='vehicles_policy_scope'),
-        ),
-        migrations.AddConstraint(
-            model_name='insurancepolicy',
-            constraint=models.CheckConstraint(condition=models.Q(('premium_yuan__gte', 0), ('valid_to__gt', models.F('valid_from'))), name='vehicles_policy_sound'),
-        ),
-        migrations.AddIndex(
-            model_name='purchaseplan',
-            index=models.Index(fields=['scope_pos', '-created_at'], name='vehicles_plan_scope'),
-        ),
-        migrations.AddIndex(
-            model_name='purchaseplan',
-            index=models.Index(fields=['-created_at', '-id'], name='vehicles_plan_recent'),
-        ),
-        migrations.AddConstraint(
-            model_name='purchaseplan',
-            constraint=models.CheckConstraint(condition=models.Q(('budget_yuan__gte', 0)), name='vehicles_plan_budget'),
-        ),
-        migrations.AddIndex(
-            model_name='trafficviolation',
-            index=models.Index(fields=['vehicle', '-at'], name='vehicles_violation_vehicle'),
-        ),
-        migrations.AddIndex(
-            model_name='trafficviolation',
-            index=models.Index(fields=['scope_pos', '-at'], name='vehicles_violation_scope'),
-        ),
-        migrations.AddConstraint(
-            model_name='trafficviolation',
-            constraint=models.UniqueConstraint(fields=('vehicle', 'at', 'behaviour'), name='vehicles_violation_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='trafficviolation',
-            constraint=models.CheckConstraint(condition=models.Q(('fine_yuan__gte', 0), ('points__lte', 12)), name='vehicles_violation_sound'),
-        ),
-        migrations.AddIndex(
-            model_name='upkeeporder',
-            index=models.Index(fields=['vehicle', '-planned_on'], name='vehicles_upkeep_vehicle'),
-        ),
-        migrations.AddIndex(
-            model_name='upkeeporder',
-            index=models.Index(fields=['scope_pos', '-planned_on'], name='vehicles_upkeep_scope'),
         ),
         migrations.AddIndex(
             model_name='accident',

@@ -267,6 +267,9 @@ class Migration(migrations.Migration):
                 'verbose_name': '出车前车况检查',
                 'verbose_name_plural': '出车前车况检查',
                 'ordering': ['at', 'id'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('order', 'key'), name='vehicles_check_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -286,6 +289,10 @@ class Migration(migrations.Migration):
                 'verbose_name': '随车费用',
                 'verbose_name_plural': '随车费用',
                 'ordering': ['at', 'id'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('order', 'key'), name='vehicles_expense_once'),
+                    models.CheckConstraint(condition=models.Q(('amount_yuan__gt', 0)), name='vehicles_expense_positive'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -311,6 +318,9 @@ class Migration(migrations.Migration):
                 'verbose_name': '行车问题与投诉',
                 'verbose_name_plural': '行车问题与投诉',
                 'ordering': ['-created_at', '-id'],
+                'indexes': [
+                    models.Index(fields=['scope_pos', '-created_at'], name='vehicles_issue_scope'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -331,6 +341,9 @@ class Migration(migrations.Migration):
                 'verbose_name': '途中节点',
                 'verbose_name_plural': '途中节点',
                 'ordering': ['at', 'id'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('order', 'key'), name='vehicles_mark_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -433,26 +446,6 @@ class Migration(migrations.Migration):
             model_name='settlementline',
             name='settlement',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='vehicles.settlement', verbose_name='结算单'),
-        ),
-        migrations.AddConstraint(
-            model_name='handovercheck',
-            constraint=models.UniqueConstraint(fields=('order', 'key'), name='vehicles_check_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='orderexpense',
-            constraint=models.UniqueConstraint(fields=('order', 'key'), name='vehicles_expense_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='orderexpense',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_yuan__gt', 0)), name='vehicles_expense_positive'),
-        ),
-        migrations.AddIndex(
-            model_name='orderissue',
-            index=models.Index(fields=['scope_pos', '-created_at'], name='vehicles_issue_scope'),
-        ),
-        migrations.AddConstraint(
-            model_name='ordermark',
-            constraint=models.UniqueConstraint(fields=('order', 'key'), name='vehicles_mark_once'),
         ),
         migrations.AddConstraint(
             model_name='poolmember',

@@ -43,6 +43,9 @@ class Migration(migrations.Migration):
                 'verbose_name': '终端区域',
                 'verbose_name_plural': '终端区域',
                 'ordering': ['scope_pos', 'name'],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('end_at__isnull', True), ('start_at__isnull', True)), models.Q(('end_at__gt', models.F('start_at')), ('start_at__isnull', False)), _connector='OR'), name='vehicles_terminalarea_period'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -62,6 +65,9 @@ class Migration(migrations.Migration):
                 'verbose_name': '终端所载区域',
                 'verbose_name_plural': '终端所载区域',
                 'ordering': ['area', 'terminal'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('area', 'terminal'), name='vehicles_carried_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -109,6 +115,10 @@ class Migration(migrations.Migration):
                 'verbose_name': '终端影像',
                 'verbose_name_plural': '终端影像',
                 'ordering': ['-at', '-id'],
+                'indexes': [
+                    models.Index(fields=['vehicle', '-at'], name='vehicles_media_vehicle'),
+                    models.Index(fields=['terminal', '-at'], name='vehicles_media_terminal'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -137,21 +147,5 @@ class Migration(migrations.Migration):
                 'ordering': ['-at', '-id'],
                 'indexes': [models.Index(fields=['vehicle', '-at'], name='vehicles_signin_vehicle'), models.Index(fields=['terminal', '-at'], name='vehicles_signin_terminal'), models.Index(fields=['scope_pos', '-at'], name='vehicles_signin_scope')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='terminalarea',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('end_at__isnull', True), ('start_at__isnull', True)), models.Q(('end_at__gt', models.F('start_at')), ('start_at__isnull', False)), _connector='OR'), name='vehicles_terminalarea_period'),
-        ),
-        migrations.AddConstraint(
-            model_name='areacarried',
-            constraint=models.UniqueConstraint(fields=('area', 'terminal'), name='vehicles_carried_once'),
-        ),
-        migrations.AddIndex(
-            model_name='terminalmedia',
-            index=models.Index(fields=['vehicle', '-at'], name='vehicles_media_vehicle'),
-        ),
-        migrations.AddIndex(
-            model_name='terminalmedia',
-            index=models.Index(fields=['terminal', '-at'], name='vehicles_media_terminal'),
         ),
     ]
