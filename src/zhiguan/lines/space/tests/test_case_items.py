@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from zhiguan.functions.governance import workbooks
@@ -20,6 +21,7 @@ from zhiguan.kernel.ledger import service as ledger
 from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import system
 from zhiguan.kit.errors import Conflict, Denied, Invalid
+from zhiguan.kit.pages.conformance import Visitor, html
 from zhiguan.lines.space import rules
 from zhiguan.lines.space.domain import register, repairs, sizes
 from zhiguan.lines.space.domain.size import Need
@@ -81,6 +83,18 @@ def test_what_the_review_fills_in_is_never_the_applicants(office, make_building,
         office.acts("经办人", service.save, size, values={"approved": "1.00"})
     with pytest.raises(Denied, match="不能修改“核定面积”"):
         office.applies(SIZE, reason="调整", approved="1.00")
+
+
+def test_what_is_wrong_with_the_review_stands_beside_its_field_and_is_listed_with_its_row(office, make_building):
+    case = office.applies(REPAIRS, "application", "scheme", reason="老化", rows=[project(make_building())])
+    case = office.goes(office.submits(case), "单位领导", "受理")
+    visitor = Visitor(office.actor("审查"))
+    sent = {"outcome": "agree", "opinion": "核减", "edit_rows_1_approved": "很多"}
+    answer = visitor.post(reverse("governance.case.decide", args=[case.pk]), sent)
+    text = html(answer)
+    field = text[text.index('name="edit_rows_1_approved"') :][:600]
+    assert answer.status_code == 422 and "核定投资须为数字。" in field and "第 1 行" not in field
+    assert "维修项目第 1 行：核定投资须为数字。" in text
 
 
 def test_a_repair_soon_after_the_last_one_is_looked_at(office, make_building):

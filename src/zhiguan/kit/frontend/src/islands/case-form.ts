@@ -158,7 +158,8 @@ export function mount(root: HTMLElement, config: Config): void {
   window.addEventListener('beforeunload', (event) => {
     if (dirty) event.preventDefault()
   })
-  form.querySelector<HTMLElement>('.is-invalid, .zg-field-error')?.scrollIntoView({ block: 'center' })
+  // Where the faults are listed above the form the page stays there.
+  if (!document.querySelector('.zg-faults')) form.querySelector<HTMLElement>('.is-invalid, .zg-field-error')?.scrollIntoView({ block: 'center' })
 }
 
 function fill(form: HTMLFormElement, values: Row): void {
