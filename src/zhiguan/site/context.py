@@ -54,7 +54,7 @@ def zg(request: HttpRequest) -> dict[str, Any]:
             if actor is None
             else {"name": actor.name, "unit_name": actor.unit_name, "roles": [name for _, name in actor.roles]},
             # Made when they are drawn: parts of a page have neither.
-            "menu": SimpleLazyObject(lambda: menu(actor, request.path, getattr(request, "zg_page", None))),
+            "menu": SimpleLazyObject(lambda: menu(actor, request.path, getattr(request, "zg_way", ()))),
             "todo_count": SimpleLazyObject(lambda: todo_count(actor)) if actor is not None else 0,
             "notice_count": SimpleLazyObject(lambda: unread_count(actor)) if actor is not None else 0,
             "crumbs": getattr(request, "zg_crumbs", []),

@@ -212,7 +212,8 @@ class DetailPage(Page):
     """详情. URL name: code + ``.detail``; each act's: code + ``.`` + the act's code. ``path`` holds ``<int:pk>``.
 
     ``badge`` is drawn beside the heading, ``subtitle(obj)`` under it. ``version(obj)`` is what an act's form is checked
-    against (default: ``obj.version``).
+    against (default: ``obj.version``). ``home(obj, actor)`` is the URL name of the list a row is shown under, where that
+    depends on who looks.
     """
 
     rows: Rows
@@ -225,6 +226,7 @@ class DetailPage(Page):
     badge: Column | None = None
     subtitle: Callable[[Any], str] | None = None
     version: Callable[[Any], Any] | None = None
+    home: Callable[[Any, Actor], str] | None = None
 
     suffix = ".detail"
 

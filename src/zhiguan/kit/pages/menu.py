@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -14,7 +14,7 @@ from zhiguan.kit import registry
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.manifest import Line, MenuGroup
 
-from .declare import ListPage, Page
+from .declare import DetailPage, ListPage, Page
 from .links import targets
 
 
@@ -62,9 +62,9 @@ def address(url_name: str) -> str:
     return reverse(url_name)
 
 
-def menu(actor: Actor | None, path: str = "", page: Page | None = None) -> list[Group]:
-    """Return the menu as the actor sees it; active is the entry of the page one is on or of the nearest above it, without
-    one the entry whose address ``path`` continues."""
+def menu(actor: Actor | None, path: str = "", way: Iterable[Page] = ()) -> list[Group]:
+    """Return the menu as the actor sees it; active is the entry of the page one is on or of the nearest above it (``way``),
+    without one the entry whose address ``path`` continues."""
     if actor is None:
         return []
     from zhiguan.kit.desk import waiting
@@ -86,7 +86,7 @@ def menu(actor: Actor | None, path: str = "", page: Page | None = None) -> list[
         if path.startswith(entry.url) and (best is None or len(entry.url) > len(best.url)):
             best = entry
     shown = {entry.code: entry for group in found.values() for entry in group.items}
-    best = next((shown[above.code] for above in upwards(page) if above.code in shown), best)
+    best = next((shown[above.code] for above in way if above.menu is not None and above.code in shown), best)
     if best is not None:
         best.active = True
     for group in found.values():
@@ -117,13 +117,14 @@ def upwards(page: Page | None) -> Iterator[Page]:
 
 
 def place(request: HttpRequest, page: Page, actor: Actor, *steps: tuple[str, str], row: Any = None) -> None:
-    """Note on the request where it is: ``zg_page``, and ``zg_crumbs`` for the frame.
+    """Note on the request where it is: ``zg_page``, ``zg_way`` up from it, and ``zg_crumbs`` for the frame.
 
     The way leads over the menu group and the pages above; ``steps`` (title, address) are its end, by default the
     page's own title.
     """
     crumbs: list[Crumb] = []
-    way = list(upwards(page))
+    home = page.home(row, actor) if row is not None and isinstance(page, DetailPage) and page.home is not None else ""
+    way = [page, *upwards(targets()[home].page)] if home else list(upwards(page))
     for above in way[1:]:
         if "<" not in above.path and above.allows(actor):
             crumbs.insert(0, Crumb(above.menu_title, reverse(above.url_name)))
@@ -134,5 +135,5 @@ def place(request: HttpRequest, page: Page, actor: Actor, *steps: tuple[str, str
         crumbs.insert(0, Crumb(group.name))
     for title, url in steps or ((page.title_for(row), ""),):
         crumbs.append(Crumb(title, url))
-    request.zg_page = page  # type: ignore[attr-defined]
+    request.zg_page, request.zg_way = page, way  # type: ignore[attr-defined]
     request.zg_crumbs = crumbs  # type: ignore[attr-defined]

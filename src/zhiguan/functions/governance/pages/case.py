@@ -336,6 +336,13 @@ ACTS = (
                when=lambda case: case.state in OPEN, icon="ban"),
 )  # fmt: skip
 
+def home(case: Any, actor: Actor) -> str:
+    """The list a case is looked at from: one's applications, what waits for one, or all."""
+    if actor.person_id is not None and actor.person_id == case.applicant_id:
+        return "governance.application"
+    return "governance.todo" if case.my_state in flow.TODO and case.state == "running" else "governance.case"
+
+
 CASE = DetailPage(
     code="governance.case",
     path="governance/case/<int:pk>/",
@@ -354,6 +361,7 @@ CASE = DetailPage(
     ),
     actions=ACTS,
     history=history,
+    home=home,
     print=True,
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -405,16 +406,19 @@ def test_why_a_case_was_sent_back_or_suspended_is_said_where_one_goes_on(office,
     assert "专家评审：等专家意见" in html(visitor.get(reverse("governance.case.detail", args=[case.pk])))
 
 
-def test_the_menu_marks_ones_applications_while_one_fills_in(office, draft):
-    visitor, case = Visitor(office.actor("张申请")), draft()
-    for page, marked in (("governance.case.form", "我的申请"), ("governance.case.detail", "办件查询")):
-        text = visitor.get(reverse(page, args=[case.pk])).content.decode()
+def test_the_menu_marks_the_list_one_works_from(office, draft, case_at):
+    def marked(who, page, *args):
+        text = Visitor(office.actor(who)).get(reverse(page, args=args)).content.decode()
         menu = text[text.index("<aside") : text.index("</aside>")]
         active = menu[menu.index('aria-current="page"') :]
-        assert active[: active.index("</a>")].count(marked) == 1, page
-    text = visitor.get(reverse("governance.item", args=["vehicles.sample"])).content.decode()
-    menu = text[text.index("<aside") : text.index("</aside>")]
-    assert "办事大厅" in menu[menu.index('aria-current="page"') :][:400]
+        return re.sub(r"<[^>]*>", "", active[active.index(">") + 1 : active.index("</a>")]).strip()
+
+    mine = draft()
+    assert marked("张申请", "governance.case.form", mine.pk) == marked("张申请", "governance.case.detail", mine.pk) == "我的申请"
+    assert marked("张申请", "governance.item", "vehicles.sample") == "办事大厅"
+    case = case_at("review", "one")
+    assert marked("赵审查", "governance.case.detail", case.pk).startswith("待办办件")
+    assert marked("王受理", "governance.case.detail", case.pk) == "办件查询"  # has had their turn
 
 
 def test_hall_and_guide(office):
