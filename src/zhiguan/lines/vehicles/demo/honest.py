@@ -89,6 +89,8 @@ def long_drive_with_rest(month: Month) -> None:
     while month.line.clock - start < 6.0 * 3600:
         goal = month.pick(month.scene.goals, 1_000, 9e9, inside=False, direct=False)
         if month.line.clock - since + month.road_m(month.line.where, goal.place) / 6.0 > 3.5 * 3600:
+            if not stops:  # too far for a first way: a nearer one
+                continue
             if rested:
                 break
             month.line.stand(month.line.clock + month.between(28, 45) * 60)

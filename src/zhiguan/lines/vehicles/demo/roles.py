@@ -15,6 +15,8 @@ from .roads import Place
 from .scene import Car, Scene
 
 TRIES = 4
+MORNING = 6.0
+"""Hour at which nights are over."""
 IsWorking = Callable[[date], bool]
 
 
@@ -38,7 +40,8 @@ def live(scene: Scene, car: Car, start: date, days: int, working: IsWorking, sha
         PARTS[car.role](month, start, days, working)
     else:
         _ordinary(month, start, days, working, shares)
-    month.line.stand(month.at(0.0, start + timedelta(days=days)))
+    # The last night is a whole one: reports dated hours ahead would otherwise be all that it has.
+    month.line.stand(month.at(MORNING, start + timedelta(days=days)))
     return month
 
 

@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from zhiguan.kernel.calendar.service import first_of_month
 from zhiguan.kernel.supervision.declare import ON_DIRTY_DAYS
 
 from . import noise, roles
@@ -23,7 +22,7 @@ from .equipment import Card
 from .month import Month, Swipe
 from .motion import Clock
 from .scene import Car, make_scene
-from .stage import Stage, build, enter
+from .stage import Stage, build, check, enter
 from .timeline import Rows
 from .truth import Told, write
 from .wire import AUTHORITY, Appended, Appender, Speaker, bodies
@@ -50,17 +49,13 @@ def play(
     ``parts``: what each car is (``scene.ROLES``), instead of some of each.
     """
     scene, working = make_scene(seed, cars, roles=parts), _working()
-    stage = build(scene, start)
+    check(scene)
     months = [roles.live(scene, car, start, days, working, shares) for car in scene.cars]
+    stage = build(scene, start)  # only now: what cannot be invented leaves nothing behind
     enter(stage, months)
-    truths = [truth for month in months for truth in month.truths]
-    end = start + timedelta(days=days)
-    played = [start + timedelta(days=n) for n in range(days)]
-    within = {day.isoformat() for day in played}
-    # What only a whole month shows is no truth of a part of it.
-    within |= {f"{day:%Y-%m}" for day in played if day.day == 1 and first_of_month(day, 1) <= end}
-    kept = [truth for truth in truths if truth.period in within]
-    return Played(stage, months, Told(seed, start, end, tuple(car.plate for car in scene.cars), tuple(sorted(kept))))
+    told = Told(seed, start, start + timedelta(days=days), tuple(car.plate for car in scene.cars), ())
+    truths = sorted(truth for month in months for truth in month.truths if truth.period in told.periods)
+    return Played(stage, months, replace(told, truths=tuple(truths)))
 
 
 def _working() -> roles.IsWorking:

@@ -54,14 +54,20 @@ class Stage:
     sources: dict[str, int] = field(default_factory=dict)
 
 
-def build(scene: Scene, start: date) -> Stage:
-    """Enter the scene, as if it had been there long before ``start``. Raises :class:`NotHere`."""
-    boss = system("vehicles.simulator")
-    with boss.transaction():
+def check(scene: Scene) -> None:
+    """Raise :class:`NotHere` where the scene must not be entered."""
+    with system("vehicles.simulator").transaction():
         if Unit.objects.exists() and not orgs.is_demo():
             raise NotHere("本系统有真实机构数据，不能注入模拟的违规行为；请在演示环境中运行。")
         if Vehicle.objects.filter(plate__in=[car.plate for car in scene.cars]).exists():
             raise NotHere(f"种子 {scene.seed} 的模拟车队已经存在，请更换种子。")
+
+
+def build(scene: Scene, start: date) -> Stage:
+    """Enter the scene, as if it had been there long before ``start``. Raises :class:`NotHere`."""
+    check(scene)
+    boss = system("vehicles.simulator")
+    with boss.transaction():
         stage = Stage(scene, boss)
         _units(stage, start)
         for organ in scene.organs:

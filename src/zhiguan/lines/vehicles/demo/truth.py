@@ -33,6 +33,14 @@ class Told:
     vehicles: tuple[str, ...]
     truths: tuple[Truth, ...]
 
+    @property
+    def periods(self) -> set[str]:
+        """What is judged: the days, and the months that were played whole. What only a whole month shows is neither true
+        nor false of a part of it."""
+        days = [self.start + timedelta(days=number) for number in range((self.end - self.start).days)]
+        whole = [day for day in days if day.day == 1 and (day + timedelta(days=31)).replace(day=1) <= self.end]
+        return {day.isoformat() for day in days} | {f"{day:%Y-%m}" for day in whole}
+
 
 class NoTruth(ValueError):
     """The file is no truth file; the text says why, in Chinese."""
@@ -108,13 +116,11 @@ def found_in_database(told: Told) -> dict[Truth, str]:
 
     from ..models import Vehicle
 
-    periods = {(told.start + timedelta(days=n)).isoformat() for n in range((told.end - told.start).days)}
-    periods |= {period[:7] for period in periods}
     boss = system("vehicles.simulator")
     with boss.transaction():
         plates = dict(Vehicle.objects.filter(plate__in=told.vehicles).values_list("pk", "plate"))
         rows = supervision.findings(boss).filter(
-            area="vehicles", subject_type="vehicles.vehicle", subject_id__in=list(plates), period__in=periods
+            area="vehicles", subject_type="vehicles.vehicle", subject_id__in=list(plates), period__in=told.periods
         )
         rows = rows.exclude(state="withdrawn").values_list("subject_id", "rule", "period", "summary")
         return {Truth(plates[key], rule.removeprefix(PREFIX), period): summary for key, rule, period, summary in rows}

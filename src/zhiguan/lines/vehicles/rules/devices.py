@@ -79,7 +79,7 @@ Silence = tuple[str, float, float, float]
 def _while_driving(day: Day) -> dict[int, list[Silence]]:
     frame, points = day.frame, day.frame.points
     found: dict[int, list[Silence]] = defaultdict(list)
-    rows = np.flatnonzero(frame.kept)
+    rows = _confirmed(day, np.flatnonzero(frame.kept))
     if rows.size < 2:
         return found
     a, b = rows[:-1], rows[1:]
@@ -238,6 +238,8 @@ def _silent(day: Day, a: NDArray[np.intp], b: NDArray[np.intp]) -> NDArray[np.bo
 def _confirmed(day: Day, rows: NDArray[np.intp]) -> NDArray[np.intp]:
     """Leave out single reports in a long silence that neither the one before nor the one after confirms: they are of
     another time, their clock was wrong."""
+    if not rows.size:
+        return rows
     points = day.frame.points
     a, b = rows[:-1], rows[1:]
     silent, same = _silent(day, a, b), points.slot[a] == points.slot[b]

@@ -61,6 +61,16 @@ def test_silence_while_driving(judge, minutes, found):
     ) is found
 
 
+@pytest.mark.parametrize(("count", "found"), [(1, True), (2, False)])
+def test_a_single_report_of_another_time_does_not_end_a_silence(judge, count, found):
+    """In the silence the terminal says that the vehicle stands at home: once, its clock was wrong; twice, it does."""
+    track = Told().outing(WORKDAY, north(HOME, 36_000), "18:00", "20:00")
+    track.silent(at(WORKDAY, "18:10"), at(WORKDAY, "18:50"))
+    for minute in range(count):
+        track.report(at(WORKDAY, "18:25") + timedelta(minutes=minute), HOME)
+    assert ("terminal_offline" in judge.day(track, now=LATER)) is found
+
+
 def test_standing_still_in_silence_is_no_silent_drive(judge):
     track = Told().outing(WORKDAY, FIVE_KM, "18:00", "20:00")
     track.silent(at(WORKDAY, "18:08"), at(WORKDAY, "19:50"))

@@ -13,7 +13,7 @@ from django.conf import settings
 from zhiguan.kernel.calendar import service as calendar
 from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import system
-from zhiguan.lines.vehicles.demo import command, noise, roles, simulation, stage, truth, wire
+from zhiguan.lines.vehicles.demo import command, honest, noise, roles, simulation, stage, truth, wire
 from zhiguan.lines.vehicles.demo.month import Month
 from zhiguan.lines.vehicles.demo.roads import RoadNet
 from zhiguan.lines.vehicles.demo.scene import ROLES, make_scene
@@ -135,6 +135,19 @@ def test_every_kind_of_car_lives_through_a_single_day_too(days):
                     assert not [truth for truth in month.truths if len(truth.period) > 7], car.role
 
 
+def test_a_first_way_too_far_for_a_day_is_not_taken():
+    """One goal lies 170 km away by road, the other one near: whichever is drawn first, the day has somewhere to go."""
+    scene = make_scene(3, 6)
+    first = Month(scene, scene.cars[0], FEBRUARY)
+    ways = sorted(scene.goals, key=lambda goal: first.road_m(first.home, goal.place))
+    scene.goals[:] = [next(goal for goal in ways if first.straight_m(first.home, goal.place) > 3_000), ways[-1]]
+    assert first.road_m(first.home, ways[-1].place) > 100_000
+    for car in scene.cars:
+        month = Month(scene, car, FEBRUARY)
+        honest.long_drive_with_rest(month)
+        assert [wish.goal for wish in month.wishes] == scene.goals[:1]
+
+
 def test_frames_say_what_the_reports_say():
     """Through the plain decoder, batches and faults included."""
     from zhiguan.kernel.telemetry.jt808 import decode_frame
@@ -192,6 +205,14 @@ def test_a_file_that_is_no_truth_names_the_line(tmp_path: Path):
         path.write_text(text, encoding="utf-8")
         with pytest.raises(truth.NoTruth, match=said):
             truth.read(path)
+
+
+def test_a_part_of_a_month_is_not_judged_by_what_a_month_shows():
+    def periods(start: date, end: date) -> set[str]:
+        return truth.Told(1, start, end, (), ()).periods
+
+    assert periods(date(2026, 3, 2), date(2026, 3, 4)) == {"2026-03-02", "2026-03-03"}
+    assert {each for each in periods(date(2026, 1, 31), date(2026, 3, 31)) if len(each) == 7} == {"2026-02"}
 
 
 def test_the_score_counts_hits_misses_and_false_findings():
