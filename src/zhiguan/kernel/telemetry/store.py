@@ -59,6 +59,7 @@ FROM telemetry_source s CROSS JOIN LATERAL (
     FROM telemetry_position p WHERE p.source_id = s.id AND p.at > (SELECT marked_to FROM telemetry_frontier)
       AND p.at <= (SELECT computed_to FROM telemetry_frontier)
     GROUP BY 1) span
+ORDER BY 1, 2
 ON CONFLICT (source_id, day) DO UPDATE SET version = known.version + 1, marked_at = now(),
     first_at = least(known.first_at, excluded.first_at), last_at = greatest(known.last_at, excluded.last_at)
 """
@@ -117,6 +118,12 @@ def done_dirty(items: Sequence[Dirty], *, url: str | None = None) -> int:
         return 0
     keys = [[item.source_id for item in items], [item.day for item in items], [item.version for item in items]]
     with connect(url) as connection, connection.transaction():
+        # Late reports mark days at the same time: whoever takes several takes them in this order, or they stop each other.
+        connection.execute(
+            """SELECT FROM telemetry_dirty d JOIN unnest(%s::bigint[], %s::date[]) AS k (s, y)
+               ON d.source_id = k.s AND d.day = k.y ORDER BY d.source_id, d.day FOR UPDATE OF d""",
+            keys[:2],
+        )
         gone = connection.execute(
             """DELETE FROM telemetry_dirty d USING unnest(%s::bigint[], %s::date[], %s::bigint[]) AS k (s, y, v)
                WHERE d.source_id = k.s AND d.day = k.y AND d.version = k.v""",
@@ -133,7 +140,7 @@ def done_dirty(items: Sequence[Dirty], *, url: str | None = None) -> int:
 def mark_dirty(pairs: Iterable[tuple[int, date]], *, reason: str = "asked", url: str | None = None) -> None:
     """Ask for days to be computed again, e.g. after a change of rules."""
     with connect(url) as connection, connection.transaction():
-        for source_id, day in pairs:
+        for source_id, day in sorted(pairs):
             start = datetime(day.year, day.month, day.day, tzinfo=SHANGHAI)
             connection.execute(
                 """INSERT INTO telemetry_dirty AS known (source_id, day, reason, first_at, last_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import numpy as np
@@ -167,6 +168,22 @@ def test_duplicates_of_computed_days_do_not_make_them_dirty_for_long(fleet):
     (item,) = store.take_dirty(1, url=fleet.urls.ingest)
     assert isinstance(item, Dirty)
     assert store.done_dirty([item], url=fleet.urls.ingest) == 1
+
+
+def test_marking_days_and_giving_them_back_do_not_stop_each_other(fleet):
+    """Both take many rows; they lay in another order than they are marked in, and are given back in a third."""
+    url, last = fleet.urls.ingest, ago().date()
+    pairs = [(fleet.ids[0], last - timedelta(days=number)) for number in range(300)]
+    for pair in pairs:
+        store.mark_dirty([pair], url=url)
+    taken = store.take_dirty(300, url=url)
+    store.mark_dirty(pairs, url=url)
+    with ThreadPoolExecutor(2) as pool:
+        marking = pool.submit(lambda: [store.mark_dirty(pairs, url=url) for _ in range(10)])
+        giving = pool.submit(lambda: [store.done_dirty(taken, url=url) for _ in range(60)])
+        marking.result()
+        assert sum(giving.result()) == 0, "marked again while they were being computed"
+    assert len(store.take_dirty(400, url=url)) == 300
 
 
 def test_latest_is_repaired_after_a_kill(fleet):
