@@ -129,7 +129,7 @@ def make_scene(seed: int, cars: int, net: RoadNet | None = None, roles: Sequence
     ]
     spots = [each.place for each in sensitive]
     goals = [Named(f"{OFFICES[n % len(OFFICES)]}（{n + 1}号）", _place(net, rng, spots, 700.0)) for n in range(GOALS)]
-    stations = [Named(f"城区加油充电站（{n + 1}号）", _place(net, rng, spots, 700.0)) for n in range(STATIONS)]
+    stations = [Named(f"城区加油充电站（{seed}-{n + 1}号）", _place(net, rng, spots, 700.0)) for n in range(STATIONS)]
     scene = Scene(seed, net, [], [], [], goals, sensitive, stations)
     parts = list(roles) if roles else _roles(cars, rng)
     for number in range(-(-cars // CARS_AN_ORGAN)):

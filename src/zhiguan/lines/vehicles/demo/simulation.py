@@ -201,15 +201,17 @@ class Line:
 
     def __init__(self, month: Month, rows: Rows, device: Device, clock: Clock) -> None:
         self.month, self.device, self.clock = month, device, clock
-        self.rows = rows[np.argsort(np.where(rows["late"], rows["at"], rows["sent"]), kind="stable")]
+        # What is made up later was made when it says so, or when it is sent if its clock was ahead.
+        made = np.where(rows["late"], np.minimum(rows["at"], rows["sent"]), rows["sent"])
+        order = np.argsort(made, kind="stable")
+        self.rows, self.made = rows[order], made[order].tolist()
         self.bodies = bodies(self.rows)
 
     async def live(self) -> None:
         """Report until all was said. What the platform receives late is kept meanwhile and made up (0x0704)."""
         swipes = sorted(self.month.swipes, key=lambda each: each.at_s)
         for number in range(self.rows.size):
-            row = self.rows[number]
-            moment = float(row["at"] if row["late"] else row["sent"])
+            row, moment = self.rows[number], self.made[number]
             while swipes and swipes[0].at_s <= moment:
                 await self._until(swipes[0].at_s)
                 self._swipe(swipes.pop(0))
