@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -15,7 +15,9 @@ from zhiguan.kernel.calendar import service as calendar
 from zhiguan.kernel.geo.service import haversine_m
 from zhiguan.kernel.reference import service as reference
 from zhiguan.kernel.supervision.declare import ALWAYS, Hit, Rule, RuleContext
+from zhiguan.kernel.telemetry import service as telemetry
 
+from .. import queries
 from ..models import Stop, Terminal, Trip, Vehicle, VehicleDay
 from . import evidence as ev
 from .evidence import SHANGHAI, clock, figure, step
@@ -120,25 +122,45 @@ def _longest_gap(
 
 
 def _silent_nights(day: Day, fitted: set[int]) -> dict[int, list[Silence]]:
-    """The night before the day: last seen away from its place before it began, and not heard of until it ended."""
+    """The night before the day: last seen away from its place, and not heard of, or once, from its beginning to its end."""
     frame = day.frame
     night_from = datetime.combine(day.day - timedelta(days=1), time(int(day.limits.value("night_from"))), SHANGHAI)
     night_to = datetime.combine(day.day, time(int(day.limits.value("night_to"))), SHANGHAI)
     found: dict[int, list[Silence]] = defaultdict(list)
     if night_to > day.context.now:
         return found
-    away_m = day.limit("away_m")
+    away_m, silence = day.limit("away_m"), ("在外过夜无上报", night_from.timestamp(), night_to.timestamp())
     length = (night_to - night_from).total_seconds()
+    late: dict[int, int] = {}
     for slot, (seen, lat, lon) in last_seen(day).items():
         vehicle = frame.vehicles[slot]
-        if vehicle.place is None or vehicle.pk not in fitted or seen >= night_from.timestamp():
+        if vehicle.place is None or vehicle.pk not in fitted:
             continue
         heard = frame.heard.time_s[int(frame.heard_edges[slot]) : int(frame.heard_edges[slot + 1])]
-        if np.searchsorted(heard, night_to.timestamp()) > STRAY_REPORTS:
-            continue
+        reports = int(np.searchsorted(heard, night_to.timestamp()))
         metres = float(haversine_m(lat, lon, vehicle.place.lat, vehicle.place.lon)) - vehicle.place.radius_m
-        if metres > away_m[slot]:
-            found[slot].append(("在外过夜无上报", night_from.timestamp(), night_to.timestamp(), length / 2))
+        if reports > STRAY_REPORTS or metres <= away_m[slot]:
+            continue
+        if seen >= night_from.timestamp():
+            late[slot] = reports
+        else:
+            found[slot].append((*silence, length / 2))
+    for slot, reports in _reports_of(day, late, night_from).items():
+        if late[slot] + reports <= STRAY_REPORTS:
+            found[slot].append((*silence, length / 2))
+    return found
+
+
+def _reports_of(day: Day, slots: Iterable[int], since: datetime) -> dict[int, int]:
+    """Return by slot how many reports the vehicles sent from then until the day began."""
+    vehicles = {day.frame.vehicles[slot].pk: slot for slot in slots}
+    found = dict.fromkeys(vehicles.values(), 0)
+    if vehicles:
+        until = moment(day.frame.start_s)
+        fittings = queries.fittings_of(list(vehicles), since, until)
+        sources = telemetry.reports_of(sorted({each.source_id for each in fittings}), since, until)["source_id"]
+        for each in fittings:
+            found[vehicles[each.vehicle_id]] += int(np.count_nonzero(sources == each.source_id))
     return found
 
 

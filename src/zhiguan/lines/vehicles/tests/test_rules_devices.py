@@ -90,6 +90,18 @@ def test_a_silent_night_away_from_its_place(judge, goal, back, found):
     assert (any("在外过夜" in row.summary for row in rows)) is found
 
 
+@pytest.mark.parametrize(("clocks", "found"), [(["23:30"], True), (["23:10", "23:40"], False)])
+def test_a_single_report_before_midnight_does_not_end_a_silent_night(judge, clocks, found):
+    track = Told().stand(at(WORKDAY, "00:00"), at(WORKDAY, "20:00"))
+    track.stand(track.drive(FIVE_KM, at(WORKDAY, "20:00")), at(WORKDAY, "22:00"))
+    for clock in clocks:
+        track.report(at(WORKDAY, clock), FIVE_KM)
+    track.stand(at(NEXT, "12:00"), at(NEXT, "23:00"))
+    judge.day(track, days=2, now=LATER)
+    rows = Finding.objects.filter(rule="vehicles.terminal_offline", period=NEXT.isoformat())
+    assert any("在外过夜" in row.summary for row in rows) is found
+
+
 def test_a_vehicle_that_never_reports_is_found_in_the_morning_and_late_data_withdraw_it(judge):
     driving.compute_day([judge.car], WORKDAY)
     silent = devices.silent_vehicles(WORKDAY, NEXT)
