@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections, transaction
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from zhiguan.kernel.telemetry.declare import CHANNEL_LIVE
@@ -28,7 +29,7 @@ EVERY_S = 1.0
 SWEEP_S = 10.0
 """How often devices are looked for that have fallen silent: silence announces nothing."""
 BACK_OFF_S = (0.5, 10.0)
-READ_AT_ONCE = 5_000
+READ_AT_ONCE = 20_000
 
 
 def in_database(work: Callable[[], Any]) -> Any:
@@ -51,7 +52,8 @@ def _rows(actor: Actor, sources: list[int] | None = None) -> Rows:
     with actor.acting():
         terminals = tracks.live_terminals(actor)
         if sources is not None:
-            terminals = terminals.filter(source__in=sources)
+            # One array, not a list of values: five thousand of those take longer to write and to read than to answer.
+            terminals = terminals.filter(source__in=RawSQL("SELECT unnest(%s::bigint[])", (sources,)))
         return {each.source: each for each in tracks.map_rows(terminals, timezone.now())}
 
 
