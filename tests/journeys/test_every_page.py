@@ -105,7 +105,7 @@ def test_menu_of(role, open_as, looked_at):
     if found := look_at(page, "/"):
         wrong["/"] = found
     menu = links(page, ".zg-nav-link")
-    assert menu
+    assert menu, f"{page.url}: {page.title()}"
     for path in menu:
         if path in looked_at:
             answer = page.request.get(path)

@@ -137,8 +137,8 @@ class Rule(Declared):
     hits. ``cadence`` is :data:`ON_DIRTY_DAYS`, or cron text (local time) with ``subjects(start, end)`` and
     ``lookback_days``, the number of whole days before today that a scheduled run covers. ``periods(start, end)`` names
     the periods a run covers. ``due_working_days`` 0 means by severity. A hit of a day that also depends on the
-    ``looks_ahead_days`` after it is judged again when these were computed again. ``on_dirty`` says whether a scheduled
-    rule follows late data as well: :data:`NEVER`, :data:`OVER`, :data:`ALWAYS`.
+    ``looks_ahead_days`` after it, or on the ``looks_behind_days`` before it, is judged again when these were computed
+    again. ``on_dirty`` says whether a scheduled rule follows late data as well: :data:`NEVER`, :data:`OVER`, :data:`ALWAYS`.
     """
 
     code: str
@@ -154,6 +154,7 @@ class Rule(Declared):
     periods: Callable[[date, date], Iterable[str]] = days
     due_working_days: int = 0
     looks_ahead_days: int = 0
+    looks_behind_days: int = 0
     on_dirty: str = NEVER
 
     def __post_init__(self) -> None:
@@ -168,8 +169,8 @@ class Rule(Declared):
                 raise ValueError(f"Rule {self.code!r}: cadence {self.cadence!r} is not cron text of five fields")
             if self.subjects is None:
                 raise ValueError(f"Rule {self.code!r}: a scheduled rule needs subjects(start, end)")
-        if self.lookback_days < 1 or self.due_working_days < 0 or self.looks_ahead_days < 0:
-            raise ValueError(f"Rule {self.code!r}: lookback_days from 1, due_working_days and looks_ahead_days from 0")
+        if self.lookback_days < 1 or min(self.due_working_days, self.looks_ahead_days, self.looks_behind_days) < 0:
+            raise ValueError(f"Rule {self.code!r}: lookback_days from 1, due_working_days and days looked at from 0")
         if self.on_dirty not in (NEVER, OVER, ALWAYS):
             raise ValueError(f"Rule {self.code!r}: on_dirty is never, over or always")
 

@@ -165,7 +165,7 @@ DESK = Todo(
     rows=lambda actor: queries.todo(actor).select_related("unit"), page="supervision.finding", query="mine=1",
     url_name="supervision.finding.detail", icon="alert-triangle",
     title_of=lambda finding: f"{queries.rule_name(finding.rule)}：{finding.subject_label}",
-    detail_of=lambda finding: f"{finding.unit.name} · {finding.get_state_display()}",
+    detail_of=lambda finding: f"{finding.unit.name} · {FINDING.states[finding.state]}",
 )  # fmt: skip
 DETAIL = DetailPage(
     code="supervision.finding",

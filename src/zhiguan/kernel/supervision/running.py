@@ -109,8 +109,8 @@ def run_dirty(
 ) -> dict[str, RunResult]:  # fmt: skip
     """Run the area's rules over days of subjects that were computed again.
 
-    Rules of cadence ``ON_DIRTY_DAYS`` all of them, beginning so many days earlier as the rule looks ahead; scheduled
-    ones as their ``on_dirty`` says.
+    Rules of cadence ``ON_DIRTY_DAYS`` all of them, beginning so many days earlier as the rule looks ahead and ending so
+    many later as it looks behind, today at the latest; scheduled ones as their ``on_dirty`` says.
     """
     moment = now or timezone.now()
     common = shared or Shared()
@@ -120,7 +120,8 @@ def run_dirty(
         if rule.area != area or (rule.cadence != ON_DIRTY_DAYS and rule.on_dirty == NEVER):
             continue
         first = start - timedelta(days=rule.looks_ahead_days)
-        periods = list(rule.periods(first, end))
+        last = min(end + timedelta(days=rule.looks_behind_days), max(end, today + timedelta(days=1)))
+        periods = list(rule.periods(first, last))
         if rule.cadence != ON_DIRTY_DAYS and rule.on_dirty != ALWAYS:
             present = set(rule.periods(today, today + timedelta(days=1)))
             periods = [period for period in periods if period not in present]
@@ -128,7 +129,7 @@ def run_dirty(
             continue
         try:
             found[rule.code] = run(
-                rule, subjects=subjects, start=first, end=end, actor=actor, now=moment, shared=common, periods=periods
+                rule, subjects=subjects, start=first, end=last, actor=actor, now=moment, shared=common, periods=periods
             )
         except Exception as error:
             log.exception("rule %s failed", rule.code)

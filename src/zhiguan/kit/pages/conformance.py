@@ -29,7 +29,9 @@ from django.urls import resolve, reverse
 from django.utils.functional import SimpleLazyObject
 from openpyxl import Workbook, load_workbook
 
+from zhiguan.kit import registry
 from zhiguan.kit.actor import Actor
+from zhiguan.kit.desk import Todo
 from zhiguan.kit.errors import Refusal
 from zhiguan.kit.rowscope.declare import ByUnit
 
@@ -237,6 +239,16 @@ class ListPageConformance(_PageConformance):
         for place, name in enumerate(names):  # each alone as well: one parameter may hide what another breaks
             value = values[place % len(values)]
             assert visitor.get(url, {name: value}).status_code == 200, (name, value)
+
+    def test_work_that_waits_is_told_on_the_desk(self, case: Case) -> None:
+        todos = [todo for todo in registry.current().all(Todo) if todo.page == self.page.url_name]
+        if not todos:
+            pytest.skip("该列表没有待办")
+        case.row()
+        for todo in todos:
+            with working(case.actor):
+                for row in todo.rows(case.actor)[:5]:
+                    assert todo.title_of(row) and todo.detail_of(row) and reverse(todo.url_name, args=[row.pk])
 
     def test_every_sort_works(self, case: Case, url: str) -> None:
         case.row()

@@ -314,10 +314,11 @@ RULES = (
         clause=f"{DISPATCH}；{POSITIONING}",
         explanation="检查在用车辆的终端上报：行驶中失联、工作时间长时间无上报，或最后位置不在停放地点而整夜无上报。",
         evaluate=terminal_offline, cadence="20 5 * * *", subjects=silent_vehicles, lookback_days=2, on_dirty=ALWAYS,
+        looks_behind_days=1,
     ),
     Rule(
         code="vehicles.silent_move", area="vehicles", name="静默移动", severity="major", clause=f"{DISPATCH}；{POSITIONING}",
         explanation="将无上报前后的位置比对：位移超过判定距离，停车后失联，且恢复时没有派车单。",
-        evaluate=silent_move,
+        evaluate=silent_move, looks_behind_days=1,
     ),
 )  # fmt: skip

@@ -216,6 +216,6 @@ RULES = (
         code="vehicles.overnight_outside", area="vehicles", name="夜间未回停放地点", severity="minor",
         clause=reference.cite("vehicles.use.dispatch"),
         explanation="将夜间停留位置与停放地点、派车单比对：夜间检查时段内在停放场地之外停放达到判定时长，且没有派车单。",
-        evaluate=overnight_outside, looks_ahead_days=1,
+        evaluate=overnight_outside, looks_ahead_days=1, looks_behind_days=1,
     ),
 )  # fmt: skip

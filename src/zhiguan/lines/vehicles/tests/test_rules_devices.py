@@ -229,3 +229,15 @@ def test_late_points_explain_a_silent_move(judge):
     found = judge.day(late)
     assert "silent_move" not in found and "moved_without_order" in found
     assert judge.finding("silent_move").state == "withdrawn"
+
+
+def test_late_points_of_a_day_explain_a_silent_move_found_on_the_next(judge):
+    judge.day(Track().stand(at(WORKDAY, "08:00"), at(WORKDAY, "10:00")))
+    following = WORKDAY + timedelta(days=1)
+    assert "silent_move" in judge.day(Track(FAR).stand(at(following, "08:00"), at(following, "10:00")), day=following)
+    late = Track()
+    late.drive(FAR, at(WORKDAY, "10:01"))
+    late.stand(at(WORKDAY, "11:30"), at(WORKDAY, "23:59"))
+    judge.day(late)
+    assert "silent_move" not in judge.found(following.isoformat())
+    assert judge.finding("silent_move").state == "withdrawn"
