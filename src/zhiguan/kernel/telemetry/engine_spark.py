@@ -71,6 +71,7 @@ class SparkEngine:
 
     def _prepare(self, chosen: Selection) -> None:
         from django.db import transaction
+        from pyspark.sql.pandas.types import from_arrow_schema
 
         with transaction.atomic():
             hot = self._local.hot(chosen)
@@ -97,7 +98,8 @@ class SparkEngine:
                 frame = self.session.sql(f"SELECT h.* FROM hot h LEFT ANTI JOIN sealed s ON {same}")  # noqa: S608
             frame = sealed if frame is None else sealed.unionByName(frame)
         if frame is None:
-            frame = self.session.createDataFrame(FILE_SCHEMA.empty_table().select(names))
+            nothing = FILE_SCHEMA.empty_table().select(names).schema
+            frame = self.session.createDataFrame([], from_arrow_schema(nothing, prefer_timestamp_ntz=True))
         frame.createOrReplaceTempView("stored")
         text = dialect.view("spark").replace("mileage_m, extra,", "mileage_m,")
         self.session.sql(text).createOrReplaceTempView("positions")

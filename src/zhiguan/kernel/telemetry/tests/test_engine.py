@@ -216,5 +216,7 @@ def test_the_same_text_gives_the_same_answers_on_sail(mixed, lake):
                                 assert other[name] == pytest.approx(value, rel=1e-9, abs=1e-9), (code, name)
                             else:
                                 assert other[name] == value, (code, name)
+            long_ago = START - timedelta(days=400)
+            assert spark.sql("SELECT * FROM positions", system("tests"), long_ago, long_ago + timedelta(days=1)).num_rows == 0
         finally:
             spark.close()

@@ -314,7 +314,6 @@ RULES = (
         clause=f"{DISPATCH}；{POSITIONING}",
         explanation="检查在用车辆的终端上报：行驶中失联、工作时间长时间无上报，或最后位置不在停放地点而整夜无上报。",
         evaluate=terminal_offline, cadence="20 5 * * *", subjects=silent_vehicles, lookback_days=2, on_dirty=ALWAYS,
-        looks_behind_days=1,
     ),
     Rule(
         code="vehicles.silent_move", area="vehicles", name="静默移动", severity="major", clause=f"{DISPATCH}；{POSITIONING}",
