@@ -96,11 +96,11 @@ def map_rows(terminals: QuerySet[Terminal], now: datetime) -> Iterator[Seen]:
     guarded = privacy.kept_now(keys if len(keys) <= FEW else None, now) if found else set()
     for source, received_at, alarm, vehicle, lat, lon, speed, heading, plate, organ, at in found:
         state = state_of(received_at, alarm, speed, now)
-        row = [vehicle, lat / 1e6, lon / 1e6, speed / 10, heading, state, plate, organ, int(at.timestamp())]
+        row = [vehicle, lat / 1e6, lon / 1e6, speed / 10, heading, state, plate, organ, round(at.timestamp(), 1)]
         kept = None
         if vehicle in guarded and state != "alarm":
             word = {"moving": privacy.MOVING, "idle": privacy.STILL}.get(state, state)
-            kept = [vehicle, None, None, None, None, word, plate, organ, int(at.timestamp())]
+            kept = [vehicle, None, None, None, None, word, plate, organ, round(at.timestamp(), 1)]
         yield Seen(source, received_at, row, kept)
 
 

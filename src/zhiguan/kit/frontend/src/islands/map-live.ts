@@ -136,7 +136,7 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
     for (const id of payload.removed ?? []) vehicles.delete(String(id))
     feedAt = payload.at
     changed = true
-    // Events come at most once a second: what they say is drawn with the next frame, not a second later.
+    // Events come about once a second: what they say is drawn with the next frame, not a second later.
     if (!document.hidden) requestAnimationFrame(draw)
   }
 
