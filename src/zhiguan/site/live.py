@@ -1,8 +1,8 @@
 """The live process: event streams for maps and the cockpit. It decides nothing: sessions, scope and figures are those
 of the pages.
 
-``GET /live/vehicles`` sends a ``snapshot``, then a ``delta`` event whenever positions were read, about once a second; ``GET /live/cockpit`` the
-figures of a place every two seconds; ``GET /healthz`` answers when the process works.
+``GET /live/vehicles`` sends a ``snapshot``, then a ``delta`` event whenever positions were read, about once a second;
+``GET /live/cockpit`` the figures of a place every two seconds; ``GET /healthz`` answers when the process works.
 """
 
 from __future__ import annotations
