@@ -127,7 +127,8 @@ class Acts(machine.Acts):
     def earlier(self, days: int) -> None:
         now, back = timezone.now(), timedelta(days=days)
         Step.objects.filter(case=self.case, closed_at__isnull=False).update(opened_at=now - 2 * back, closed_at=now - back)
-        Case.objects.filter(pk=self.case.pk).update(submitted_at=now - 2 * back, accepted_at=now - 2 * back)
+        submitted = Case.objects.filter(pk=self.case.pk, submitted_at__isnull=False)  # a sub-case may be a draft yet
+        submitted.update(submitted_at=now - 2 * back, accepted_at=now - 2 * back)
         Case.objects.filter(pk=self.case.pk, ended_at__isnull=False).update(ended_at=now - back, working_days=days)
         Card.objects.filter(case=self.case).update(reached_at=now - back)
 
