@@ -69,7 +69,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def todo(request: HttpRequest) -> HttpResponse:
     """待办: everything that waits for the actor, by kind."""
     request.zg_crumbs = [{"title": "待办", "url": ""}]
-    return render(request, "site/todo.html", {"kinds": todos(request.actor, 20)})
+    return render(request, "site/todo.html", {"kinds": todos(request.actor, 8)})
 
 
 @login_required
