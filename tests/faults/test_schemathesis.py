@@ -23,7 +23,7 @@ from zhiguan.kit.actor import system
 from zhiguan.kit.manifest import Permission
 
 pytestmark = pytest.mark.faults
-EXAMPLES = 4
+EXAMPLES = 6
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
 
 
