@@ -9,11 +9,13 @@ from datetime import date, datetime, time
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from zhiguan.kernel.orgs.tree import ROOT_POS
 from zhiguan.kernel.trace import service as trace
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict, Invalid
+from zhiguan.kit.questions import Question
 
 from .codes import HOURS_MANAGE, YEAR_MANAGE, DayKind, Origin
 from .declare import Hours, HoursNotSet, Interval, Mark, Snapshot, YearNotLoaded
@@ -52,16 +54,26 @@ DEFAULT_FROM = date(2000, 1, 1)
 _kept: dict[tuple[Any, ...], Snapshot] = {}
 
 
+@Question
+def _stamp() -> QuerySet[Stamp, Any]:
+    return Stamp.objects.order_by("key").values_list("value", flat=True)[:1]
+
+
+@Question
+def _places() -> QuerySet[OfficeHours, Any]:
+    rows = OfficeHours.objects.filter(unit__isnull=False).order_by("pk")
+    return rows.values_list("unit__pos", "unit__pos_end")
+
+
 def snapshot() -> Snapshot:
     """Return the calendar as it is now.
 
     Two small queries; the rest is kept until somebody changes the calendar or moves a unit that has hours of its own.
     """
-    stamp = Stamp.objects.values_list("value", flat=True).first()
-    if stamp is None:
+    stamp = _stamp()
+    if not stamp:
         return _read()
-    places = OfficeHours.objects.filter(unit__isnull=False).order_by("pk").values_list("unit__pos", "unit__pos_end")
-    key = (str(connection.settings_dict["NAME"]), stamp, *places)
+    key = (str(connection.settings_dict["NAME"]), stamp[0], *_places())
     found = _kept.get(key)
     if found is None:
         found = _read()

@@ -75,5 +75,10 @@ def _wake_once() -> None:
 
 def wake() -> None:
     """Have the worker deliver now; PostgreSQL tells it by NOTIFY. Already told: nothing to do."""
+    # Whatever waits to be done sees this event when it begins, as the event is committed. Asking costs a tenth of refusing.
+    with connection.prepared_cursor() as cursor:
+        cursor.execute("SELECT FROM procrastinate_jobs WHERE queueing_lock = %s AND status = 'todo'", [DELIVER])
+        if cursor.fetchone() is not None:
+            return
     with suppress(AlreadyEnqueued):
         app.configure_task(DELIVER, lock=DELIVER, queueing_lock=DELIVER).defer(timestamp=0)

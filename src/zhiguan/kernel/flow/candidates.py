@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from zhiguan.kernel.identity import service as identity
 from zhiguan.kernel.orgs import service as orgs
 from zhiguan.kernel.orgs.codes import Grade
 from zhiguan.kernel.orgs.service import Appointment, Person, Unit
+from zhiguan.kit.questions import Question
 
 from .models import Duty, Member
 from .plan import StepPlan
@@ -35,6 +36,14 @@ class Asked:
     interested: frozenset[int] = frozenset()
 
 
+@Question
+def _able(keys: list[int]) -> QuerySet[Person]:
+    """Those of the people who are in service and have an account of their own."""
+    accounts = identity.Account.objects.filter(person=OuterRef("pk"), is_active=True)
+    rows = Person.objects.filter(Exists(accounts), pk__in=keys, active=True)
+    return rows.select_related("unit__parent").order_by("sort", "pk")[:MOST]
+
+
 def found(plan: StepPlan, asked: Asked) -> list[Person]:
     """Return the people who may do the step, in the order of their organisation; empty when there is nobody.
 
@@ -48,8 +57,7 @@ def found(plan: StepPlan, asked: Asked) -> list[Person]:
         keys: dict[int, None] = {}
         for term in alternative:
             keys.update(dict.fromkeys(_ANSWERS[term.kind](term, asked)))
-        people = Person.objects.filter(pk__in=set(keys) - barred, active=True, accounts__is_active=True)
-        rows = list(people.select_related("unit__parent").distinct().order_by("sort", "pk")[:MOST])
+        rows = _able(sorted(set(keys) - barred))
         if plan.mode == "turn":
             order = list(keys)
             rows.sort(key=lambda person: order.index(person.pk))

@@ -67,7 +67,7 @@ def ended(desk: Desk) -> None:
 
 
 def _end_children(desk: Desk) -> None:
-    for row in queries.locked().filter(parent=desk.case.pk).exclude(state__in=ENDED).order_by("pk"):
+    for row in queries.locked_below(desk.case.pk):
         child = type(desk)(desk.actor, row)
         if child.in_effect():
             continue

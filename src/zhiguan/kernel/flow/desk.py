@@ -340,7 +340,7 @@ class Desk:
         if self.case.lifecycle.move(code).target in ENDED:
             values |= self._ending(values)
         unit, applicant = self.case.unit, self.case.applicant
-        self.case = ledger.move(self.case, code, self.actor, reason=reason, case=self.case.code, **values)
+        self.case = ledger.move(self.case, code, self.actor, reason=reason, case=self.case.code, alone=False, **values)
         self.case.unit, self.case.applicant = unit, applicant  # read anew it has lost them; no act changes them
 
 
@@ -351,11 +351,8 @@ def on_desk(actor: Actor, case: Case) -> Iterator[Desk]:
     Raises ``NotFound`` for a case the actor does not see: asked before the flow's own reach is in force.
     """
     # Every verb has begun a transaction of its own (or a savepoint), which a refusal undoes as a whole.
-    with transaction.atomic(savepoint=False):
-        if not queries.cases(actor).filter(pk=case.pk).exists():
+    with transaction.atomic(savepoint=False), connection.preparing():
+        if not queries.sees(actor, case.pk):
             raise NotFound("没有找到该办件，或不在您的数据权限范围内。")
         with as_flow(actor).acting():
-            locked = queries.locked()
-            row = next(iter(locked.filter(pk=case.pk)), None)
-            # Whoever waited for the lock while the case was moved to another version finds that its join fits no more.
-            yield Desk(actor, row or locked.get(pk=case.pk))
+            yield Desk(actor, queries.locked(case.pk))

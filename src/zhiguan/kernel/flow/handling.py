@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from zhiguan.kernel.orgs import service as orgs
 from zhiguan.kernel.orgs.service import Person
 from zhiguan.kernel.trace import service as trace
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict, Denied, Invalid, NotFound
+from zhiguan.kit.questions import Question
 
 from . import candidates, children, counting, forms, queries
 from .applying import need, refused, title_of
@@ -44,6 +46,11 @@ def allowed(plan: StepPlan) -> frozenset[str]:
     return BY_STAGE.get(plan.stage, ALL_OPS)
 
 
+@Question
+def _with_unit(person: int) -> QuerySet[Person]:
+    return Person.objects.select_related("unit__parent").filter(pk=person)
+
+
 def seat_of(desk: Desk, seat: Seat, op: str, *states: str) -> tuple[Seat, Step, StepPlan]:
     """Return the seat as it is now, with its step and plan, if the actor may use it for ``op``.
 
@@ -53,7 +60,7 @@ def seat_of(desk: Desk, seat: Seat, op: str, *states: str) -> tuple[Seat, Step, 
     found = desk.seating.seat(seat.pk)
     if found is None:
         raise NotFound("没有找到该办理席位。")
-    found.person = Person.objects.select_related("unit__parent").get(pk=found.person_id)
+    found.person = _with_unit(found.person_id)[0]
     me = desk.actor.person_id
     if me is None or (
         me != found.person_id and found.person_id not in queries.stands_in_for(desk.actor, desk.case.item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 from django.db import connection
@@ -13,8 +14,10 @@ from django.utils import timezone
 from zhiguan.kernel.orgs.tree import span
 from zhiguan.kit import registry
 from zhiguan.kit.actor import Actor, Scope
+from zhiguan.kit.questions import Question
 
 from .declare import APPLY, ASSIGN, DECIDE, ENDORSE, HANDLE, SUPERVISE, VIEW, ServiceItem
+from .lifecycle import ENDED
 from .models import Card, Case, CaseTally, DaysTally, Definition, Delegation, Seat, Step, StepTally
 
 READING = (VIEW, SUPERVISE, ASSIGN)
@@ -45,9 +48,46 @@ def cases(actor: Actor) -> QuerySet[Case]:
     return Case.objects.filter(seen & drafts)
 
 
-def locked() -> QuerySet[Case]:
-    """Cases to act on, each locked, with what every act looks at. For the flow: as itself it sees all."""
+@Question
+def _part_of(case: int, persons: list[int], applicant: int) -> QuerySet[Case, int]:
+    mine = Case.objects.filter(~Q(state="draft") | Q(applicant=applicant), pk=case, persons__contains=persons)
+    return mine.values_list("pk", flat=True)
+
+
+def sees(actor: Actor, case: int) -> bool:
+    """Tell whether a case is among the actor's :func:`cases`. Most often it is one they have part in, asked first."""
+    if actor.person_id is not None and _part_of(case, [actor.person_id], actor.person_id):
+        return True
+    return cases(actor).filter(pk=case).exists()
+
+
+def _to_act_on() -> QuerySet[Case]:
+    """Cases, each locked, with what every act looks at."""
     return Case.objects.select_for_update(no_key=True, of=("self",)).select_related("unit", "definition", "applicant__unit")
+
+
+@Question
+def _locked(case: int) -> QuerySet[Case]:
+    return _to_act_on().filter(pk=case)
+
+
+@Question
+def _locked_below(case: int) -> QuerySet[Case]:
+    return _to_act_on().filter(parent=case).exclude(state__in=ENDED).order_by("pk")
+
+
+def locked(case: int) -> Case:
+    """The case, locked to act on it. For the flow: as itself it sees all."""
+    # Whoever waited for the lock while the case was moved to another version finds that its join fits no more.
+    found = _locked(case) or _locked(case)
+    if not found:
+        raise Case.DoesNotExist
+    return found[0]
+
+
+def locked_below(case: int) -> list[Case]:
+    """The sub-cases of a case that have not ended, likewise."""
+    return _locked_below(case)
 
 
 def listed(actor: Actor) -> QuerySet[Case]:
@@ -133,14 +173,17 @@ def stands_in_for(actor: Actor, item: str = "") -> list[int]:
     return list(rows.values_list("person_id", flat=True).distinct())
 
 
+@Question
+def _delegates(people: list[int], item: str, on: date) -> QuerySet[Delegation, int]:
+    rows = Delegation.objects.filter(
+        Q(item="") | Q(item=item), person__in=people, valid_from__lte=on, valid_to__gte=on, revoked_at__isnull=True
+    )
+    return rows.values_list("delegate_id", flat=True)
+
+
 def delegates_of(people: Iterable[int], item: str) -> list[int]:
     """Keys of those who stand in for these people today."""
-    today = timezone.localdate()
-    rows = Delegation.objects.filter(
-        Q(item="") | Q(item=item), person__in=list(people), valid_from__lte=today, valid_to__gte=today,
-        revoked_at__isnull=True,
-    )  # fmt: skip
-    return list(rows.values_list("delegate_id", flat=True))
+    return _delegates(list(people), item, timezone.localdate())
 
 
 def todo(actor: Actor) -> QuerySet[Seat]:

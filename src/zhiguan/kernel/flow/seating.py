@@ -9,14 +9,28 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from zhiguan.kit.errors import Conflict
+from zhiguan.kit.questions import Question
+from zhiguan.kit.returning import update
 
 from .lifecycle import ENDED
 from .models import Case, Seat, Step
 
 OPEN_SEATS = ("offered", "waiting", "working")
+
+
+@Question
+def _steps(case: int) -> QuerySet[Step]:
+    # Sub-cases are asked along, and not with the case: a statement that waited for the lock sees other rows as before.
+    waits = Case.objects.filter(parent=OuterRef("case")).exclude(state__in=ENDED)
+    return Step.objects.filter(case=case).annotate(waits=Exists(waits)).order_by("round")
+
+
+@Question
+def _seats(case: int) -> QuerySet[Seat]:
+    return Seat.objects.filter(case=case).order_by("pk")
 
 
 class Seating:
@@ -27,9 +41,7 @@ class Seating:
 
     @cached_property
     def steps(self) -> list[Step]:
-        # Asked along, and not with the case: a statement that waited for the lock sees other rows as before it waited.
-        waits = Case.objects.filter(parent=OuterRef("case")).exclude(state__in=ENDED)
-        return list(Step.objects.filter(case=self._case).annotate(waits=Exists(waits)).order_by("round"))
+        return _steps(self._case)
 
     @property
     def waits(self) -> bool:
@@ -39,7 +51,7 @@ class Seating:
     @cached_property
     def seats(self) -> list[Seat]:
         by_key = {step.pk: step for step in self.steps}
-        found = list(Seat.objects.filter(case=self._case).order_by("pk"))
+        found = _seats(self._case)
         for seat in found:
             seat.step = by_key[seat.step_id]
         return found
@@ -83,9 +95,8 @@ class Seating:
         rows = list(rows)
         if not rows:
             return
-        model = type(rows[0])
-        same = model.objects.filter(pk__in=[row.pk for row in rows], state__in={row.state for row in rows})
-        if same.update(**values) != len(rows):
+        same = {"pk": [row.pk for row in rows], "state": sorted({row.state for row in rows})}
+        if update(type(rows[0]), same, values) != len(rows):
             raise Conflict("该环节的办理情况已变化，请刷新后再办。", code="seat_changed")
         for row in rows:
             for name, value in values.items():

@@ -9,13 +9,14 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q, prefetch_related_objects
+from django.db.models import F, Q, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
 from zhiguan.kit import registry
 from zhiguan.kit.actor import Actor, Scope, merge
 from zhiguan.kit.errors import Conflict, Denied, Invalid
 from zhiguan.kit.manifest import Permission, RoleTemplate
+from zhiguan.kit.questions import Question
 
 from .codes import GrantState, RoleKind, ScopeKind
 from .models import Account, AllowedApp, ApiKey, Grant, Role
@@ -98,6 +99,24 @@ def actor_for(
     )
 
 
+def _held(wanted: Q, day: date) -> QuerySet[Grant]:
+    """The grants in force on the day of people in service."""
+    lasting = Q(valid_to__isnull=True) | Q(valid_to__gte=day)
+    rows = Grant.objects.filter(wanted, lasting, state=GrantState.ACTIVE, valid_from__lte=day, account__is_active=True)
+    rows = rows.filter(account__person__active=True).select_related("role", "unit", "account__unit", "account__person")
+    return rows.order_by("account_id")
+
+
+@Question
+def _granting(permission: str, day: date) -> QuerySet[Grant]:
+    return _held(Q(role__permissions__contains=[permission]), day)
+
+
+@Question
+def _of_role(role: str, day: date) -> QuerySet[Grant]:
+    return _held(Q(role__code=role), day)
+
+
 def grantees(*, permission: str = "", role: str = "", on: date | None = None) -> list[tuple[Account, tuple]]:
     """Return (account of a person in service, ranges of positions) of everybody who holds a permission, or a role.
 
@@ -106,13 +125,7 @@ def grantees(*, permission: str = "", role: str = "", on: date | None = None) ->
     from zhiguan.kernel.orgs.service import containing
 
     day = on or timezone.localdate()
-    wanted = Q(role__permissions__contains=[permission]) if permission else Q(role__code=role)
-    grants = list(
-        Grant.objects.filter(wanted, state=GrantState.ACTIVE, valid_from__lte=day, account__is_active=True)
-        .filter(Q(valid_to__isnull=True) | Q(valid_to__gte=day), account__person__active=True)
-        .select_related("role", "unit", "account__unit", "account__person")
-        .order_by("account_id")
-    )
+    grants = _granting(permission, day) if permission else _of_role(role, day)
     prefetch_related_objects([grant for grant in grants if grant.scope == ScopeKind.CUSTOM], "custom_units")
     positions = {
         unit.pos for grant in grants

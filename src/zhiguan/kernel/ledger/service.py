@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db import models, transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from zhiguan.kernel.events import service as events
@@ -76,8 +76,8 @@ def create(
 def _apply(record: R, conditions: Mapping[str, Any], values: Mapping[str, Any]) -> None:
     """Write ``values`` if the row still has the version it was read with; raises Conflict or Stale otherwise."""
     now = timezone.now()
-    rows = type(record).objects.filter(pk=record.pk, version=record.version, **conditions)
-    fresh = update_returning(rows, {**values, "version": F("version") + 1, "updated_at": now})
+    same = {"pk": record.pk, "version": record.version, **conditions}
+    fresh = update_returning(type(record), same, {**values, "updated_at": now}, count="version")
     if not fresh:
         found = type(record).objects.filter(pk=record.pk).values("version", "state").first()
         if found is None:
@@ -119,12 +119,13 @@ def change(
     return record
 
 
-@transaction.atomic
 def move(
-    record: R, code: str, actor: Actor, *, reason: str = "", case: str = "", version: int | None = None, **values: Any
-) -> R:
+    record: R, code: str, actor: Actor, *, reason: str = "", case: str = "", version: int | None = None,
+    alone: bool = True, **values: Any,
+) -> R:  # fmt: skip
     """Make one move of the record's life cycle, setting ``values`` with it, as one conditional update.
 
+    One transaction, or a savepoint of the caller's; without ``alone`` the caller undoes all of its own when this fails.
     Raises ``Conflict`` when the state does not allow the move (somebody was faster, or it was done before), ``Stale``
     when ``version`` is older than the record, ``Invalid`` when a required reason is missing. Then nothing changes.
     """
@@ -135,9 +136,10 @@ def move(
         raise Stale("您打开页面后，该记录已被他人修改，请刷新后再办理。")
     if record.state not in step.sources:
         raise Conflict(f"当前状态为“{record.state_name}”，不能办理“{step.name}”。", code="state_changed")
-    before = record.snapshot()
-    _apply(record, {"state": record.state}, {**_with_scope(record, values), "state": step.target})
-    _record_event(record, actor, code, step.name, before=before, reason=reason, case=case)
+    with transaction.atomic(savepoint=alone):
+        before = record.snapshot()
+        _apply(record, {"state": record.state}, {**_with_scope(record, values), "state": step.target})
+        _record_event(record, actor, code, step.name, before=before, reason=reason, case=case)
     return record
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from zhiguan.kernel.orgs.service import Unit
@@ -24,6 +24,7 @@ from zhiguan.kernel.orgs.tree import ROOT_POS
 from zhiguan.kernel.trace import service as trace
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict, Invalid
+from zhiguan.kit.questions import Question
 
 from .codes import MANAGE, Evidence, Status
 from .models import Fact, cited
@@ -112,20 +113,28 @@ def fact(code: str, *, on: date | None = None, unit: Any = None) -> Fact:
         raise UnknownFact(f"{code} on {day:%Y-%m-%d}") from None
 
 
+def _in_force(codes: list[str], day: date, places: Q) -> QuerySet[Fact]:
+    """The facts in force on the day, those of the nearest place first."""
+    lasting = Q(valid_to__isnull=True) | Q(valid_to__gt=day)
+    rows = Fact.objects.filter(places, lasting, code__in=codes, valid_from__lte=day).select_related("place")
+    return rows.order_by(F("place__pos").desc(nulls_last=True), "place__pos_end", "-valid_from", "-local", "-pk")
+
+
+@Question
+def _general(codes: list[str], day: date) -> QuerySet[Fact]:
+    return _in_force(codes, day, Q(place__isnull=True))
+
+
+@Question
+def _reaching(codes: list[str], day: date, pos: int) -> QuerySet[Fact]:
+    return _in_force(codes, day, Q(place__isnull=True) | Q(place__pos__lte=pos, place__pos_end__gte=pos))
+
+
 def facts(codes: Iterable[str], *, on: date | None = None, unit: Any = None) -> dict[str, Fact]:
     """Return, in one query, those of the facts that are in force, as :func:`fact` does for one."""
-    day, pos = on or timezone.localdate(), _pos(unit)
-    places = Q(place__isnull=True)
-    if pos is not None:
-        places |= Q(place__pos__lte=pos, place__pos_end__gte=pos)
-    rows = Fact.objects.filter(
-        places, Q(valid_to__isnull=True) | Q(valid_to__gt=day), code__in=list(codes), valid_from__lte=day
-    ).select_related("place")
-    nearest_first = rows.order_by(
-        F("place__pos").desc(nulls_last=True), "place__pos_end", "-valid_from", "-local", "-pk"
-    )
+    day, pos, wanted = on or timezone.localdate(), _pos(unit), sorted(codes)
     found: dict[str, Fact] = {}
-    for row in nearest_first:
+    for row in _general(wanted, day) if pos is None else _reaching(wanted, day, pos):
         found.setdefault(row.code, row)
     return {code: _as_supposed(row, pos) for code, row in found.items()}
 

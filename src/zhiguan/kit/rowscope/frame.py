@@ -46,8 +46,16 @@ class Frame:
     @cached_property
     def statement(self) -> str:
         """SQL that tells a transaction this frame; made once, as it goes out with every request."""
-        pairs = ((name, value.replace("'", "''")) for name, value in self.settings.items())
-        return "SELECT " + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in pairs)
+        return _telling(self.settings)
+
+    def statement_after(self, before: Frame) -> str:
+        """SQL that tells a transaction this frame, and nothing any more of what only another one had."""
+        return _telling(dict.fromkeys(before.settings, "") | self.settings)
+
+
+def _telling(settings: Mapping[str, str]) -> str:
+    pairs = ((name, value.replace("'", "''")) for name, value in settings.items())
+    return "SELECT " + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in pairs)
 
 
 NOTHING = Frame({})

@@ -5,6 +5,8 @@ What happens with every request is kept short here: one message begins the trans
 socket says that the server is still there, and moments are read by the driver's compiled code.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC
 from select import POLLIN, poll
 from typing import Any
@@ -20,6 +22,10 @@ from zhiguan.kit.rowscope import frame
 
 ONLY_ASKED = 2**31
 """Uses after which psycopg would prepare a statement unasked: never."""
+AGAIN = 1
+"""Uses after which it does so within :meth:`DatabaseWrapper.preparing`: what was used only once is not worth a plan."""
+PLANS = 200
+"""Statements that stay prepared on a connection, the oldest given up."""
 
 
 class Prepared(Cursor):
@@ -30,11 +36,31 @@ class Prepared(Cursor):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    _prepares = False
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
         connection = super().get_new_connection(conn_params)
         connection.adapters.register_loader("timestamptz", TimestamptzLoader)
-        connection.prepare_threshold = ONLY_ASKED
+        connection.prepare_threshold, connection.prepared_max = ONLY_ASKED, PLANS
         return connection
+
+    @contextmanager
+    def preparing(self) -> Iterator[None]:
+        """Have the server keep the plan of every statement of the block that comes again on this connection.
+
+        For acts done over and over, whose statements name their rows by key. The values travel beside the text, so they
+        need the types of their columns: a number for a number, not its digits.
+        """
+        if self._prepares:
+            yield
+            return
+        self.ensure_connection()
+        connection, self._prepares = self.connection, True
+        connection.prepare_threshold = AGAIN
+        try:
+            yield
+        finally:
+            connection.prepare_threshold, self._prepares = ONLY_ASKED, False
 
     def prepared_cursor(self) -> Any:
         """Return a cursor for statements that come again and again: the server plans each once for this connection.
@@ -47,8 +73,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return self._prepare_cursor(Prepared(self.connection))
 
     def create_cursor(self, name: str | None = None) -> Any:
-        if name is None and self.timezone is UTC:
-            return self.connection.cursor()  # the connection's own loader answers in UTC
+        if name is None and self.timezone is UTC:  # the connection's own loader answers in UTC
+            return Cursor(self.connection) if self._prepares else self.connection.cursor()
         register_tzloader(self.timezone, self.connection)
         return super().create_cursor(name)
 
@@ -86,13 +112,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return
         if self.connection.info.transaction_status == TransactionStatus.INERROR:
             return  # the rollback that must follow restores what was told before
-        settings = {name: "" for name in before.settings} | after.settings
-        if not any(settings.values()) and before is after:
+        if before is after and not any(after.settings.values()):
             return
-        names = ", ".join("set_config(%s, %s, true)" for _ in settings)
         with self.wrap_database_errors:
             try:
-                self.connection.execute(f"SELECT {names}", [part for pair in settings.items() for part in pair])
+                self.connection.execute(after.statement_after(before))
             except Error:
                 self.connection.rollback()
                 raise
