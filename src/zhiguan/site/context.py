@@ -25,7 +25,14 @@ RIDES = (
 
 
 def _ride(actor: Actor | None) -> str:
-    return next((reverse(page) for permission, page in RIDES if actor is not None and actor.can(permission)), "/")
+    """Where one asks for a car or drives one; empty for whoever does neither."""
+    return next((reverse(page) for permission, page in RIDES if actor is not None and actor.can(permission)), "")
+
+
+def _brand() -> dict[str, str]:
+    """The site's name in the menu's two lines: "智管 · 机关事务数字化平台" is the system, and what it is to the city."""
+    name, _, what = settings.ZHIGUAN_SITE_NAME.partition(" · ")
+    return {"name": name, "what": f"{settings.ZHIGUAN_CITY}{what}"}
 
 
 def zg(request: HttpRequest) -> dict[str, Any]:
@@ -48,6 +55,7 @@ def zg(request: HttpRequest) -> dict[str, Any]:
     return {
         "zg": {
             "site_name": settings.ZHIGUAN_SITE_NAME,
+            "brand": _brand(),
             "city_name": settings.ZHIGUAN_CITY,
             "demo": SimpleLazyObject(is_demo),
             "actor": None

@@ -16,7 +16,7 @@ from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Refusal
 
 from ..codes import Body, Energy, VehicleKind
-from ..models import Vehicle, VehicleQuota
+from ..models import ON_BOOKS, Vehicle, VehicleQuota
 from ..queries.renewal import renewal_clause, renewal_on
 from . import plans, register, standards
 
@@ -29,7 +29,7 @@ def _quotas(unit: Any) -> dict[str, int]:
 
 
 def _held(unit: Any) -> dict[str, int]:
-    rows = Vehicle.objects.within(unit).exclude(state="disposed")
+    rows = Vehicle.objects.within(unit).filter(ON_BOOKS)
     return dict(rows.order_by().values_list("kind").annotate(n=Count("pk")))
 
 
@@ -168,9 +168,9 @@ def _renewal_check(actor: Actor, unit: Any, values: Mapping[str, Any]) -> Iterab
         if not row.get("replaces"):
             added[row["kind"]] = added.get(row["kind"], 0) + 1
             continue
-        old = Vehicle.objects.within(unit).filter(pk=row["replaces"]).first()
-        if old is None or old.state == "disposed":
-            yield Problem("replaces", "拟更新的车辆不是本单位在用车辆。", *at)
+        old = Vehicle.objects.within(unit).filter(ON_BOOKS, pk=row["replaces"]).first()
+        if old is None:
+            yield Problem("replaces", "拟更新的车辆不是本单位在账车辆。", *at)
         elif old.kind != row["kind"]:
             yield Problem("kind", f"车辆种类须与拟更新的 {old.plate} 一致。", *at)
         elif (due := renewal_on(old)) > timezone.localdate():

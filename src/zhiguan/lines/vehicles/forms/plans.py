@@ -11,7 +11,7 @@ from zhiguan.kit.pages import PageForm
 from .. import queries
 from ..codes import Body, DisposalMethod, Energy, VehicleKind
 from ..domain.register import clean_plate
-from ..models import ParkingPlace, Vehicle
+from ..models import ON_BOOKS, ParkingPlace, Vehicle
 from .fields import UnitField, VehicleField, organ_choices
 from .life import MONEY
 
@@ -39,7 +39,7 @@ class PlanForm(PageForm):
 
     def setup(self) -> None:
         self.fields["unit"].queryset = organ_choices(self, "vehicles.plan.manage")
-        rows = Vehicle.objects.visible_to(self.actor, "vehicles.plan.manage").exclude(state="disposed")
+        rows = Vehicle.objects.visible_to(self.actor, "vehicles.plan.manage").filter(ON_BOOKS)
         self.fields["replaces"].queryset = rows.order_by("plate")
         self.fields["year"].initial = timezone.localdate().year
 

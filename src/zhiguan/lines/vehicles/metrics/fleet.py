@@ -12,7 +12,7 @@ from zhiguan.kernel.metrics.declare import Group, Metric, MetricQuery, Value
 from zhiguan.kernel.metrics.service import breakdown, ratio, share
 
 from ..codes import Match, VehicleKind
-from ..models import DispatchOrder, Terminal, Trip, Vehicle
+from ..models import ON_BOOKS, DispatchOrder, Terminal, Trip, Vehicle
 from ..queries import devices, tracks
 from ..queries.parts import COLUMNS, figure, of_car
 
@@ -27,7 +27,7 @@ def _kind(query: MetricQuery, rows: QuerySet, path: str = "kind") -> QuerySet:
 
 
 def _vehicles(query: MetricQuery) -> QuerySet[Vehicle]:
-    return _kind(query, query.narrow(Vehicle.objects.filter(tenure="own").exclude(state="disposed")))
+    return _kind(query, query.narrow(Vehicle.objects.filter(ON_BOOKS)))
 
 
 def _held(query: MetricQuery) -> Value | list[Group]:
@@ -106,7 +106,7 @@ METRICS = (
         code="vehicles.in_service", name="在用车辆", unit="辆", formula="状态为在用的公务用车数量",
         permission="vehicles.vehicle.view", dimensions=("organ", "district", "kind"), source=REGISTER,
         clause="《机关事务管理条例》第二十五条", responsible=BUREAU, compute=_in_service,
-        rows=_list("vehicles.vehicle", state="in_service"), **KIND,
+        rows=_list("vehicles.vehicle", state="in_service", held="1"), **KIND,
     ),
     Metric(
         code="vehicles.moving", name="行驶中车辆", unit="辆", formula="十分钟内有定位且速度达到 3 公里/小时的车辆数",

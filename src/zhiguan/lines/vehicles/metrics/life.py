@@ -13,7 +13,7 @@ from zhiguan.kernel.metrics.service import breakdown, ratio, share
 from zhiguan.kernel.reference.service import cite
 
 from ..codes import CostKind, DueKind, Rung, VehicleKind
-from ..models import Accident, CostEntry, PurchasePlan, TrafficViolation, Vehicle, VehicleQuota
+from ..models import ON_BOOKS, Accident, CostEntry, PurchasePlan, TrafficViolation, Vehicle, VehicleQuota
 from ..queries import dues, renewal, standards
 from .fleet import BUREAU, REGISTER
 
@@ -28,7 +28,7 @@ def _of_kind(query: MetricQuery, rows: QuerySet) -> QuerySet:
 
 
 def _held(query: MetricQuery) -> QuerySet[Vehicle]:
-    return _of_kind(query, query.narrow(Vehicle.objects.exclude(state="disposed")))
+    return _of_kind(query, query.narrow(Vehicle.objects.filter(ON_BOOKS)))
 
 
 def _quotas(query: MetricQuery) -> QuerySet[VehicleQuota]:
@@ -60,7 +60,7 @@ def _over_standard(query: MetricQuery) -> Value | list[Group]:
 
 
 def _renewable(query: MetricQuery) -> Value | list[Group]:
-    return _counted(query, _of_kind(query, query.narrow(renewal.renewable(Vehicle.objects.exclude(state="disposed")))))
+    return _counted(query, _of_kind(query, query.narrow(renewal.renewable(Vehicle.objects.filter(ON_BOOKS)))))
 
 
 def _unmarked(query: MetricQuery) -> Value | list[Group]:

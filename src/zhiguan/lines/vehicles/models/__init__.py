@@ -20,11 +20,12 @@ from .places import PermittedArea, SensitivePlace
 from .plans import Disposal, PurchasePlan
 from .pools import Pool, PoolMember, RentalContract
 from .privacy import PrivacyLift, VehicleHolder
-from .register import Driver, ParkingPlace, Terminal, Vehicle, VehicleQuota
+from .register import ON_BOOKS, Driver, ParkingPlace, Terminal, Vehicle, VehicleQuota
 from .settlements import Settlement, SettlementLine
 from .terminals import AreaCarried, AreaShape, DriverSignIn, TerminalArea, TerminalHealth, TerminalMedia
 
 __all__ = [
+    "ON_BOOKS",
     "Accident",
     "AnnualReport",
     "AreaCarried",

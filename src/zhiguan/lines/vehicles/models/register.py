@@ -65,6 +65,10 @@ class ParkingPlace(LedgerRecord):
         return self.name
 
 
+ON_BOOKS = Q(tenure=Tenure.OWN) & ~Q(state="disposed")
+"""在账: the vehicles that count against establishments and are renewed. Rented ones serve a pool and do neither."""
+
+
 class Vehicle(LedgerRecord):
     """公务用车: one plated vehicle on a unit's books."""
 

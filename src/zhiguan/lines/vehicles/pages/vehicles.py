@@ -88,7 +88,7 @@ VEHICLES = ListPage(
         UnitFilter("unit", "单位", options=unit_options("vehicles.vehicle.view")),
         DateRangeFilter("bought_on", "购置日期"),
         NumberRangeFilter("price_yuan", "购置价格（元）"),
-        BoolFilter("held", "在账", condition=Q(tenure="own") & ~Q(state="disposed")),
+        BoolFilter("held", "在账", condition=queries.ON_BOOKS),
         BoolFilter("over_standard", "超出标准", condition=establishment.standards.over_standard),
         ChoiceFilter("marking", "标识喷涂"),
         ChoiceFilter("tenure", "权属"),

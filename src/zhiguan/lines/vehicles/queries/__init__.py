@@ -17,7 +17,18 @@ from zhiguan.kernel.telemetry import service as telemetry
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.pages import HistoryEntry
 
-from ..models import DispatchOrder, Driver, ParkingPlace, Stop, Terminal, Trip, Vehicle, VehicleDay, VehicleQuota
+from ..models import (
+    ON_BOOKS,
+    DispatchOrder,
+    Driver,
+    ParkingPlace,
+    Stop,
+    Terminal,
+    Trip,
+    Vehicle,
+    VehicleDay,
+    VehicleQuota,
+)
 from . import privacy
 from .net import *  # noqa: F403
 
@@ -180,9 +191,8 @@ def quotas_with_held(actor: Actor) -> QuerySet[VehicleQuota]:
     """Return the quotas in force with ``held``: vehicles of the kind on the books of the unit and those below it."""
     held = (
         Vehicle.objects.filter(
-            kind=OuterRef("kind"), scope_pos__gte=OuterRef("unit__pos"), scope_pos__lte=OuterRef("unit__pos_end")
+            ON_BOOKS, kind=OuterRef("kind"), scope_pos__gte=OuterRef("unit__pos"), scope_pos__lte=OuterRef("unit__pos_end")
         )
-        .filter(tenure="own").exclude(state="disposed")
         .order_by()
         .values("kind")
         .annotate(n=Count("pk"))
@@ -193,7 +203,7 @@ def quotas_with_held(actor: Actor) -> QuerySet[VehicleQuota]:
 
 def held_by(quota: VehicleQuota, actor: Actor) -> QuerySet[Vehicle]:
     """Return the vehicles that count against the quota."""
-    return vehicles(actor).within(quota.unit).filter(kind=quota.kind, tenure="own").exclude(state="disposed")
+    return vehicles(actor).within(quota.unit).filter(ON_BOOKS, kind=quota.kind)
 
 
 def fleet_units(actor: Actor) -> QuerySet[Unit]:

@@ -17,7 +17,7 @@ from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import Actor
 
 from ..codes import VehicleKind
-from ..models import Vehicle, VehicleQuota
+from ..models import ON_BOOKS, Vehicle, VehicleQuota
 from . import renewal, standards
 from .odometers import odometers
 
@@ -95,8 +95,8 @@ def changes(actor: Actor) -> QuerySet[VehicleQuota]:
 
 def over_standard(actor: Actor) -> QuerySet[Vehicle]:
     """Return the vehicles on the books beyond a limit of their standard."""
-    rows = Vehicle.objects.visible_to(actor, "vehicles.vehicle.view").filter(tenure="own").exclude(state="disposed")
-    return rows.filter(standards.over_standard())
+    rows = Vehicle.objects.visible_to(actor, "vehicles.vehicle.view")
+    return rows.filter(ON_BOOKS, standards.over_standard())
 
 
 def forecast(actor: Actor) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import Actor
 
-from ..models import Vehicle
+from ..models import ON_BOOKS, Vehicle
 
 AGE = "vehicles.renewal.age_years"
 GUIDED_KM = "vehicles.renewal.scrap_guided_km"
@@ -55,4 +55,4 @@ def renewable(rows: QuerySet[Vehicle]) -> QuerySet[Vehicle]:
 
 def with_renewal(actor: Actor) -> QuerySet[Vehicle]:
     """Return the vehicles on the books in the actor's scope with ``renewal_on``."""
-    return dated(Vehicle.objects.visible_to(actor, "vehicles.vehicle.view").exclude(state="disposed"))
+    return dated(Vehicle.objects.visible_to(actor, "vehicles.vehicle.view").filter(ON_BOOKS))

@@ -20,7 +20,7 @@ from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import system
 
 from ..codes import Body, Energy, VehicleKind
-from ..models import PurchasePlan, Vehicle, VehicleQuota
+from ..models import ON_BOOKS, PurchasePlan, Vehicle, VehicleQuota
 
 RULE = "rule"
 ROOMY = (Body.SUV, Body.SMALL_BUS, Body.MEDIUM_BUS)
@@ -175,7 +175,7 @@ def check_quota(
             .select_related("unit").order_by("-unit__pos", "unit__pos_end", "-valid_from").first()
         )  # fmt: skip
         whole = quota.unit if quota is not None else unit
-        held = Vehicle.objects.within(whole).filter(kind=kind, tenure="own").exclude(state="disposed")
+        held = Vehicle.objects.within(whole).filter(ON_BOOKS, kind=kind)
         plans = PurchasePlan.objects.within(whole).filter(kind=kind, state__in=("approved", "bought"))
         plans = plans.filter(Q(replaces__isnull=True) | Q(replaces__state="disposed"))
         count = held.exclude(pk=replaces.pk if replaces is not None else None).count()

@@ -136,7 +136,7 @@ export async function makeMap(container: HTMLElement, config: BaseMapConfig, red
   map.addControl(new NavigationControl({ showCompass: false }), 'top-right')
   const notes = [config.source_note, config.approval_number ? `审图号：${config.approval_number}` : '示意底图，未标注审图号'].filter(Boolean)
   map.addControl(new AttributionControl({ compact: false, customAttribution: notes.join(' · ') }), 'bottom-right')
-  map.addControl(new ScaleControl({ unit: 'metric' }), config.reserve_left ? 'bottom-right' : 'bottom-left')
+  map.addControl(new ScaleControl({ unit: 'metric' }), 'bottom-right') // above the sources, which fill the whole width of a phone
   await new Promise<void>((resolve) => map.once('load', () => resolve()))
   redraw(map)
   if (!config.style_url) {
