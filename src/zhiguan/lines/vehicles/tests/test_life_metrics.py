@@ -12,7 +12,7 @@ from zhiguan.kernel.metrics.declare import Metric
 from zhiguan.kit import registry
 from zhiguan.kit.errors import Denied
 from zhiguan.kit.pages.conformance import without
-from zhiguan.lines.vehicles.domain import costs, plans, register
+from zhiguan.lines.vehicles.domain import costs, plans, pools, register
 from zhiguan.lines.vehicles.metrics import LIFE_METRICS
 from zhiguan.lines.vehicles.models import Vehicle
 
@@ -43,6 +43,15 @@ def fleet(world):
         plans.approve_plan(BOSS, plans.submit_plan(BOSS, maker.plan()))
         maker.plan()
         register.dispose(BOSS, maker.in_service(), reason="报废")
+        rented = maker.vehicle(over_standard_note="租赁")
+        pool = pools.open_pool(BOSS, unit=unit, name=f"平台{unit.pk}", kind="organ", members=[unit])
+        contract = pools.sign_contract(
+            BOSS, pool=pool, number=f"ZL{unit.pk}", company="租赁公司", day_rate_yuan=Decimal(300), valid_from=date(2020, 1, 1),
+            valid_to=date(2099, 1, 1),
+        )  # fmt: skip
+        Vehicle.objects.filter(pk=rented.pk).update(
+            tenure="rented", contract=contract, marking="pending", bought_on=date(2010, 1, 1), price_yuan=Decimal(300_000)
+        )
 
 
 def from_rows(code, rows):

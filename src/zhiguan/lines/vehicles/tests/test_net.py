@@ -17,7 +17,7 @@ from zhiguan.kernel.reference import service as reference
 from zhiguan.kit.actor import system
 from zhiguan.kit.errors import Conflict, Denied, Invalid, NotFound
 from zhiguan.lines.vehicles import queries
-from zhiguan.lines.vehicles.domain import approvals, dispatching, journeys, orders, pools, register
+from zhiguan.lines.vehicles.domain import approvals, case_work, dispatching, journeys, orders, pools, register
 from zhiguan.lines.vehicles.models import DispatchOrder, Driver, Pool, Vehicle
 
 from .conftest import PERMISSIONS, make_world
@@ -214,6 +214,9 @@ def test_a_rented_car_serves_its_pool_and_ends_with_its_contract(world, pool):
     )  # fmt: skip
     car = pools.rent_vehicle(BOSS, contract, plate="沪A66666", body="sedan", brand_model="别克", seats=5)
     assert (car.tenure, car.pool_id, car.state) == ("rented", pool.pk, "in_service")
+    assert case_work.QUOTA_WORK.prefill is not None
+    asked = case_work.QUOTA_WORK.prefill(world.manager, car.unit)["rows"]
+    assert not any(row["held"] for row in asked if row["kind"] == car.kind)  # it counts against no establishment
     with pytest.raises(Conflict, match="租赁"):
         pools.pool_vehicle(BOSS, car, pool=None)
     with pytest.raises(Conflict, match="已登记"):
