@@ -38,6 +38,12 @@ def todos(actor: Actor, shown: int = SHOWN) -> list[dict[str, Any]]:
     return kinds
 
 
+def _waiting(actor: Actor, shown: int) -> dict[str, Any]:
+    """What ``_todos.html`` draws: the kinds of work of which some waits, and those of which none does."""
+    kinds = todos(actor, shown)
+    return {"kinds": [each for each in kinds if each["count"]], "idle": [each for each in kinds if not each["count"]]}
+
+
 def todo_count(actor: Actor) -> int:
     """Return how many things wait for the actor, for the bell."""
     return sum(waiting(actor).values())
@@ -59,9 +65,8 @@ def home(request: HttpRequest) -> HttpResponse:
         for item in sorted(known.all(Figure), key=lambda each: each.order)
         if actor.can(item.permission)
     ]
-    return render(
-        request, "site/home.html", {"kinds": todos(actor), "shortcuts": shortcuts, "figures": figures, "actor": actor}
-    )
+    found = _waiting(actor, SHOWN) | {"shortcuts": shortcuts, "figures": figures, "actor": actor}
+    return render(request, "site/home.html", found)
 
 
 @login_required
@@ -69,7 +74,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def todo(request: HttpRequest) -> HttpResponse:
     """待办: everything that waits for the actor, by kind."""
     request.zg_crumbs = [{"title": "待办", "url": ""}]
-    return render(request, "site/todo.html", {"kinds": todos(request.actor, 8)})
+    return render(request, "site/todo.html", _waiting(request.actor, 5))
 
 
 @login_required
