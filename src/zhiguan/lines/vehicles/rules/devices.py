@@ -52,10 +52,12 @@ def terminal_offline(context: RuleContext) -> Iterator[Hit]:
             Terminal.objects.filter(vehicle__in=frame.keys.tolist(), state="active")
             .filter(Q(installed_at__isnull=True) | Q(installed_at__lte=moment(frame.start_s))).values_list("vehicle", flat=True)
         )  # fmt: skip
-        silences = _while_driving(day)
-        hours: dict[int, Any] = {}
         until_s = min(frame.end_s, context.now.timestamp())
         edges = frame.heard_edges.tolist()
+        if until_s < frame.end_s:  # of whom nothing was heard yet today is asked in the morning, when the day is over
+            fitted &= {vehicle.pk for slot, vehicle in enumerate(frame.vehicles) if edges[slot] < edges[slot + 1]}
+        silences = _while_driving(day)
+        hours: dict[int, Any] = {}
         for slot, vehicle in enumerate(frame.vehicles):
             if vehicle.state != "in_service" or vehicle.pk not in fitted:
                 continue
@@ -314,6 +316,7 @@ RULES = (
         clause=f"{DISPATCH}；{POSITIONING}",
         explanation="检查在用车辆的终端上报：行驶中失联、工作时间长时间无上报，或最后位置不在停放地点而整夜无上报。",
         evaluate=terminal_offline, cadence="20 5 * * *", subjects=silent_vehicles, lookback_days=2, on_dirty=ALWAYS,
+        looks_behind_days=1,
     ),
     Rule(
         code="vehicles.silent_move", area="vehicles", name="静默移动", severity="major", clause=f"{DISPATCH}；{POSITIONING}",

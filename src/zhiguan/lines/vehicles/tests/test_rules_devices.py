@@ -114,6 +114,24 @@ def test_a_vehicle_that_never_reports_is_found_in_the_morning_and_late_data_with
     assert devices.silent_vehicles(WORKDAY, NEXT) == []
 
 
+def test_late_points_of_a_day_tell_of_the_silent_night_after_it(judge):
+    """Seen at home at 20:00 and not again until noon; then it turns out where it was last seen in the evening."""
+    judge.day(Told().stand(at(WORKDAY, "00:00"), at(WORKDAY, "20:00")), now=LATER)
+    judge.day(Told(FIVE_KM).stand(at(NEXT, "12:00"), at(NEXT, "23:00")), day=NEXT, now=LATER)
+    rows = Finding.objects.filter(rule="vehicles.terminal_offline", period=NEXT.isoformat(), summary__contains="在外过夜")
+    assert not rows.exclude(state="withdrawn").exists()
+    late = Told()
+    late.stand(late.drive(FIVE_KM, at(WORKDAY, "20:01")), at(WORKDAY, "22:00"))
+    judge.day(late, now=LATER)
+    assert rows.exclude(state="withdrawn").exists()
+
+
+def test_a_day_that_is_not_over_accuses_nobody_who_was_not_heard_yet(judge):
+    now = at(NEXT, "16:00")
+    judge.day(Told().stand(at(WORKDAY, "00:00"), at(WORKDAY, "23:59")), now=now)
+    assert "terminal_offline" not in judge.found(NEXT.isoformat())
+
+
 def test_a_vehicle_in_repair_is_not_judged(judge):
     type(judge.car).objects.filter(pk=judge.car.pk).update(state="repair")
     judge.car.refresh_from_db()
