@@ -319,7 +319,7 @@ class Desk:
     def note(self, code: str, name: str, reason: str = "", **values: Any) -> Case:
         """Write an act that leaves the state alone in any state of the case (urging, a remark)."""
         self.case = ledger.change(self.case, self.actor, {**self.changes, **values}, name=name, code=code, reason=reason,
-                                  case=self.case.code, always=True)  # fmt: skip
+                                  case=self.case.code, always=True, alone=False)  # fmt: skip
         self.changes = {}
         telling.tell(self)
         return self.case

@@ -120,7 +120,10 @@ def run_dirty(
         if rule.area != area or (rule.cadence != ON_DIRTY_DAYS and rule.on_dirty == NEVER):
             continue
         first = start - timedelta(days=rule.looks_ahead_days)
-        last = min(end + timedelta(days=rule.looks_behind_days), max(end, today + timedelta(days=1)))
+        behind = rule.looks_behind_days
+        if behind and rule.cadence != ON_DIRTY_DAYS and not RuleRun.objects.filter(rule=rule.code, end_on__gt=end).exists():
+            behind = 0  # the days after these were not judged yet; their own run will see what is new
+        last = min(end + timedelta(days=behind), max(end, today + timedelta(days=1)))
         periods = list(rule.periods(first, last))
         if rule.cadence != ON_DIRTY_DAYS and rule.on_dirty != ALWAYS:
             present = set(rule.periods(today, today + timedelta(days=1)))
@@ -232,34 +235,42 @@ def _reconcile(rule: Rule, context: RuleContext, hits: list[Hit], actor: Actor) 
         rows = Finding.objects.filter(rule=rule.code, subject_type=kind, subject_id__in=keys, period__in=periods)
         rows = rows.select_related("unit").select_for_update(of=("self",)).order_by("pk")
         known |= {(kind, row.subject_id, row.period): row for row in rows}
+    with connection.preparing():  # a run writes many of a kind; where one fails, all are undone
+        return _settle(rule, wanted, known, actor)
+
+
+def _settle(rule: Rule, wanted: dict[Key, Hit], known: dict[Key, Finding], actor: Actor) -> RunResult:
     raised = kept = updated = withdrawn = 0
     for key, hit in wanted.items():
         values = _values(rule, key, hit)
         finding = known.get(key)
         if finding is None:
             ledger.create(
-                Finding, actor, {**_identity(rule, key), **values, "case": hit.case}, name="发现问题", case=hit.case
-            )
+                Finding, actor, {**_identity(rule, key), **values, "case": hit.case}, name="发现问题", case=hit.case,
+                alone=False,
+            )  # fmt: skip
             raised += 1
         elif finding.state == "withdrawn":
             fresh = {
                 "outcome": "", "ended_at": None, "assignee": None, "persons": [], "assigned_at": None, "due_on": None,
                 "explanation": "", "rectification": "", "verdict": "",
             }  # fmt: skip
-            ledger.move(finding, "reraise", actor, reason=AGAIN, case=hit.case, **values, **fresh)
+            ledger.move(finding, "reraise", actor, reason=AGAIN, case=hit.case, alone=False, **values, **fresh)
             raised += 1
         elif finding.state in OPEN and any(getattr(finding, name) != value for name, value in values.items()):
             ledger.change(
-                finding, actor, values, code="update", name="更新证据", reason="重新计算后证据有变化", case=hit.case
-            )
+                finding, actor, values, code="update", name="更新证据", reason="重新计算后证据有变化", case=hit.case,
+                alone=False,
+            )  # fmt: skip
             updated += 1
         else:
             kept += 1
     for key, finding in known.items():
         if key not in wanted and finding.state in OPEN:
             ledger.move(
-                finding, "withdraw", actor, reason=NO_LONGER, outcome=Outcome.WITHDRAWN, ended_at=timezone.now()
-            )
+                finding, "withdraw", actor, reason=NO_LONGER, outcome=Outcome.WITHDRAWN, ended_at=timezone.now(),
+                alone=False,
+            )  # fmt: skip
             withdrawn += 1
     return RunResult(raised, kept, updated, withdrawn)
 
