@@ -301,7 +301,9 @@ def equal(scene: Any, figures: Any) -> None:
 
     period = figures.Period.of("twelve")
     with system("bench").transaction() as actor, connection.cursor() as cursor:
-        said = {each["title"]: each["value"] for each in figures.figures(actor, figures.by_organ(actor, period), period)}
+        said = {each["title"]: each["value"] for each in figures.figures(
+            actor, figures.by_organ(actor, period), figures.days_by_organ(actor, period), period
+        )}  # fmt: skip
         begun = time.perf_counter()
         cursor.execute(
             "SELECT count(*), count(*) FILTER (WHERE overdue), count(*) FILTER (WHERE corrected) FROM flow_case "

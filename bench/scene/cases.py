@@ -201,6 +201,8 @@ def fill(scene: SimpleNamespace, closed: int, opened: int) -> None:
             "persons": f"ARRAY[organ.person, {decider}]",
             "title": "'申请修车' || made.n", "engine": "'{}'", "submitted_at": start, "created_at": start,
             "ended_at": "made.ended",
+            "working_days": "CASE WHEN made.ended IS NOT NULL THEN 1 + abs(hashint8(made.n + 2)) % 20 "
+                            "+ CASE made.n % 50 WHEN 0 THEN 25 ELSE 0 END END",
             "accepted_at": f"CASE WHEN one.accepted_at IS NOT NULL THEN {start} + made.took END",
             "clock": f"CASE WHEN one.accepted_at IS NULL THEN '[]' WHEN made.ended IS NULL THEN {clock(start)} "
                      f"ELSE {clock(start, 'made.ended')} END",

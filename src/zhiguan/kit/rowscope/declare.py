@@ -68,6 +68,8 @@ class ByArea:
 
     ``area_column`` holds the area's code, ``column`` the unit's position, ``persons_column`` (a bigint array, optional)
     the persons who see the row wherever they belong. For the planner it is nearly always true, as with :class:`ByUnit`.
+    An area's own setting can only be read row by row, so a row is first compared with the range that most areas of the
+    frame have in common: somebody whose permissions all reach one unit pays for no more.
     """
 
     area_column: str = "area"
@@ -89,7 +91,9 @@ class ByArea:
         )
         if self.persons_column:
             rule += f" OR {_setting('person', 'bigint')} = ANY ({self.persons_column})"
-        return f"CASE WHEN {rule} THEN true END IS NOT NULL"
+        most = f"{self.area_column} = ANY ({_once('most_areas', 'text[]')}::text[])"
+        within = f"{self.column} BETWEEN {_once('most_lo', 'bigint')} AND {_once('most_hi', 'bigint')}"
+        return f"CASE WHEN {most} AND {within} THEN true WHEN {rule} THEN true END IS NOT NULL"
 
 
 @dataclass(frozen=True)

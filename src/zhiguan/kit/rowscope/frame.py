@@ -29,18 +29,27 @@ class Frame:
 
     @cached_property
     def settings(self) -> dict[str, str]:
-        """The ``zg.*`` settings of this frame, as PostgreSQL text: per area its first range, and all where it has more."""
+        """The ``zg.*`` settings of this frame, as PostgreSQL text.
+
+        Per area its first range, and all where it has more; and the first range that most areas have, with these areas:
+        a table of many areas (:class:`ByArea`) compares its rows with that first.
+        """
         settings = {
             "zg.person": "" if self.person is None else str(self.person),
             "zg.account": "" if self.account is None else str(self.account),
             "zg.system": "1" if self.system else "",
         }
+        alike: dict[tuple[int, int], list[str]] = {}
         for area, ranges in self.areas.items():
             if not ranges:
                 continue
+            alike.setdefault((ranges[0][0], ranges[0][1]), []).append(area)
             settings[f"zg.{area}_lo"], settings[f"zg.{area}_hi"] = map(str, ranges[0])
             scope = "{" + ",".join(f"[{lo},{hi}]" if hi < LAST else f"[{lo},)" for lo, hi in ranges) + "}"
             settings[f"zg.{area}_ranges"] = scope if len(ranges) > 1 else ""
+        (low, high), areas = max(alike.items(), key=lambda each: len(each[1]), default=(("", ""), []))
+        settings["zg.most_lo"], settings["zg.most_hi"] = str(low), str(high)
+        settings["zg.most_areas"] = f"{{{','.join(areas)}}}" if areas else ""
         return settings
 
     @cached_property

@@ -5,7 +5,8 @@ import pytest
 from django.db import connection, transaction
 
 from zhiguan.kit.actor import Scope, system
-from zhiguan.kit.rowscope.declare import ALL_POSITIONS, ByUnit
+from zhiguan.kit.rowscope import frame
+from zhiguan.kit.rowscope.declare import ALL_POSITIONS, ByArea, ByUnit
 from zhiguan.kit.rowscope.sync import sync
 from zhiguan.site.management.commands.migrate_all import as_owner
 from zhiguan.site.registers import table_rules
@@ -61,6 +62,44 @@ def test_a_rule_shows_exactly_the_scope(fresh_table, make_actor):
         assert _count() == 0
     with make_actor({"assets.card.view": "city"}).acting():
         assert _count() == 0, "another area's scope must not open this one"
+
+
+@pytest.mark.parametrize(
+    ("scopes", "expected"),
+    [
+        ({}, {}),
+        ({"a": [(1, 100)], "b": [(1, 100)], "c": [(1, 100)]}, {"a": 100, "b": 100, "c": 100}),
+        # What most areas have in common does not open the one that has less, and not the one that has nothing.
+        ({"a": [(1, 100)], "b": [(1, 100)], "c": [(10, 19)]}, {"a": 100, "b": 100, "c": 10}),
+        ({"a": [(1, 100)], "b": [(1, 100)]}, {"a": 100, "b": 100}),
+        ({"a": [(10, 19), (30, 31)], "b": [(10, 19)], "c": [(40, 44), (50, 50)]}, {"a": 12, "b": 10, "c": 6}),
+        ({"a": [], "b": [(7, 7)]}, {"b": 1}),
+    ],
+)
+def test_a_table_of_many_areas_shows_of_each_its_own_scope(fresh_table, scopes, expected):
+    """Also after a wider frame in the same transaction, and by a plan that was made under another frame."""
+    rule = ByArea()
+    fresh_table.execute("ALTER TABLE fresh_rows ADD area varchar(32)")
+    fresh_table.execute("UPDATE fresh_rows SET area = 'a'")
+    fresh_table.execute("INSERT INTO fresh_rows SELECT id, scope_pos, area.code FROM fresh_rows, unnest('{b,c}'::text[]) area(code)")
+    fresh_table.execute("ALTER TABLE fresh_rows ENABLE ROW LEVEL SECURITY")
+    fresh_table.execute("GRANT ALL ON fresh_rows TO zhiguan_app")
+    fresh_table.execute(f"CREATE POLICY p ON fresh_rows TO zhiguan_app USING ({rule.using()})")
+
+    def seen() -> dict[str, int]:
+        with connection.preparing(), connection.cursor() as cursor:
+            cursor.execute("SELECT area, count(*) FROM fresh_rows GROUP BY area")
+            return dict(cursor.fetchall())
+
+    whole = frame.everything(("a", "b", "c"))
+    with frame.applied(frame.Frame(scopes)), transaction.atomic():
+        for _ in range(3):
+            assert seen() == expected
+            with frame.applied(whole):
+                assert seen() == {"a": 100, "b": 100, "c": 100}
+        assert seen() == expected
+    with transaction.atomic():
+        assert seen() == {}
 
 
 def test_a_rule_of_two_columns_and_a_person_shows_what_either_reaches(fresh_table, make_actor):
