@@ -57,7 +57,9 @@ ADDED_UP = {"vehicles.establishment"}
 def test_every_figure_opens_the_rows_it_counts(name, product):
     assert product.rows("SELECT 1 FROM vehicles_vehicle WHERE tenure = 'rented' AND state = 'in_service'")
     script = LOOK.format(names=[name], units=COUNTING)
-    done = subprocess.run([sys.executable, "-c", script], env=product.env, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=product.env, capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
     assert len(found) > 10 and sum(value > 0 for _, _, value, *_ in found) > 3

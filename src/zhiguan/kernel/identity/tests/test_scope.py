@@ -81,7 +81,7 @@ def test_a_table_of_many_areas_shows_of_each_its_own_scope(fresh_table, scopes, 
     rule = ByArea()
     fresh_table.execute("ALTER TABLE fresh_rows ADD area varchar(32)")
     fresh_table.execute("UPDATE fresh_rows SET area = 'a'")
-    fresh_table.execute("INSERT INTO fresh_rows SELECT id, scope_pos, area.code FROM fresh_rows, unnest('{b,c}'::text[]) area(code)")
+    fresh_table.execute("INSERT INTO fresh_rows SELECT id, scope_pos, code FROM fresh_rows, unnest('{b,c}'::text[]) code")
     fresh_table.execute("ALTER TABLE fresh_rows ENABLE ROW LEVEL SECURITY")
     fresh_table.execute("GRANT ALL ON fresh_rows TO zhiguan_app")
     fresh_table.execute(f"CREATE POLICY p ON fresh_rows TO zhiguan_app USING ({rule.using()})")
