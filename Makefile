@@ -12,6 +12,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 ARGS ?=
 
+# Processes start by the hundred in a test run, and each would compile the whole source anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: up test check bench clean
 
 up: $(VENV)/.installed

@@ -19,6 +19,11 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+try:  # read at every start of a process: a tenth of the time by the compiled reader
+    from yaml import CSafeLoader as Loader
+except ImportError:  # a build of the package without it
+    from yaml import SafeLoader as Loader
+
 from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kernel.orgs.tree import ROOT_POS
 from zhiguan.kernel.trace import service as trace
@@ -205,7 +210,7 @@ def thresholds(prefix: str, *, on: date) -> Thresholds:
 
 @lru_cache
 def _files() -> tuple[dict[str, Any], ...]:
-    return tuple(yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(DATA.glob("*.yaml")))
+    return tuple(yaml.load(path.read_text(encoding="utf-8"), Loader) for path in sorted(DATA.glob("*.yaml")))
 
 
 @lru_cache
