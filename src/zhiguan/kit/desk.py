@@ -83,9 +83,9 @@ def counted(actor: Actor) -> dict[str, int]:
     kinds = [todo for todo in registry.current().all(Todo) if todo.allows(actor)]
     found, asked, sql, values = {todo.code: 0 for todo in kinds}, [], [], []
     for todo in kinds:
-        rows = todo.rows(actor).order_by().values("pk")[: CAP + 1].query
+        rows: Any = todo.rows(actor).order_by().values("pk")[: CAP + 1]
         try:
-            text, parameters = rows.get_compiler(connection=connection).as_sql()
+            text, parameters = rows.query.get_compiler(connection=connection).as_sql()
         except EmptyResultSet:
             continue
         asked.append(todo.code)
