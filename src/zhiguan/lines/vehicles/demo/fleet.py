@@ -53,8 +53,11 @@ def build(size: str) -> dict[str, int]:
     for number, organ in enumerate(organs):
         vehicles += _of_organ(boss, organ, number, net, rng, today)
     tracked = vehicles[:: max(1, len(vehicles) // TRACKED)][:TRACKED]
-    made, points = _history(boss, tracked, net, today)
-    live = _duty(boss, tracked[: len(tracked) // 2], today)
+    # One of each district drives too, in place of the last ones: the map of districts is not to be empty.
+    outer = list({vehicle.unit_id: vehicle for vehicle in vehicles if vehicle.unit.level == "district"}.values())
+    inner = [vehicle for vehicle in tracked if vehicle.unit.level != "district"][: len(tracked) - len(outer)]
+    made, points = _history(boss, inner + outer, net, today)
+    live = _duty(boss, inner[: max(0, len(tracked) // 2 - len(outer))] + outer, today)
     return {"车辆": len(vehicles), "派车单": made + live, "定位点": points}
 
 
