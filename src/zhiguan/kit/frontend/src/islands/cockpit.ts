@@ -1,6 +1,6 @@
 /** The cockpit: areas to drill into, figures that lead to their rows, charts, a feed. Config and payload: README.md, "cockpit". */
 import type { FeatureCollection } from 'geojson'
-import { type Area, drawChoropleth } from '../shared/choropleth'
+import { type Area, type ChoroplethOptions, deepest, drawChoropleth } from '../shared/choropleth'
 import type { ChartSpec } from '../shared/charts'
 import { el, icon } from '../shared/dom'
 import { minuteText, numberText, timeText } from '../shared/format'
@@ -140,8 +140,12 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
     const chosen = layer
     const focus = picture.scope.level === 'city' ? undefined : picture.scope.code
     areaTitle.textContent = picture.area_title ?? '区域分布'
-    drawChoropleth(map, { districts: shapes, areas: picture.areas, layer: chosen, focus, onOpen: (area, event) => area.data_url && open(area.data_url, area.href ?? location.href, event) })
-    const top = Math.max(1, ...picture.areas.map((area) => area.values[chosen.code] ?? 0))
+    const options: ChoroplethOptions = {
+      districts: shapes, areas: picture.areas, layer: chosen, focus,
+      onOpen: (area, event) => area.data_url && open(area.data_url, area.href ?? location.href, event),
+    }
+    drawChoropleth(map, options)
+    const top = deepest(options)
     legend.replaceChildren(el('span', { text: '0' }), ...[1, 2, 3, 4, 5].map((step) => el('i', { class: `zg-step-${step}${chosen.bad ? ' zg-area-bad' : ''}` })), el('span', { text: `${numberText(top)} ${chosen.unit ?? ''}` }))
     legend.hidden = focus !== undefined
     const rows = [...picture.areas].sort((a, b) => (b.values[chosen.code] ?? 0) - (a.values[chosen.code] ?? 0))

@@ -98,6 +98,13 @@ export interface ChoroplethOptions {
   onOpen?: (area: Area, event: Event) => void
 }
 
+/** The value that has the deepest colour: of what the picture shows; 市级 is in the list beside it and on no map. */
+export function deepest(options: ChoroplethOptions): number {
+  const drawn = new Set(options.districts.features.map((feature) => String(feature.properties?.code ?? '')))
+  const shown = options.focus ? options.areas : options.areas.filter((area) => drawn.has(area.code))
+  return Math.max(1, ...shown.map((area) => area.values[options.layer.code] ?? 0))
+}
+
 export function drawChoropleth(root: HTMLElement, options: ChoroplethOptions): void {
   const width = Math.max(320, root.clientWidth)
   const height = Math.max(300, root.clientHeight)
@@ -108,7 +115,7 @@ export function drawChoropleth(root: HTMLElement, options: ChoroplethOptions): v
   const picture = svg('svg', { viewBox: `0 0 ${width} ${height}`, class: 'zg-areas', role: 'group', 'aria-label': `${options.layer.title}分布图` })
   if (!shown.length) return root.replaceChildren(picture)
   const valueOf = (area?: Area): number => area?.values[options.layer.code] ?? 0
-  const top = Math.max(1, ...options.areas.map(valueOf))
+  const top = deepest(options)
   const step = (value: number): number => (value <= 0 ? 0 : Math.min(STEPS, 1 + Math.floor((value / top) * (STEPS - 0.001))))
   const describe = (name: string, area?: Area): string => `${name}：${options.layer.title} ${area ? numberText(valueOf(area)) : '无数据'}${area ? (options.layer.unit ?? '') : ''}`
 
