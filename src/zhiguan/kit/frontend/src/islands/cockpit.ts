@@ -149,6 +149,7 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
     legend.replaceChildren(el('span', { text: '0' }), ...[1, 2, 3, 4, 5].map((step) => el('i', { class: `zg-step-${step}${chosen.bad ? ' zg-area-bad' : ''}` })), el('span', { text: `${numberText(top)} ${chosen.unit ?? ''}` }))
     legend.hidden = focus !== undefined
     const rows = [...picture.areas].sort((a, b) => (b.values[chosen.code] ?? 0) - (a.values[chosen.code] ?? 0))
+    const longest = Math.max(1, ...rows.map((area) => area.values[chosen.code] ?? 0))
     ranking.replaceChildren(
       el(
         'ol',
@@ -156,7 +157,7 @@ export async function mount(root: HTMLElement, config: Config): Promise<() => vo
         ...rows.map((area) => {
           const value = area.values[chosen.code] ?? 0
           const bar = el('i', { class: chosen.bad ? 'zg-area-bad' : '', 'aria-hidden': 'true' })
-          bar.style.width = `${(value / top) * 100}%`
+          bar.style.width = `${(value / longest) * 100}%`
           const inside = [el('span', { text: area.title }), el('b', { text: `${numberText(value)}${chosen.unit ? ` ${chosen.unit}` : ''}` }), bar]
           return el('li', {}, area.href ? el('a', { href: area.href, onclick: (event) => area.data_url && open(area.data_url, area.href ?? location.href, event) }, ...inside) : el('div', {}, ...inside))
         }),

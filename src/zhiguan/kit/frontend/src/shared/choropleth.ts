@@ -98,11 +98,11 @@ export interface ChoroplethOptions {
   onOpen?: (area: Area, event: Event) => void
 }
 
-/** The value that has the deepest colour: of what the picture shows; 市级 is in the list beside it and on no map. */
+/** The value that has the deepest colour, STEPS at least: of what the picture shows; 市级 is in the list beside it and on no map. */
 export function deepest(options: ChoroplethOptions): number {
   const drawn = new Set(options.districts.features.map((feature) => String(feature.properties?.code ?? '')))
   const shown = options.focus ? options.areas : options.areas.filter((area) => drawn.has(area.code))
-  return Math.max(1, ...shown.map((area) => area.values[options.layer.code] ?? 0))
+  return Math.max(STEPS, ...shown.map((area) => area.values[options.layer.code] ?? 0))
 }
 
 export function drawChoropleth(root: HTMLElement, options: ChoroplethOptions): void {
