@@ -20,6 +20,7 @@ from zhiguan.kernel.orgs.service import Unit
 from zhiguan.kit import registry
 from zhiguan.kit.actor import Actor, system
 from zhiguan.kit.errors import Conflict, Invalid
+from zhiguan.kit.square import square
 
 from . import numbers, typesetting
 from .codes import REVOKE
@@ -166,7 +167,7 @@ def sheet(row: Mapping[str, Any]) -> dict[str, Any]:
     day, until = row["issued_on"], row["valid_until"]
     data = {
         **row["values"], "title": row["values"].get("title") or row["kind_name"], "number": row["number"],
-        "issuer": row["issuer_name"], "date": day_text(day), "qr": typesetting.square(address(row["token"])),
+        "issuer": row["issuer_name"], "date": day_text(day), "qr": square(address(row["token"])),
         "code": row["code"], "kind": row["kind_name"],
     }  # fmt: skip
     if until:

@@ -11,15 +11,16 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
+from zhiguan.kit.square import square
+
 from . import typesetting
 from .declare import Template
 from .issuing import issue, revoke, supersede
 from .models import OutcomeDocument
 from .signing import SignatureUnusable, identity
-from .typesetting import square
 
 __all__ = [
-    "OutcomeDocument", "SignatureUnusable", "Template", "identity", "issue", "matches", "render", "revoke", "square",
+    "OutcomeDocument", "SignatureUnusable", "Template", "identity", "issue", "matches", "render", "revoke",
     "supersede", "verification_code",
 ]  # fmt: skip
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import noto_cjk_sans_otc
 import pylopdf_fonts_zh_cn
-import segno
 import typst
 from PIL import Image
 
@@ -25,13 +24,6 @@ STANDARD = "a-2b"
 LIBRARIES = {"base": HERE / "base.typ", "official": HERE / "typst" / "official.typ"}
 IMPORT = re.compile(r'^#import "/(\w+)\.typ": \*\s*$', re.MULTILINE)
 UNPRINTABLE = re.compile(r'the text `"(.+?)"` could not be displayed', re.DOTALL)
-
-
-def square(text: str) -> str:
-    """Return a QR code as SVG."""
-    out = io.BytesIO()
-    segno.make(text, error="m").save(out, kind="svg", border=0, xmldecl=False, svgns=True)
-    return out.getvalue().decode()
 
 
 @cache

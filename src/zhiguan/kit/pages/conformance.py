@@ -34,6 +34,7 @@ from zhiguan.kit.actor import Actor
 from zhiguan.kit.desk import Todo
 from zhiguan.kit.errors import Refusal
 from zhiguan.kit.rowscope.declare import ByUnit
+from zhiguan.kit.square import square
 
 from . import markup
 from .declare import DetailPage, FormPage, ImportPage, ListPage, Page
@@ -312,7 +313,9 @@ class DetailPageConformance(_PageConformance):
             answer = visitor.get(url, {"tab": tab})
             assert answer.status_code == 200 and markup.faults(html(answer), allowed=case.english) == []
         if self.page.print:
-            assert markup.faults(html(visitor.get(url, {"print": "1"})), allowed=case.english) == []
+            sheet = html(visitor.get(url, {"print": "1"}))
+            assert markup.faults(sheet, allowed=case.english) == []
+            assert square(f"http://testserver{url}") in sheet  # it leads back to the row
 
     def test_acts_are_offered_and_open(self, case: Case, url: str) -> None:
         visitor = Visitor(case.actor)

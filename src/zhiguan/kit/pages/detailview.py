@@ -11,9 +11,11 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.safestring import mark_safe
 
 from zhiguan.kit.actor import Actor
 from zhiguan.kit.errors import Conflict, Denied, Refusal
+from zhiguan.kit.square import square
 
 from . import formview
 from .actions import VerbAction
@@ -145,8 +147,9 @@ def _allowed(act: VerbAction, actor: Actor, obj: Any) -> bool:
 def _print(request: HttpRequest, page: DetailPage, actor: Actor, obj: Any, blocks: list[Block]) -> HttpResponseBase:
     drawn = [draw(block, obj, actor, request, limit=PRINT_LIMIT) for block in blocks if not isinstance(block, Custom)]
     history = list(islice(page.history(obj, actor), HISTORY_LIMIT)) if page.history is not None else []
+    back = mark_safe(square(request.build_absolute_uri(request.path)))  # noqa: S308 -- it is made of squares
     context = {"page": page, "obj": obj, "title": page.title_for(obj), "blocks": drawn, "history": history,
-               "above": parent_of(page), "printed_at": timezone.now()}  # fmt: skip
+               "above": parent_of(page), "printed_at": timezone.now(), "square": back}  # fmt: skip
     return render(request, "kit/print_detail.html", context)
 
 

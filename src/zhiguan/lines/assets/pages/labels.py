@@ -15,6 +15,7 @@ from zhiguan.kernel.documents.declare import Template
 from zhiguan.kernel.trace import service as trace
 from zhiguan.kit.errors import NotFound
 from zhiguan.kit.pages import MenuItem, ViewPage
+from zhiguan.kit.square import square
 
 from .. import queries
 from ..codes import TopClass
@@ -37,7 +38,7 @@ def _data(request: HttpRequest, assets: list[Asset]) -> dict[str, Any]:
                 "code": asset.code, "name": asset.name, "specification": asset.specification,
                 "organ": asset.unit.label, "acquired": f"{asset.acquired_on:%Y-%m-%d}",
                 "place": asset.user_unit.name if asset.user_unit_id else asset.place,
-                "square": documents.square(request.build_absolute_uri(reverse("assets.asset.scan", args=[asset.code]))),
+                "square": square(request.build_absolute_uri(reverse("assets.asset.scan", args=[asset.code]))),
             }
             for asset in assets
         ],

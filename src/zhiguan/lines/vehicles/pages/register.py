@@ -115,6 +115,7 @@ DRIVERS = ListPage(
     search_global=True,
 )  # fmt: skip
 DRIVER = DetailPage(
+    print=True,
     code="vehicles.driver", path="vehicles/driver/<int:pk>/", title=lambda driver: driver.person.name,
     permission="vehicles.driver.view", scope_persons=("person_id",),
     rows=lambda actor: queries.drivers(actor).select_related("unit", "person"), badge=states(lifecycle.DRIVER),

@@ -16,6 +16,7 @@ from zhiguan.kernel.orgs import queries as orgs
 from zhiguan.kernel.trace import service as trace
 from zhiguan.kit.errors import Conflict, NotFound
 from zhiguan.kit.pages import ViewPage
+from zhiguan.kit.square import square
 
 from .. import queries
 
@@ -91,7 +92,7 @@ def slip(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "order": order, "rows": rows_of(order), "record": record_of(order), "code": code, "given": given,
         "same": documents.matches(given, SLIP.code, order.pk, order.version) if given else None,
-        "square": documents.square(address), "organ": _organ(order),
+        "square": square(address), "organ": _organ(order),
     }  # fmt: skip
     return render(request, "vehicles/slip.html", context)
 

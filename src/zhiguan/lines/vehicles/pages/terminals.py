@@ -199,6 +199,7 @@ def _ask(code: str, title: str, verb: Any, **more: Any) -> VerbAction:
 
 
 TERMINAL = DetailPage(
+    print=True,
     code="vehicles.terminal", path="vehicles/terminal/<int:pk>/", title=lambda terminal: terminal.number,
     permission=VIEW,
     rows=lambda actor: queries.terminals(actor).select_related("unit", "vehicle", "source__session", "health"),
