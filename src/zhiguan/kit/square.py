@@ -8,7 +8,7 @@ import segno
 
 
 def square(text: str) -> str:
-    """Return a QR code of the text as SVG."""
+    """Return a QR code of the text as SVG, as large as what it is put into."""
     out = io.BytesIO()
-    segno.make(text, error="m").save(out, kind="svg", border=0, xmldecl=False, svgns=True)
+    segno.make(text, error="m").save(out, kind="svg", border=0, xmldecl=False, svgns=True, omitsize=True)
     return out.getvalue().decode()
