@@ -91,8 +91,9 @@ def measure(count: int) -> None:
     from datetime import UTC, datetime
 
     from zhiguan.kernel.documents import typesetting
+    from zhiguan.kit.square import square
 
-    blank = {"title": "甲", "issuer": "甲", "number": "1", "date": "1", "code": "1", "qr": typesetting.square("1"),
+    blank = {"title": "甲", "issuer": "甲", "number": "1", "date": "1", "code": "1", "qr": square("1"),
              "to": "甲", "paragraphs": ["甲"]}  # fmt: skip
     pdf = typesetting.pdf(kind.template, blank, datetime(2026, 1, 1, tzinfo=UTC))
     signatures = rate(max(5, count // 4), lambda number: signing.sign(pdf, reason="", place=""), "the signature")

@@ -30,6 +30,7 @@ from pyhanko_certvalidator import ValidationContext
 from zhiguan.kernel.documents import issuing, sealing, seals, signing, typesetting
 from zhiguan.kernel.documents.declare import CERTIFICATE, DECISION, NOTICE
 from zhiguan.kernel.files import store as disk
+from zhiguan.kit.square import square
 
 from .conftest import CERTIFICATE_VALUES, CERTIFIED, NOTIFIED, VALUES, issue, produce, seal_image
 
@@ -167,7 +168,7 @@ def test_something_added_afterwards_is_found(world):
 def test_the_same_data_and_moment_give_the_same_bytes():
     moment = datetime(2026, 11, 30, 8, tzinfo=UTC)
     data = {**VALUES, "number": "甲〔2026〕1号", "issuer": "甲局", "date": "2026年11月30日", "code": "A",
-            "qr": typesetting.square("x"), "kind": "批复"}  # fmt: skip
+            "qr": square("x"), "kind": "批复"}  # fmt: skip
     assert typesetting.pdf(DECISION, data, moment) == typesetting.pdf(DECISION, data, moment)
 
 
@@ -181,7 +182,7 @@ def test_long_names_and_long_texts_keep_to_the_page(organ, path):
         "title": long[:100], "to": organ, "paragraphs": ["正文" * 400] * 6, "rows": [["名" * 30, "值" * 300]] * 3,
         "columns": ["甲", "乙"], "table": [["字" * 80, "1"]] * 40, "conditions": ["要求" * 60] * 25, "basis": ["《办法》"] * 9,
         "number": "沪机管车编〔2026〕12345号", "issuer": organ, "date": "2026年11月30日", "code": "ABCD-EFGH-JKLM",
-        "qr": typesetting.square("https://zhiguan.example.test/check/" + "A" * 26), "kind": "批复", "holder": organ,
+        "qr": square("https://zhiguan.example.test/check/" + "A" * 26), "kind": "批复", "holder": organ,
         "seal": {"svg": sealing.demo(organ), "mm": 42}, "copies": "某局" * 40, "remark": "注" * 80,
     }  # fmt: skip
     assert len(typesetting.pictures(path, data, 20)) > 3
