@@ -35,14 +35,15 @@ def _made(model: type[Model], where: Mapping[str, Any], values: Mapping[str, Any
     asked = tuple((name, isinstance(value, list)) for name, value in where.items())
     text, fields, conditions = _statement(model, asked, tuple(values), count)
     connection = connections[DEFAULT_DB_ALIAS]
-    params = []
-    for field, value in zip(fields, values.values(), strict=True):
-        params.append(field.get_db_prep_save(_key(field, value), connection))
-    for field, value in zip(conditions, where.values(), strict=True):
-        asked_for = [field.get_db_prep_value(_key(field, each), connection) for each in
-                     (value if isinstance(value, list) else [value])]  # fmt: skip
-        params.append(asked_for if isinstance(value, list) else asked_for[0])
-    return text, params
+
+    def told(field: Any, value: Any) -> Any:
+        if isinstance(value, list):
+            return [told(field, each) for each in value]
+        return field.get_db_prep_value(_key(field, value), connection)
+
+    given, asked_for = zip(fields, values.values(), strict=True), zip(conditions, where.values(), strict=True)
+    params = [field.get_db_prep_save(_key(field, value), connection) for field, value in given]
+    return text, params + [told(field, value) for field, value in asked_for]
 
 
 def _key(field: Any, value: Any) -> Any:

@@ -44,19 +44,22 @@ def cases(actor: Actor) -> QuerySet[Case]:
             scope = actor.scope(f"{area}.case.{act}")
             if scope.ranges:
                 seen |= Q(area=area) & scope.q()
-    drafts = ~Q(state="draft") | Q(applicant=actor.person_id or 0)
-    return Case.objects.filter(seen & drafts)
+    return Case.objects.filter(seen & _no_draft_of_others(actor.person_id or 0))
+
+
+def _no_draft_of_others(person: int) -> Q:
+    return ~Q(state="draft") | Q(applicant=person)
 
 
 @Question
-def _part_of(case: int, persons: list[int], applicant: int) -> QuerySet[Case, int]:
-    mine = Case.objects.filter(~Q(state="draft") | Q(applicant=applicant), pk=case, persons__contains=persons)
+def _part_of(case: int, person: int) -> QuerySet[Case, int]:
+    mine = Case.objects.filter(_no_draft_of_others(person), pk=case, persons__contains=[person])
     return mine.values_list("pk", flat=True)
 
 
 def sees(actor: Actor, case: int) -> bool:
     """Tell whether a case is among the actor's :func:`cases`. Most often it is one they have part in, asked first."""
-    if actor.person_id is not None and _part_of(case, [actor.person_id], actor.person_id):
+    if actor.person_id is not None and _part_of(case, actor.person_id):
         return True
     return cases(actor).filter(pk=case).exists()
 
@@ -71,11 +74,6 @@ def _locked(case: int) -> QuerySet[Case]:
     return _to_act_on().filter(pk=case)
 
 
-@Question
-def _locked_below(case: int) -> QuerySet[Case]:
-    return _to_act_on().filter(parent=case).exclude(state__in=ENDED).order_by("pk")
-
-
 def locked(case: int) -> Case:
     """The case, locked to act on it. For the flow: as itself it sees all."""
     # Whoever waited for the lock while the case was moved to another version finds that its join fits no more.
@@ -85,9 +83,10 @@ def locked(case: int) -> Case:
     return found[0]
 
 
-def locked_below(case: int) -> list[Case]:
+@Question
+def locked_below(case: int) -> QuerySet[Case]:
     """The sub-cases of a case that have not ended, likewise."""
-    return _locked_below(case)
+    return _to_act_on().filter(parent=case).exclude(state__in=ENDED).order_by("pk")
 
 
 def listed(actor: Actor) -> QuerySet[Case]:

@@ -120,10 +120,9 @@ def run_dirty(
         if rule.area != area or (rule.cadence != ON_DIRTY_DAYS and rule.on_dirty == NEVER):
             continue
         first = start - timedelta(days=rule.looks_ahead_days)
-        behind = rule.looks_behind_days
-        if behind and rule.cadence != ON_DIRTY_DAYS and not RuleRun.objects.filter(rule=rule.code, end_on__gt=end).exists():
-            behind = 0  # the days after these were not judged yet; their own run will see what is new
-        last = min(end + timedelta(days=behind), max(end, today + timedelta(days=1)))
+        last = min(end + timedelta(days=rule.looks_behind_days), max(end, today + timedelta(days=1)))
+        if last > end and rule.cadence != ON_DIRTY_DAYS and not RuleRun.objects.filter(rule=rule.code, end_on__gt=end).exists():
+            last = end  # the days after these were not judged yet; their own run will see what is new
         periods = list(rule.periods(first, last))
         if rule.cadence != ON_DIRTY_DAYS and rule.on_dirty != ALWAYS:
             present = set(rule.periods(today, today + timedelta(days=1)))

@@ -22,21 +22,21 @@ BUREAU = "机关事务管理局车辆管理部门"
 REGISTER, ORDERS, TRACKS = "公务用车台账", "派车单", "卫星定位行程"
 
 
-def _kind(query: MetricQuery, rows: QuerySet, path: str = "kind") -> QuerySet:
+def of_kind(query: MetricQuery, rows: QuerySet, path: str = "kind") -> QuerySet:
     return rows.filter(**{path: query.dims["kind"]}) if "kind" in query.dims else rows
 
 
-def _vehicles(query: MetricQuery) -> QuerySet[Vehicle]:
-    return _kind(query, query.narrow(Vehicle.objects.filter(ON_BOOKS)))
+def on_books(query: MetricQuery) -> QuerySet[Vehicle]:
+    return of_kind(query, query.narrow(Vehicle.objects.filter(ON_BOOKS)))
 
 
 def _held(query: MetricQuery) -> Value | list[Group]:
-    rows = _vehicles(query)
+    rows = on_books(query)
     return breakdown(query, rows, columns={"kind": "kind"}) if query.group_by else rows.count()
 
 
 def _in_service(query: MetricQuery) -> Value | list[Group]:
-    rows = _vehicles(query).filter(state="in_service")
+    rows = on_books(query).filter(state="in_service")
     return breakdown(query, rows, columns={"kind": "kind"}) if query.group_by else rows.count()
 
 

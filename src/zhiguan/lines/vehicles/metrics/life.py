@@ -12,28 +12,19 @@ from zhiguan.kernel.metrics.declare import Group, Metric, MetricQuery, Value
 from zhiguan.kernel.metrics.service import breakdown, ratio, share
 from zhiguan.kernel.reference.service import cite
 
-from ..codes import CostKind, DueKind, Rung, VehicleKind
-from ..models import ON_BOOKS, Accident, CostEntry, PurchasePlan, TrafficViolation, Vehicle, VehicleQuota
+from ..codes import CostKind, DueKind, Rung
+from ..models import Accident, CostEntry, PurchasePlan, TrafficViolation, VehicleQuota
 from ..queries import dues, renewal, standards
-from .fleet import BUREAU, REGISTER
+from .fleet import BUREAU, KIND, REGISTER, of_kind, on_books
 
-KIND = {"choices": {"kind": dict(VehicleKind.choices)}, "dimension_names": {"kind": "车辆种类"}}
 LAW, ACCOUNTING = cite("vehicles.quota.law"), cite("vehicles.use.single_vehicle_accounting")
 AGE = cite("vehicles.renewal.age_years")
 NEAR = (Rung.OVERDUE.value, Rung.LAST.value, Rung.NEAR.value)
 
 
-def _of_kind(query: MetricQuery, rows: QuerySet) -> QuerySet:
-    return rows.filter(kind=query.dims["kind"]) if "kind" in query.dims else rows
-
-
-def _held(query: MetricQuery) -> QuerySet[Vehicle]:
-    return _of_kind(query, query.narrow(Vehicle.objects.filter(ON_BOOKS)))
-
-
 def _quotas(query: MetricQuery) -> QuerySet[VehicleQuota]:
     rows = VehicleQuota.objects.filter(state="active", valid_to__isnull=True)
-    return _of_kind(query, query.narrow(rows))
+    return of_kind(query, query.narrow(rows))
 
 
 def _counted(query: MetricQuery, rows: QuerySet, time: str = "") -> Value | list[Group]:
@@ -50,33 +41,33 @@ def _establishment(query: MetricQuery) -> Value | list[Group]:
 
 def _fullness(query: MetricQuery) -> Value | list[Group]:
     if not query.group_by:
-        return share(_held(query).count(), _quotas(query).aggregate(total=Sum("quota"))["total"] or 0)
-    held = breakdown(query, _held(query), columns={"kind": "kind"})
+        return share(on_books(query).count(), _quotas(query).aggregate(total=Sum("quota"))["total"] or 0)
+    held = breakdown(query, on_books(query), columns={"kind": "kind"})
     return ratio(held, breakdown(query, _quotas(query), columns={"kind": "kind"}, value=Sum("quota")))
 
 
 def _over_standard(query: MetricQuery) -> Value | list[Group]:
-    return _counted(query, _held(query).filter(standards.over_standard()))
+    return _counted(query, on_books(query).filter(standards.over_standard()))
 
 
 def _renewable(query: MetricQuery) -> Value | list[Group]:
-    return _counted(query, _of_kind(query, query.narrow(renewal.renewable(Vehicle.objects.filter(ON_BOOKS)))))
+    return _counted(query, renewal.renewable(on_books(query)))
 
 
 def _unmarked(query: MetricQuery) -> Value | list[Group]:
-    return _counted(query, _held(query).filter(marking="pending"))
+    return _counted(query, on_books(query).filter(marking="pending"))
 
 
 def _expiring(query: MetricQuery) -> Value | list[Group]:
-    return _counted(query, _of_kind(query, query.narrow(dues.all_dues().filter(rung__in=NEAR))))
+    return _counted(query, of_kind(query, query.narrow(dues.all_dues().filter(rung__in=NEAR))))
 
 
 def _overdue(query: MetricQuery) -> Value | list[Group]:
-    return _counted(query, _of_kind(query, query.narrow(dues.all_dues().filter(rung=Rung.OVERDUE))))
+    return _counted(query, of_kind(query, query.narrow(dues.all_dues().filter(rung=Rung.OVERDUE))))
 
 
 def _cost(query: MetricQuery) -> Value | list[Group]:
-    rows = _of_kind(query, query.on_days(query.narrow(CostEntry.objects.filter(state="booked")), "spent_on"))
+    rows = of_kind(query, query.on_days(query.narrow(CostEntry.objects.filter(state="booked")), "spent_on"))
     if not query.group_by:
         return rows.aggregate(total=Sum("amount_yuan"))["total"] or 0
     return breakdown(query, rows, columns={"kind": "kind"}, time="spent_on", value=Sum("amount_yuan"))
@@ -93,7 +84,7 @@ def _violations(query: MetricQuery) -> Value | list[Group]:
 
 
 def _plans(query: MetricQuery) -> Value | list[Group]:
-    return _counted(query, _of_kind(query, query.narrow(PurchasePlan.objects.filter(state="approved"))))
+    return _counted(query, of_kind(query, query.narrow(PurchasePlan.objects.filter(state="approved"))))
 
 
 def _list(page: str, period: str = "", **fixed: Any) -> Any:
